@@ -10,9 +10,9 @@ namespace prestack
 {
 
 struct PluginInfo {
-	std::string_view name;	      // the plug-in's folder name; what `protocol` in TOML says
+	std::string_view name; // the plug-in's folder name; what `protocol` in TOML says
 	std::string_view description; // one line, may be empty
-	bool experimental;	      // not yet for production: say so where it is used
+	bool experimental; // not yet for production: say so where it is used
 
 	// The plug-in's BPF object as an ELF image. Never fails; stores the length in
 	// bytes in *size, which must not be null. The bytes live as long as the process.
