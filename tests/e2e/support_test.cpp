@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "support/bed.hpp"
+#include "support/packet_socket.hpp"
 #include "support/text_protocol.hpp"
 
 namespace prestack::test {
@@ -44,6 +45,31 @@ TEST_P(PlainBed, MemcachedAnswersBothWays) {
     bed.read("get a\r\n");
     EXPECT_EQ(bed.memcached().stat("cmd_get"), before + 1);
     EXPECT_EQ(bed.udp_client().strays(), 0u);
+}
+
+TEST_P(PlainBed, HandMadeFramesAreAnswered) {
+    const auto [ipv6, vlan_depth] = GetParam();
+    Bed bed({.ipv6 = ipv6, .vlan_depth = vlan_depth, .with_prestack = false});
+    bed.write(store("a", std::string(100, 'x')));
+    bed.read("get a\r\n");  // fills the neighbour tables
+    PacketSocket socket(bed.client_ns(), bed.link().interface());
+    const std::string right = "VALUE a 0 100\r\n" + std::string(100, 'x') + "\r\nEND\r\n";
+
+    const std::uint16_t whole = bed.udp_client().next_request_id();
+    socket.send(encode(bed.frame(UdpHeader{.request_id = whole}.encode() + "get a\r\n")));
+    EXPECT_EQ(bed.udp_client().collect(whole), right);
+
+    const std::uint16_t split = bed.udp_client().next_request_id();
+    const UdpFrame frame = bed.frame(UdpHeader{.request_id = split}.encode() + "get a\r\n");
+    for (const std::string& each : encode_fragments(frame, 16, 8, 77)) socket.send(each);
+    EXPECT_EQ(bed.udp_client().collect(split), right);
+
+    const auto seen = socket.receive_udp(bed.udp_client().local_port());
+    ASSERT_TRUE(seen.has_value());
+    EXPECT_EQ(seen->vlan_depth, vlan_depth) << "tags on the wire";
+    EXPECT_TRUE(seen->good_ip_checksum);
+    EXPECT_TRUE(seen->consistent_lengths);
+    EXPECT_EQ(seen->payload.substr(8), right);
 }
 
 INSTANTIATE_TEST_SUITE_P(Links, PlainBed,

@@ -82,6 +82,19 @@ Bed& Bed::shared(const BedOptions& options) {
 
 void Bed::discard_all() { shared_beds().clear(); }
 
+TcpClient Bed::control_tcp() const { return TcpClient(client_ns_, Endpoint(kControl, kPort)); }
+
+UdpFrame Bed::frame(std::string payload) const {
+    return {.source_mac = link_.client_mac(),
+            .destination_mac = link_.server_mac(),
+            .vlan_depth = options_.vlan_depth,
+            .source = options_.ipv6 ? kClientV6 : kClientV4,
+            .destination = options_.ipv6 ? kServerV6 : kServerV4,
+            .source_port = udp_client_.local_port(),
+            .destination_port = kPort,
+            .payload = std::move(payload)};
+}
+
 std::string Bed::key(const std::string& label) { return label + "-" + std::to_string(++keys_); }
 
 std::string Bed::write(std::string_view command, unsigned replies) {

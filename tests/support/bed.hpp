@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "frame.hpp"
 #include "memcached.hpp"
 #include "netns.hpp"
 #include "prestack.hpp"
@@ -47,6 +48,10 @@ class Bed {
     // Fresh connections to the server under test.
     TcpClient tcp() const { return TcpClient(client_ns_, server_); }
     UdpClient udp() const { return UdpClient(client_ns_, server_); }
+    TcpClient control_tcp() const;
+    // A frame from the client's end of the link to the server, with `payload` behind the UDP
+    // header, as if udp_client() had sent it: what is answered arrives there.
+    UdpFrame frame(std::string payload) const;
     // A key that no test has used before on this bed: `label` and a number.
     std::string key(const std::string& label);
 
