@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Structures and limits shared by the BPF programs and the C++ loader.
+ *
+ * Everything that both halves touch is declared here and nowhere else. Layouts are fixed by
+ * static assertions at the end, since clang (BPF) and the host compiler must agree on them.
+ *
+ * Byte order: members marked "net" hold the bytes as they travel; all others are host order.
+ * Addresses are 16 bytes: IPv6, or IPv4 mapped as ::ffff:a.b.c.d, so that one comparison serves both.
+ */
+#ifndef PRESTACK_TYPES_H
+#define PRESTACK_TYPES_H
+
+#ifndef __bpf__
+#include <stdint.h>
+typedef uint8_t __u8;
+typedef uint16_t __u16;
+#include <linux/types.h>
+#include <stddef.h>
+#endif
+
+/* Limits. They size maps and scratch buffers and bound every loop in BPF code. */
+#define PS_MAX_SERVICES 16 /* services in one instance */
+#define PS_MAX_ALLOW 16 /* prefixes in a service's allow list */
+#define PS_MAX_PATHS 8 /* proven reply paths of a service */
+#define PS_MAX_KEY 250 /* bytes of a key */
+#define PS_KEY_WORDS 32 /* a key padded to whole 8-byte words */
+#define PS_MAX_VALUE 1400 /* bytes of a value: it must fit one datagram */
+#define PS_MAX_KEYS 64 /* keys looked up for one request */
+#define PS_MAX_WAYS 16
+#define PS_IN_SIZE 2048 /* payload bytes copied for the parser (power of two) */
+#define PS_OUT_SIZE 2048 /* reply payload bytes (power of two) */
+#define PS_HEADER_ROOM 128 /* room for L2-L4 headers in front of a reply */
+#define PS_MAX_MTU 1500 /* replies are never longer than this, whatever the interface allows */
+
+/* Slots of a plug-in in the program arrays: index = plugin * PS_HOOK_SLOTS + slot. */
+enum ps_hook_slot {
+	PS_SLOT_DATAGRAM = 0,
+	PS_SLOT_STREAM = 1,
+	PS_HOOK_SLOTS = 2,
+};
+#define PS_MAX_PLUGINS 16
+
+enum ps_transport {
+	PS_TRANSPORT_UDP = 17, /* IPPROTO_UDP */
+	PS_TRANSPORT_TCP = 6, /* IPPROTO_TCP */
+};
+
+/*
+ * Per-object read-only configuration: every BPF object has one `ps_config` in .rodata, filled by
+ * the loader before load with the same bytes. The verifier folds these into constants, so that
+ * what is not used costs nothing.
+ */
+struct ps_config {
+	__u64 seed[2]; /* random per load: keys of the hash */
+	__u64 settle_ns; /* how long a write holds off fills of its key */
+	__u32 set_mask; /* number of sets - 1 (sets are a power of two, at least PS_MAX_WAYS) */
+	__u32 large_mask; /* number of sets of the large table - 1 (<= set_mask) */
+	__u32 fence_mask; /* number of fences - 1 */
+	__u32 ways; /* associativity: 1, 2, 4, 8 or 16 */
+	__u32 small_room; /* bytes for key (padded to 8) + value in a small entry */
+	__u32 large_room; /* the same in a large entry */
+	__u32 max_key; /* 1..PS_MAX_KEY */
+	__u32 max_value; /* 1..PS_MAX_VALUE */
+	__u32 nr_services; /* 1..PS_MAX_SERVICES */
+	__u32 trust_sender; /* tests only: skip the check of who sends a reply */
+	__u16 port[PS_MAX_SERVICES]; /* net: service i listens here (UDP and TCP) */
+};
+
+/* A prefix: an address matches if (address & mask) == addr, in both words. */
+struct ps_prefix {
+	__u64 addr[2]; /* net */
+	__u64 mask[2]; /* net */
+};
+
+enum ps_service_flags {
+	PS_SERVICE_UDP = 1, /* answer datagrams */
+	PS_SERVICE_TCP = 2, /* answer stream requests (not implemented: streams are observed) */
+	PS_SERVICE_SERVER_KNOWN = 4, /* server_uid is valid */
+	PS_SERVICE_NO_XDP_TX = 8, /* XDP_TX does not work here: replies go out through TC */
+};
+
+/*
+ * What user space tells the kernel about a service. Map ps_service_conf holds two of them per
+ * service (elements 2*i and 2*i+1): the loader writes the one not in use and then flips
+ * ps_service_state.conf, so that a packet never sees half an update.
+ */
+struct ps_service_conf {
+	__u32 flags; /* enum ps_service_flags */
+	__u32 server_uid; /* owner of the server's sockets */
+	__u32 mtu; /* least MTU of the interfaces served, at most PS_MAX_MTU */
+	__u8 plugin; /* plug-in slot in the program arrays */
+	__u8 nr_allow; /* used elements of allow[] */
+	__u16 reserved;
+	struct ps_prefix allow[PS_MAX_ALLOW];
+};
+
+/*
+ * A path on which the server itself was seen to answer: only requests that arrive on such a path
+ * are answered from the cache. Written by the egress hook, read at ingress.
+ */
+struct ps_path {
+	__u64 addr[2]; /* net: the server's address */
+	__u32 ifindex;
+	__u32 vlan; /* outer VLAN id << 16 | inner VLAN id, each + 1; 0 = no tag */
+	__u32 epoch; /* valid while equal to the service's epoch; 0 = never */
+	__u32 busy; /* a writer owns this path */
+};
+
+/* What the kernel knows of a service. Map ps_service_state is mmapable: user space may add to epoch. */
+struct ps_service_state {
+	__u32 epoch; /* entries of another epoch are no entries; starts at 1 */
+	__u32 conf; /* which of the two ps_service_conf is in use: 0 or 1 */
+	__u64 reserved[7];
+	struct ps_path path[PS_MAX_PATHS];
+};
+
+/*
+ * A cache entry: one map element. The key, padded with zeros to whole 8-byte words, and then the
+ * value follow the header. `lock` is taken by writers only; readers copy and then check `seq`.
+ */
+struct ps_entry {
+#ifdef __bpf__
+	struct bpf_spin_lock lock;
+#else
+	__u32 lock;
+#endif
+	__u32 seq; /* odd while a filler owns the entry; changes with every change */
+	__u32 epoch; /* the service's epoch when it was filled; 0 = dead */
+	__u32 flags; /* the plug-in's word, given back on every hit (client flags) */
+	__u64 expires; /* ns of CLOCK_BOOTTIME after which it is no entry; 0 = does not expire */
+	__u16 value_len;
+	__u8 key_len;
+	__u8 service;
+	__u8 used; /* second chance: set by a hit, cleared by a passing victim search */
+	__u8 reserved[3];
+};
+
+/*
+ * Index: one 4-byte word per way, PS_INDEX_WORDS of them (one cache line) per map element.
+ * Word = tag (30 bits of the hash) << 2 | class; 0 = empty. A word is a hint: the entry's key decides.
+ */
+#define PS_INDEX_WORDS 16
+struct ps_index_line {
+	__u32 word[PS_INDEX_WORDS];
+};
+enum ps_class {
+	PS_CLASS_NONE = 0,
+	PS_CLASS_SMALL = 1, /* element set * ways + way of ps_small */
+	PS_CLASS_LARGE = 2, /* element (set & large_mask) * ways + way of ps_large */
+};
+
+/* Small entries are two cache lines; what does not fit goes to a large one. */
+#define PS_SMALL_SIZE 128
+
+/* A fence orders writes against fills, for all keys that hash to it. docs/coherence.md. */
+struct ps_fence {
+	__u64 lease; /* who may fill: hash of client, request, key, generation and epoch; 0 = nobody */
+	__u64 settle_until; /* ns of CLOCK_MONOTONIC: no lease before; set by writes */
+	__u32 generation; /* counts writes */
+	__u32 reserved;
+};
+
+/*
+ * Counters, per service and per CPU (map ps_stats). One table, so that names exist once:
+ * X(identifier, group, what it counts).
+ */
+#define PS_COUNTERS(X)                                                                             \
+	X(requests, TOTAL, "read requests seen")                                                   \
+	X(hits, TOTAL, "read requests answered in the kernel")                                     \
+	X(misses, TOTAL, "read requests passed since a key was not in the cache")                  \
+	X(fills, TOTAL, "values taken from the server's replies")                                  \
+	X(invalidations, TOTAL, "entries removed by a write")                                      \
+	X(evictions, TOTAL, "live entries replaced by another key")                                \
+	X(writes, TOTAL, "write commands seen")                                                    \
+	X(flushes, TOTAL, "epoch changes caused by traffic")                                       \
+	X(handovers, TOTAL, "hits sent through TC since the frame could not grow at XDP")          \
+	X(not_allowed, PASS, "the client is in no prefix of `allow`")                              \
+	X(path_unproven, PASS, "the server was not yet seen to answer on this path")               \
+	X(fragment, PASS, "an IP fragment")                                                        \
+	X(bad_header, PASS, "IP or transport header truncated or inconsistent")                    \
+	X(bad_checksum, PASS, "IP or UDP checksum wrong")                                          \
+	X(too_long, PASS, "request longer than the parser's buffer")                               \
+	X(malformed, PASS, "the plug-in could not parse the request")                              \
+	X(not_served, PASS, "a command or form that is not served from the cache")                 \
+	X(reply_too_long, PASS, "the reply would not fit the MTU")                                 \
+	X(raced, PASS, "an entry changed while it was read")                                       \
+	X(no_room, PASS, "the frame could not grow and no handover slot was free")                 \
+	X(transport_off, PASS, "this transport is not enabled for the service")                    \
+	X(no_program, PASS, "the plug-in has no program for this transport")                       \
+	X(stream, PASS, "a stream segment, observed for writes only")                              \
+	X(nofill_lease, NOFILL, "the reply does not answer the request that holds the lease")      \
+	X(nofill_sender, NOFILL, "the reply was not sent by the server's own socket")              \
+	X(nofill_size, NOFILL, "key or value beyond the limits")                                   \
+	X(nofill_busy, NOFILL, "another filler owns the entry")                                    \
+	X(nofill_raced, NOFILL, "a write arrived while the entry was filled")                      \
+	X(nofill_shape, NOFILL, "a reply of a kind that is never cached")                          \
+	X(reply_lost, DROP, "a rewritten request could not be sent")                               \
+	X(handover_lost, DROP, "a reply handed over to TC was overtaken")
+
+enum ps_counter {
+#define X(name, group, text) PS_COUNT_##name,
+	PS_COUNTERS(X)
+#undef X
+	PS_NR_COUNTERS,
+};
+
+struct ps_stats {
+	__u64 count[PS_NR_COUNTERS];
+};
+
+/* Context and result of the `ps_scan` program (run by `prestack stats`). */
+struct ps_scan {
+	__u64 entries; /* live entries */
+	__u64 bytes; /* their keys and values */
+	__u64 small_entries;
+	__u64 large_entries;
+};
+
+#ifdef __cplusplus
+#define PS_STATIC_ASSERT static_assert
+#else
+#define PS_STATIC_ASSERT _Static_assert
+#endif
+PS_STATIC_ASSERT(sizeof(struct ps_config) == 32 * 3, "ps_config");
+PS_STATIC_ASSERT(sizeof(struct ps_prefix) == 32, "ps_prefix");
+PS_STATIC_ASSERT(sizeof(struct ps_service_conf) == 16 + 32 * PS_MAX_ALLOW, "ps_service_conf");
+PS_STATIC_ASSERT(sizeof(struct ps_path) == 32, "ps_path");
+PS_STATIC_ASSERT(sizeof(struct ps_service_state) == 64 + 32 * PS_MAX_PATHS, "ps_service_state");
+PS_STATIC_ASSERT(sizeof(struct ps_entry) == 32, "ps_entry");
+PS_STATIC_ASSERT(sizeof(struct ps_index_line) == 64, "ps_index_line");
+PS_STATIC_ASSERT(sizeof(struct ps_fence) == 24, "ps_fence");
+
+#endif /* PRESTACK_TYPES_H */
