@@ -11,22 +11,24 @@
 #include "unique_fd.hpp"
 #include "wait.hpp"
 
-namespace prestack::test {
+namespace prestack::test
+{
 
-class PacketSocket {
-  public:
-    PacketSocket(const Netns& ns, const std::string& interface);
+class PacketSocket
+{
+public:
+	PacketSocket(const Netns &ns, const std::string &interface);
 
-    // Sends the frame as it is, past the queueing discipline and its TC programs.
-    void send(std::string_view frame);
-    // The next frame that comes in from outside, tags and all; nullopt when none does in time.
-    std::optional<std::string> receive(Milliseconds patience = kPatience);
-    // The next UDP datagram that comes in for this port.
-    std::optional<ReceivedUdp> receive_udp(std::uint16_t destination_port,
-                                           Milliseconds patience = kPatience);
+	// Sends the frame as it is, past the queueing discipline and its TC programs.
+	void send(std::string_view frame);
+	// The next frame that comes in from outside, tags and all; nullopt when none does in time.
+	std::optional<std::string> receive(Milliseconds patience = kPatience);
+	// The next UDP datagram that comes in for this port.
+	std::optional<ReceivedUdp> receive_udp(std::uint16_t destination_port,
+					       Milliseconds patience = kPatience);
 
-  private:
-    UniqueFd fd_;
+private:
+	UniqueFd fd_;
 };
 
-}  // namespace prestack::test
+} // namespace prestack::test

@@ -6,17 +6,21 @@
 #include <string>
 #include <system_error>
 
-namespace prestack::test {
+namespace prestack::test
+{
 
-[[noreturn]] inline void throw_errno(const std::string& what) {
-    throw std::system_error(errno, std::generic_category(), what);
+[[noreturn]] inline void throw_errno(const std::string &what)
+{
+	throw std::system_error(errno, std::generic_category(), what);
 }
 
 // Returns `result` unless it is negative, in which case errno is thrown with `what` as its context.
 template <typename Result>
-Result check(Result result, const std::string& what) {
-    if (result < 0) throw_errno(what);
-    return result;
+Result check(Result result, const std::string &what)
+{
+	if (result < 0)
+		throw_errno(what);
+	return result;
 }
 
-}  // namespace prestack::test
+} // namespace prestack::test

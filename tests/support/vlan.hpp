@@ -10,13 +10,14 @@
 
 #include "netns.hpp"
 
-namespace prestack::test {
+namespace prestack::test
+{
 
-inline constexpr unsigned kOuterVlan = 200;  // 802.1ad, the outer one of two
-inline constexpr unsigned kInnerVlan = 100;  // 802.1Q
+inline constexpr unsigned kOuterVlan = 200; // 802.1ad, the outer one of two
+inline constexpr unsigned kInnerVlan = 100; // 802.1Q
 
 // Makes everything on the interface carry `depth` tags (1: 802.1Q, 2: 802.1ad around 802.1Q) until
 // the interface goes away. Attach it before anything else. Throws when the kernel refuses.
-void tag_interface(const Netns& ns, const std::string& interface, unsigned depth);
+void tag_interface(const Netns &ns, const std::string &interface, unsigned depth);
 
-}  // namespace prestack::test
+} // namespace prestack::test
