@@ -56,12 +56,14 @@ std::optional<std::string> receive_one(int fd)
 
 } // namespace
 
-PacketSocket::PacketSocket(const Netns &ns, const std::string &interface)
+PacketSocket::PacketSocket(const Netns &ns, const std::string &interface, Queue queue)
 	: fd_(ns.in([&] {
 		  UniqueFd fd(
 			  check(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0), "packet socket"));
 		  const int on = 1;
-		  check(::setsockopt(fd.get(), SOL_PACKET, PACKET_QDISC_BYPASS, &on, sizeof(on)),
+		  const int bypass = queue == Queue::bypass ? 1 : 0;
+		  check(::setsockopt(fd.get(), SOL_PACKET, PACKET_QDISC_BYPASS, &bypass,
+				     sizeof(bypass)),
 			"PACKET_QDISC_BYPASS");
 		  check(::setsockopt(fd.get(), SOL_PACKET, PACKET_AUXDATA, &on, sizeof(on)),
 			"PACKET_AUXDATA");

@@ -17,9 +17,12 @@ namespace prestack::test
 class PacketSocket
 {
 public:
-	PacketSocket(const Netns &ns, const std::string &interface);
+	// How frames are sent: past the queueing discipline and its TC programs, or through them.
+	enum class Queue { bypass, kernel };
 
-	// Sends the frame as it is, past the queueing discipline and its TC programs.
+	PacketSocket(const Netns &ns, const std::string &interface, Queue queue = Queue::bypass);
+
+	// Sends the frame as it is.
 	void send(std::string_view frame);
 	// The next frame that comes in from outside, tags and all; nullopt when none does in time.
 	std::optional<std::string> receive(Milliseconds patience = kPatience);

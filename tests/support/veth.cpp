@@ -82,15 +82,4 @@ void attach_xdp_pass(const Netns &ns, const std::string &interface)
 	});
 }
 
-bool has_xdp(const Netns &ns, const std::string &interface)
-{
-	return ns.in([&] {
-		const unsigned index = ::if_nametoindex(interface.c_str());
-		if (index == 0)
-			return false;
-		__u32 id = 0;
-		return ::bpf_xdp_query_id(static_cast<int>(index), 0, &id) == 0 && id != 0;
-	});
-}
-
 } // namespace prestack::test

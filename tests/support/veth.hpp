@@ -44,7 +44,4 @@ private:
 // Attaches an XDP program that returns XDP_PASS in native mode; it stays until the interface goes.
 void attach_xdp_pass(const Netns &ns, const std::string &interface);
 
-// Whether any XDP program is attached to the interface.
-bool has_xdp(const Netns &ns, const std::string &interface);
-
 } // namespace prestack::test
