@@ -91,6 +91,13 @@ __noinline __u32 ps_hook_blanks(__u32 hook, __u32 pos)
 	return s ? ps_scan_blanks(s->in, s->pkt.payload_len, pos) : 0;
 }
 
+__noinline __u32 ps_hook_digits(__u32 hook, __u32 pos)
+{
+	struct ps_scratch *s = ps_scratch(hook);
+
+	return s ? ps_scan_digits(s->in, s->pkt.payload_len, pos) : 0;
+}
+
 __noinline __u64 ps_hook_number(__u32 hook, __u32 pos)
 {
 	struct ps_scratch *s = ps_scratch(hook);

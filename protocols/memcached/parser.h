@@ -13,6 +13,7 @@
 
 #define MC_MAX_KEY 250
 #define MC_MAX_TOKENS 16 /* flags of a meta command looked at; more is MC_UNKNOWN */
+#define MC_MAX_DATA (1U << 30) /* bytes of a data block; memcached's own limit is 1 GiB at most */
 #define MC_UDP_HEADER 8
 
 enum mc_kind {
@@ -94,24 +95,46 @@ ps_inline int mc_token_ends(const struct ps_cursor *c, __u32 pos, __u32 line_end
 	return ps_cursor_at(c, pos) == ' ' || mc_at_line_end(c, pos, line_end);
 }
 
-/*
- * set, add, replace, append, prepend, cas: <key> <flags> <exptime> <bytes> ... and a data block.
- * exptime may be negative, and flags are not looked at; only <bytes> must be exact.
- */
-ps_inline void mc_parse_storage(const struct ps_cursor *c, struct mc_command *cmd)
+/* Whether the token at pos is `len` digits, with a minus before them if that is allowed. */
+ps_inline int mc_is_number(const struct ps_cursor *c, __u32 pos, __u32 len, int minus)
 {
-	__u32 pos = cmd->key + cmd->key_len, bytes;
+	if (minus && ps_cursor_at(c, pos) == '-') {
+		pos++;
+		len--;
+	}
+	return len && ps_cursor_digits(c, pos) == len;
+}
 
-	for (__u32 i = 0; i < 2; i++) {
-		__u32 len = mc_token(c, &pos, cmd->line_end);
+/*
+ * set, add, replace, append, prepend, cas: <key> <flags> <exptime> <bytes> [<cas unique>] [noreply],
+ * and a data block. memcached does not read the data block of a command that it refuses for its
+ * form, but takes the data for commands; so the form has to be just right here, or nothing is known.
+ */
+ps_inline void mc_parse_storage(const struct ps_cursor *c, struct mc_command *cmd, int has_unique)
+{
+	__u32 pos = cmd->key + cmd->key_len, bytes, len, value;
 
-		if (!len)
+	len = mc_token(c, &pos, cmd->line_end);
+	if (!len || ps_cursor_number(c, pos, &value) != len) /* flags: 32 bits */
+		return;
+	pos += len;
+	len = mc_token(c, &pos, cmd->line_end);
+	if (!len || len > PS_MAX_DIGITS || !mc_is_number(c, pos, len, 1)) /* exptime */
+		return;
+	pos += len;
+	len = mc_token(c, &pos, cmd->line_end);
+	if (!len || ps_cursor_number(c, pos, &bytes) != len || bytes > MC_MAX_DATA)
+		return;
+	pos += len;
+	if (has_unique) {
+		len = mc_token(c, &pos, cmd->line_end);
+		if (!len || !mc_is_number(c, pos, len, 0))
 			return;
 		pos += len;
 	}
-	if (!mc_token(c, &pos, cmd->line_end) || !ps_cursor_number(c, pos, &bytes))
-		return;
-	if (bytes > 1U << 30)
+	/* Anything may stand in noreply's place, once. */
+	pos += mc_token(c, &pos, cmd->line_end);
+	if (!mc_at_line_end(c, ps_cursor_blanks(c, pos), cmd->line_end))
 		return;
 	cmd->next = cmd->line_end + bytes + 2;
 	cmd->kind = MC_WRITE;
@@ -120,11 +143,10 @@ ps_inline void mc_parse_storage(const struct ps_cursor *c, struct mc_command *cm
 /* ms: <key> <datalen> <flags>* and a data block. */
 ps_inline void mc_parse_meta_set(const struct ps_cursor *c, struct mc_command *cmd)
 {
-	__u32 pos = cmd->key + cmd->key_len, bytes;
+	__u32 pos = cmd->key + cmd->key_len, bytes, len;
 
-	if (!mc_token(c, &pos, cmd->line_end) || !ps_cursor_number(c, pos, &bytes))
-		return;
-	if (bytes > 1U << 30)
+	len = mc_token(c, &pos, cmd->line_end);
+	if (!len || ps_cursor_number(c, pos, &bytes) != len || bytes > MC_MAX_DATA)
 		return;
 	cmd->next = cmd->line_end + bytes + 2;
 	cmd->kind = MC_WRITE;
@@ -254,7 +276,7 @@ ps_inline void mc_parse_command(const struct ps_cursor *c, struct mc_command *cm
 	case MC_NAME6('a', 'p', 'p', 'e', 'n', 'd'):
 	case MC_NAME7('p', 'r', 'e', 'p', 'e', 'n', 'd'):
 	case MC_NAME3('c', 'a', 's'):
-		mc_parse_storage(c, cmd);
+		mc_parse_storage(c, cmd, name == MC_NAME3('c', 'a', 's'));
 		return;
 	case MC_NAME6('d', 'e', 'l', 'e', 't', 'e'):
 	case MC_NAME4('i', 'n', 'c', 'r'):

@@ -168,6 +168,27 @@ ps_inline __u32 ps_scan_blanks(const __u8 *buf, __u32 end, __u32 pos)
 	return pos;
 }
 
+#define PS_MAX_LONG_DIGITS 20 /* of a 64-bit number */
+
+/* See ps_cursor_digits. */
+ps_inline __u32 ps_scan_digits(const __u8 *buf, __u32 end, __u32 pos)
+{
+	const struct ps_cursor c = { .buf = buf, .end = end };
+	__u32 digits = 0;
+
+	for (__u32 i = 0; i < PS_MAX_LONG_DIGITS; i++) {
+		__u32 d;
+
+		if (pos + i >= end)
+			break;
+		d = (__u32)ps_cursor_at(&c, pos + i) - '0';
+		if (d > 9)
+			break;
+		digits++;
+	}
+	return digits;
+}
+
 #define PS_MAX_DIGITS 10
 
 /* See ps_cursor_number. Returns digits << 32 | value. */
@@ -193,6 +214,7 @@ ps_inline __u64 ps_scan_number(const __u8 *buf, __u32 end, __u32 pos)
 __u32 ps_hook_token(__u32 hook, __u32 pos, __u32 max);
 __u32 ps_hook_line(__u32 hook, __u32 pos);
 __u32 ps_hook_blanks(__u32 hook, __u32 pos);
+__u32 ps_hook_digits(__u32 hook, __u32 pos);
 __u64 ps_hook_number(__u32 hook, __u32 pos);
 #endif
 
@@ -226,6 +248,16 @@ ps_inline __u32 ps_cursor_blanks(const struct ps_cursor *c, __u32 pos)
 	return ps_hook_blanks(c->hook, pos);
 #else
 	return ps_scan_blanks(c->buf, c->end, pos);
+#endif
+}
+
+/* How many decimal digits there are at pos, at most PS_MAX_LONG_DIGITS. */
+ps_inline __u32 ps_cursor_digits(const struct ps_cursor *c, __u32 pos)
+{
+#ifdef __bpf__
+	return ps_hook_digits(c->hook, pos);
+#else
+	return ps_scan_digits(c->buf, c->end, pos);
 #endif
 }
 
