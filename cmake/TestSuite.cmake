@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# prestack_register_suite(<suite> <target>): <target>, a GoogleTest executable, is part
+# of <suite>. CTest knows it by the target's name and the suite's label; the test
+# script reads the list of executables in <build>/suites/<suite>. The target
+# `<suite>_suite` builds all of a suite.
+function(prestack_register_suite suite target)
+	set_target_properties(${target} PROPERTIES
+		RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+	add_test(NAME ${target} COMMAND ${target})
+	set_tests_properties(${target} PROPERTIES LABELS ${suite} TIMEOUT 900 RUN_SERIAL ON)
+	if(NOT TARGET ${suite}_suite)
+		add_custom_target(${suite}_suite)
+		set_property(GLOBAL APPEND PROPERTY PRESTACK_SUITES ${suite})
+	endif()
+	add_dependencies(${suite}_suite ${target})
+	set_property(GLOBAL APPEND_STRING PROPERTY PRESTACK_SUITE_MANIFEST_${suite}
+		"${CMAKE_BINARY_DIR}/tests/${target}\n")
+endfunction()
+
+# Called once, after the last suite is registered. The folder is emptied first: a
+# suite that is gone must not be run from an old list.
+function(prestack_write_suite_manifests)
+	file(REMOVE_RECURSE ${CMAKE_BINARY_DIR}/suites)
+	get_property(suites GLOBAL PROPERTY PRESTACK_SUITES)
+	foreach(suite IN LISTS suites)
+		get_property(manifest GLOBAL PROPERTY PRESTACK_SUITE_MANIFEST_${suite})
+		file(WRITE ${CMAKE_BINARY_DIR}/suites/${suite} "${manifest}")
+	endforeach()
+	get_property(manifest GLOBAL PROPERTY PRESTACK_FUZZ_MANIFEST)
+	if(manifest)
+		file(WRITE ${CMAKE_BINARY_DIR}/suites/fuzz "${manifest}")
+	endif()
+endfunction()
