@@ -21,22 +21,20 @@ struct Link {
 };
 
 void read_link_info(const nlattr* info, Link& link) {
-    const nlattr* nested = nullptr;
-    mnl_attr_for_each_nested(nested, info) {
+    for_each_nested(info, [&link](const nlattr* nested) {
         if (mnl_attr_get_type(nested) == IFLA_INFO_KIND) {
             link.is_veth = std::string_view(mnl_attr_get_str(nested)) == "veth";
         }
-    }
+    });
 }
 
 void read_xdp(const nlattr* xdp, Link& link) {
-    const nlattr* nested = nullptr;
-    mnl_attr_for_each_nested(nested, xdp) {
+    for_each_nested(xdp, [&link](const nlattr* nested) {
         if (mnl_attr_get_type(nested) == IFLA_XDP_ATTACHED) {
             const auto mode = mnl_attr_get_u8(nested);
             link.native_xdp = mode == XDP_ATTACHED_DRV || mode == XDP_ATTACHED_MULTI;
         }
-    }
+    });
 }
 
 Result<Link> get_link(int ifindex, std::optional<std::int32_t> netns) {

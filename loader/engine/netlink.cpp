@@ -14,6 +14,14 @@ int forward(const nlmsghdr* message, void* context) {
     return MNL_CB_OK;
 }
 
+// libmnl's own loops are macros for C.
+void visit_attributes(const nlattr* attribute, const char* end, const std::function<void(const nlattr*)>& visit) {
+    while (mnl_attr_ok(attribute, static_cast<int>(end - reinterpret_cast<const char*>(attribute)))) {
+        visit(attribute);
+        attribute = mnl_attr_next(attribute);
+    }
+}
+
 }  // namespace
 
 Result<NetlinkSocket> NetlinkSocket::open(int protocol, unsigned groups) {
@@ -80,8 +88,13 @@ Result<bool> NetlinkSocket::drain(const OnMessage& on_message) const {
 
 void for_each_attribute(const nlmsghdr* message, std::size_t header_size,
                         const std::function<void(const nlattr*)>& visit) {
-    const nlattr* attribute = nullptr;
-    mnl_attr_for_each(attribute, message, header_size) { visit(attribute); }
+    const auto* end = static_cast<const char*>(mnl_nlmsg_get_payload_tail(message));
+    visit_attributes(static_cast<const nlattr*>(mnl_nlmsg_get_payload_offset(message, header_size)), end, visit);
+}
+
+void for_each_nested(const nlattr* outer, const std::function<void(const nlattr*)>& visit) {
+    const auto* payload = static_cast<const nlattr*>(mnl_attr_get_payload(outer));
+    visit_attributes(payload, reinterpret_cast<const char*>(payload) + mnl_attr_get_payload_len(outer), visit);
 }
 
 }  // namespace prestack

@@ -39,4 +39,7 @@ private:
 void for_each_attribute(const nlmsghdr* message, std::size_t header_size,
                         const std::function<void(const nlattr*)>& visit);
 
+// The same for the attributes inside one.
+void for_each_nested(const nlattr* outer, const std::function<void(const nlattr*)>& visit);
+
 }  // namespace prestack

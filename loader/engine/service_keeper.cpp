@@ -49,7 +49,7 @@ Result<void> ServiceKeeper::refresh(std::uint32_t index, Kept& kept, std::uint32
     ps_service_conf conf = kept.conf;
     conf.mtu = mtu;
     conf.flags &= ~static_cast<std::uint32_t>(PS_SERVICE_SERVER_KNOWN | PS_SERVICE_NO_XDP_TX);
-    conf.flags |= (server.uid ? PS_SERVICE_SERVER_KNOWN : 0u) | (tc_replies ? PS_SERVICE_NO_XDP_TX : 0u);
+    conf.flags |= flag_if(server.uid.has_value(), PS_SERVICE_SERVER_KNOWN) | flag_if(tc_replies, PS_SERVICE_NO_XDP_TX);
     conf.server_uid = server.uid.value_or(0);
 
     // What an earlier server said is void at once; what its last replies filled before the kernel

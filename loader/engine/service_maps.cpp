@@ -88,7 +88,7 @@ std::vector<ps_path> ServiceMaps::proven_paths(std::uint32_t service) const {
 
 ps_service_conf describe_service(const ServiceConfig& service, std::uint8_t plugin_slot) {
     ps_service_conf conf{};
-    conf.flags = (service.udp ? PS_SERVICE_UDP : 0u) | (service.tcp ? PS_SERVICE_TCP : 0u);
+    conf.flags = flag_if(service.udp, PS_SERVICE_UDP) | flag_if(service.tcp, PS_SERVICE_TCP);
     conf.plugin = plugin_slot;
     conf.mtu = PS_MAX_MTU;
     for (const auto& prefix : service.allow) {

@@ -43,6 +43,11 @@ private:
     std::vector<std::chrono::steady_clock::time_point> published_{PS_MAX_SERVICES};
 };
 
+// `flag` of enum ps_service_flags if `on`, else 0.
+[[nodiscard]] constexpr std::uint32_t flag_if(bool on, ps_service_flags flag) {
+    return on ? static_cast<std::uint32_t>(flag) : 0;
+}
+
 // The part of a service's description that the configuration decides.
 [[nodiscard]] ps_service_conf describe_service(const ServiceConfig& service, std::uint8_t plugin_slot);
 
