@@ -16,7 +16,6 @@
 #include "fence.bpf.h"
 
 #define PS_SMALL_WORDS ((PS_SMALL_SIZE - sizeof(struct ps_entry)) / 8)
-#define PS_LARGE_WORDS (PS_KEY_WORDS + (PS_MAX_VALUE + 7) / 8)
 
 /* A candidate for a hit; exactly one of small and large is set. */
 struct ps_hit {
@@ -28,15 +27,18 @@ struct ps_hit {
 	__u32 value_word; /* index of the value's first word in the entry's data */
 };
 
-/*
- * Copies the key of `len` bytes at in[pos] into s->key, padded, and hashes it: eight bytes at a
- * time, seeded per load, with the service mixed in.
- */
-static __always_inline void ps_key_load(struct ps_scratch *s, __u32 pos, __u32 len)
+/* See ps_key_load. */
+__noinline int ps_hook_key_load(__u32 hook, __u32 pos, __u32 len)
 {
-	struct ps_cursor c = { .buf = s->in };
-	__u64 h = ps_mix(ps_config.seed[0], (__u64)s->pkt.service << 32 | len);
+	struct ps_scratch *s = ps_scratch(hook);
+	struct ps_cursor c;
+	__u64 h;
 
+	if (!s)
+		return 0;
+	c = ps_payload(s, hook, 0);
+	h = ps_mix(ps_config.seed[0], (__u64)s->pkt.service << 32 | len);
+	s->key.len = len;
 	for (__u32 i = 0; i < PS_KEY_WORDS; i++) {
 		__u64 w;
 
@@ -46,8 +48,17 @@ static __always_inline void ps_key_load(struct ps_scratch *s, __u32 pos, __u32 l
 		s->key.word[i] = w;
 		h = ps_mix(h, w);
 	}
-	s->key.len = len;
 	s->key.hash = h;
+	return 0;
+}
+
+/*
+ * Makes the `len` <= PS_MAX_KEY bytes at in[pos] of a hook's payload the current key, s->key: padded
+ * with zeros to whole words, and hashed eight bytes at a time, seeded per load, with the service.
+ */
+static __always_inline void ps_key_load(__u32 hook, __u32 pos, __u32 len)
+{
+	ps_hook_key_load(hook, pos, len);
 }
 
 static __always_inline __u32 ps_set_of(__u64 hash)
@@ -189,6 +200,7 @@ static __always_inline int ps_put_value(struct ps_scratch *s, const struct ps_hi
 		for (__u32 i = 0; i < PS_SMALL_WORDS; i++) {
 			__u32 from = hit->value_word + i, to = pos + i * 8;
 
+			ps_opaque(from);
 			if (i * 8 >= len || from >= PS_SMALL_WORDS)
 				break;
 			ps_opaque(to);
@@ -228,18 +240,24 @@ static __always_inline void ps_entry_kill(struct ps_entry *e, __u32 *killed)
 }
 
 /*
- * A write to s->key was seen arriving: raise its fence, and remove the entry. After this returns no
- * reply that was asked for earlier can fill the key. XDP or TC.
+ * A write to the hook's current key was seen arriving: raise its fence, and remove the entry. After this returns no
+ * reply that was asked for earlier can fill the key. Returns 0.
  */
-static __always_inline void ps_invalidate(struct ps_scratch *s)
+__noinline int ps_invalidate(__u32 hook)
 {
-	__u32 set = ps_set_of(s->key.hash), tag = ps_tag_of(s->key.hash), base, killed = 0;
-	struct ps_index_line *line = ps_line_of(set, &base);
+	struct ps_scratch *s = ps_scratch(hook);
+	__u32 set, tag, base, killed = 0;
+	struct ps_index_line *line;
 
+	if (!s)
+		return 0;
+	set = ps_set_of(s->key.hash);
+	tag = ps_tag_of(s->key.hash);
+	line = ps_line_of(set, &base);
 	ps_fence_raise(s->key.hash);
 	ps_count(s->pkt.service, PS_COUNT_writes);
 	if (!line)
-		return;
+		return 0;
 	for (__u32 way = 0; way < PS_MAX_WAYS; way++) {
 		struct ps_entry *e;
 		__u32 word;
@@ -255,6 +273,7 @@ static __always_inline void ps_invalidate(struct ps_scratch *s)
 	}
 	if (killed)
 		ps_count(s->pkt.service, PS_COUNT_invalidations);
+	return 0;
 }
 
 #endif /* PRESTACK_CACHE_BPF_H */

@@ -135,26 +135,44 @@ static __always_inline void ps_entry_describe(struct ps_entry *e, const struct p
 	e->used = 0;
 }
 
-/* Copies key and value into an entry with room for `words`. */
-static __always_inline void ps_entry_copy(struct ps_entry *e, const struct ps_scratch *s, __u32 from,
-					  __u32 len, const __u32 words)
+/* Copies key and value into a small entry. */
+static __always_inline void ps_small_copy(struct ps_entry *e, const struct ps_scratch *s, __u32 from,
+					  __u32 len)
 {
-	__u64 *data = (__u64 *)(e + 1);
-	struct ps_cursor c = { .buf = s->in };
+	const struct ps_cursor c = { .buf = s->in };
 	__u32 key_words = (s->key.len + 7) / 8;
+	__u64 *data = (__u64 *)(e + 1);
 
-	for (__u32 i = 0; i < PS_KEY_WORDS; i++) {
-		if (i >= key_words || i >= words)
+	for (__u32 i = 0; i < PS_SMALL_WORDS; i++) {
+		if (i >= key_words)
 			break;
 		data[i] = s->key.word[i];
 	}
-	for (__u32 i = 0; i < PS_LARGE_WORDS; i++) {
+	for (__u32 i = 0; i < PS_SMALL_WORDS; i++) {
 		__u32 to = key_words + i;
 
-		if (i * 8 >= len || to >= words)
+		ps_opaque(to);
+		if (i * 8 >= len || to >= PS_SMALL_WORDS)
 			break;
 		data[to] = ps_cursor_word(&c, from + i * 8);
 	}
+}
+
+/* The same for a large entry, whose room is that of the largest key and value. */
+static __always_inline void ps_large_copy(struct ps_entry *e, const struct ps_scratch *s, __u32 from,
+					  __u32 len)
+{
+	__u32 key_len = s->key.len;
+	__u8 *data = (__u8 *)(e + 1);
+
+	ps_opaque(key_len);
+	ps_opaque(len);
+	ps_opaque(from);
+	if (key_len > ps_config.max_key || len > ps_config.max_value)
+		return;
+	key_len = (key_len + 7) & ~7U;
+	bpf_probe_read_kernel(data, key_len, s->key.word);
+	bpf_probe_read_kernel(data + key_len, len, s->in + (from & (PS_IN_SIZE - 1)));
 }
 
 /*
@@ -205,9 +223,9 @@ static __always_inline void ps_fill(struct __sk_buff *skb, struct ps_scratch *s,
 				 tag | (small ? PS_CLASS_SMALL : PS_CLASS_LARGE));
 	ps_entry_describe(e, s, len, flags);
 	if (small)
-		ps_entry_copy(e, s, from, len, PS_SMALL_WORDS);
+		ps_small_copy(e, s, from, len);
 	else
-		ps_entry_copy(e, s, from, len, ps_config.large_room / 8);
+		ps_large_copy(e, s, from, len);
 	if (!ps_entry_publish(e, f, generation, epoch))
 		return ps_count(service, PS_COUNT_nofill_raced);
 	ps_count(service, PS_COUNT_fills);

@@ -185,15 +185,18 @@ static __always_inline __u16 ps_fold(__u64 sum)
  */
 static __always_inline __u64 ps_sum(const void *buf, __u32 len, __u64 sum, const __u32 max_words)
 {
-	for (__u32 i = 0; i < max_words; i++) {
-		__u64 w;
+	__u64 w;
 
-		if (i * 8 >= len)
+	for (__u32 i = 0; i < max_words; i++) {
+		if (len < 8)
 			break;
-		w = ps_load64(buf + i * 8) & ps_low_bytes(len - i * 8);
+		w = ps_load64(buf);
 		sum += (w & 0xffffffff) + (w >> 32);
+		buf += 8;
+		len -= 8;
 	}
-	return sum;
+	w = ps_load64(buf) & ps_low_bytes(len);
+	return sum + (w & 0xffffffff) + (w >> 32);
 }
 
 /* Sum of the pseudo header; addresses in the 16-byte form of ps_packet (a v4 prefix is taken out). */

@@ -69,13 +69,41 @@ static __always_inline struct ps_scratch *ps_scratch(__u32 hook)
 	return bpf_map_lookup_elem(&ps_scratch_map, &hook);
 }
 
-/* A cursor over the payload that the dispatcher copied, starting at byte `skip` of it. */
-static __always_inline struct ps_cursor ps_payload(struct ps_scratch *s, __u32 skip)
+/* The scanning loops of cursor.h over the payload of a hook's packet. */
+__noinline __u32 ps_hook_token(__u32 hook, __u32 pos, __u32 max)
 {
-	struct ps_cursor c = { .buf = s->in, .pos = skip, .end = s->pkt.payload_len };
+	struct ps_scratch *s = ps_scratch(hook);
 
-	if (c.end > PS_IN_SIZE)
-		c.end = PS_IN_SIZE;
+	return s ? ps_scan_token(s->in, s->pkt.payload_len, pos, max) : 0;
+}
+
+__noinline __u32 ps_hook_line(__u32 hook, __u32 pos)
+{
+	struct ps_scratch *s = ps_scratch(hook);
+
+	return s ? ps_scan_line(s->in, s->pkt.payload_len, pos) : 0;
+}
+
+__noinline __u32 ps_hook_blanks(__u32 hook, __u32 pos)
+{
+	struct ps_scratch *s = ps_scratch(hook);
+
+	return s ? ps_scan_blanks(s->in, s->pkt.payload_len, pos) : 0;
+}
+
+__noinline __u64 ps_hook_number(__u32 hook, __u32 pos)
+{
+	struct ps_scratch *s = ps_scratch(hook);
+
+	return s ? ps_scan_number(s->in, s->pkt.payload_len, pos) : 0;
+}
+
+/* A cursor over the payload that the dispatcher copied, starting at byte `skip` of it. */
+static __always_inline struct ps_cursor ps_payload(struct ps_scratch *s, __u32 hook, __u32 skip)
+{
+	struct ps_cursor c = { .buf = s->in, .pos = skip, .hook = hook };
+
+	c.end = s->pkt.payload_len;
 	return c;
 }
 

@@ -48,6 +48,21 @@ struct {
 	__type(value, __u64);
 } ps_ticket SEC(".maps");
 
+/*
+ * Sum of the reply's payload. A function of its own: the verifier looks at its loop once instead
+ * of once for all that follows.
+ */
+__noinline __u32 ps_out_sum(void)
+{
+	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
+	__u64 sum = 0;
+
+	if (!s)
+		return 0;
+	sum = ps_sum(s->out, s->out_len, 0, PS_CSUM_WORDS);
+	return ps_fold(sum);
+}
+
 /* Builds the reply's headers right before out[]; returns how many bytes, 0 if they do not fit. */
 static __always_inline __u32 ps_build_head(struct ps_scratch *s, const void *data, const void *end)
 {
@@ -103,8 +118,7 @@ static __always_inline __u32 ps_build_head(struct ps_scratch *s, const void *dat
 	/* IPv6 demands a checksum (RFC 8200, 8.1); 0 means none, so it is sent as ~0. */
 	sum = ps_pseudo_sum(p->local, p->client, p->ipv6, IPPROTO_UDP, udp_len);
 	sum = ps_sum(udp, sizeof(*udp), sum, 1);
-	sum = ps_sum(s->out, s->out_len, sum, PS_CSUM_WORDS);
-	udp->check = ~ps_fold(sum);
+	udp->check = ~ps_fold(sum + ps_out_sum());
 	if (!udp->check)
 		udp->check = 0xffff;
 	return PS_HEADER_ROOM - start;

@@ -14,10 +14,10 @@
  * copied the payload into per-CPU scratch before it tail-calls the plug-in. What the plug-in does:
  *
  *   struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);      // or PS_HOOK_TC; NULL: return XDP_PASS
- *   struct ps_cursor c = ps_payload(s, skip);            // parse with prestack/cursor.h
+ *   struct ps_cursor c = ps_payload(s, PS_HOOK_XDP, 0);  // parse with prestack/cursor.h
  *
  * On ps_datagram_request, a read:
- *   ps_key_load(s, pos, len)        make in[pos, pos + len) the current key
+ *   ps_key_load(hook, pos, len)     make in[pos, pos + len) the current key
  *   ps_lookup(s, &hit)              is it cached? hit.flags and hit.value_len are known from here
  *   ps_out_*(s, ...)                render what comes before and after the value
  *   ps_put_value(s, &hit)           append the value; non-zero: forget the reply, treat it as a miss
@@ -26,7 +26,7 @@
  *   ps_pass(s, reason)              let the server answer; counts the reason; returns the verdict
  *
  * On any request that can change an item, before returning ps_pass:
- *   ps_key_load + ps_invalidate(s)  for each key it names, or
+ *   ps_key_load + ps_invalidate(hook)  for each key it names, or
  *   ps_flush(service)               if it may change anything, or cannot be understood
  *
  * On ps_datagram_reply, for each value in it:
@@ -34,7 +34,7 @@
  *
  * Doubt means pass. A plug-in never modifies a packet itself, keeps no state of its own between
  * packets, and has a named bound on each loop. s->user[] and s->pos are its scratch words.
- * Work done per key goes best into a global (non-static, __noinline) function that takes only the
+ * Work done per key goes best into a global (non-static, __noinline) function that takes at most the
  * context: the verifier then looks at it once, not once per key.
  */
 #ifndef PRESTACK_PLUGIN_BPF_H

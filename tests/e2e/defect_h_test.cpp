@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Defect (h) of BMC: one port, one interface, IPv4 without options or VLAN.
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "fixture.hpp"
+#include "support/system_error.hpp"
+
+namespace prestack::test
+{
+namespace
+{
+
+class DefectHLink : public BedTest,
+		    public testing::WithParamInterface<std::tuple<bool, unsigned, const char *>>
+{
+protected:
+	Bed &bed()
+	{
+		const auto [ipv6, vlan_depth, xdp_mode] = GetParam();
+		return Bed::shared({.ipv6 = ipv6, .vlan_depth = vlan_depth, .xdp_mode = xdp_mode});
+	}
+};
+
+TEST_P(DefectHLink, AnswersOverEveryKindOfLink)
+{
+	const std::string key = bed().key("link");
+	bed().store_and_warm(key, "value", 7);
+	bed().read_hit(get(key));
+	bed().read_pass(get(bed().key("absent")));
+	bed().write(store(key, std::string(1'000, 'x')));
+	EXPECT_EQ(bed().read(get(key)).size(),
+		  ("VALUE " + key + " 0 1000\r\n\r\nEND\r\n").size() + 1'000);
+	bed().warm(key);
+	bed().read_hit(get(key));
+	bed().write("delete " + key + "\r\n");
+	EXPECT_EQ(bed().read(get(key)), "END\r\n");
+	EXPECT_EQ(bed().udp_client().strays(), 0U);
+}
+
+// Every length of reply, odd ones too: lengths and checksums are the client kernel's to check.
+TEST_P(DefectHLink, AnswersOfEveryLengthArrive)
+{
+	const std::string key = bed().key("length");
+	for (std::size_t size = 0; size <= 66; ++size) {
+		bed().store_and_warm(key, std::string(size, 'x'));
+		bed().read_hit(get(key));
+	}
+}
+
+std::string link_name(const testing::TestParamInfo<DefectHLink::ParamType> &info)
+{
+	const auto &[ipv6, vlan_depth, xdp_mode] = info.param;
+	return std::string(ipv6 ? "IPv6" : "IPv4") + "Tags" + std::to_string(vlan_depth) + xdp_mode;
+}
+
+INSTANTIATE_TEST_SUITE_P(Memcached, DefectHLink,
+			 testing::Combine(testing::Bool(), testing::Values(0U, 1U, 2U),
+					  testing::Values("native", "generic")),
+			 link_name);
+
+class DefectH : public BedTest
+{
+};
+
+TEST_F(DefectH, IPv4WithOptions)
+{
+	using namespace std::string_literals;
+	Bed &bed = Bed::shared({});
+	const std::string key = bed.key("options");
+	bed.store_and_warm(key, "value");
+	for (const std::string &options :
+	     {"\x01\x01\x01\x01"s, "\x94\x04\x00\x00"s,
+	      "\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01"
+	      "\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01"s}) {
+		check(::setsockopt(bed.udp_client().fd(), IPPROTO_IP, IP_OPTIONS, options.data(),
+				   static_cast<socklen_t>(options.size())),
+		      "IP_OPTIONS");
+		EXPECT_EQ(bed.read_hit(get(key)), "VALUE " + key + " 0 5\r\nvalue\r\nEND\r\n");
+		bed.read_pass(get(bed.key("absent")));
+		bed.read(store(key, "value")); // a write with options invalidates as any other
+		bed.read_pass(get(key));
+		bed.warm(key);
+	}
+	check(::setsockopt(bed.udp_client().fd(), IPPROTO_IP, IP_OPTIONS, nullptr, 0),
+	      "IP_OPTIONS");
+}
+
+// Two memcacheds on two ports hold different values under one key; two interfaces lead to them.
+class DefectHMany : public BedTest
+{
+protected:
+	static constexpr std::uint16_t second_port = 11'212;
+
+	DefectHMany()
+		: server_("server"), client_("client"),
+		  first_link_(server_, client_, {.name = "veth0", .id = 1}),
+		  second_link_(server_, client_, {.name = "veth1", .id = 2})
+	{
+		first_link_.server_address("10.0.0.1/24");
+		first_link_.client_address("10.0.0.2/24");
+		second_link_.server_address("10.1.0.1/24");
+		second_link_.client_address("10.1.0.2/24");
+		second_link_.server_address("fd01::1/64");
+		second_link_.client_address("fd01::2/64");
+	}
+
+	void start()
+	{
+		const std::vector<std::string> addresses{"10.0.0.1", "10.1.0.1", "fd01::1"};
+		first_ = std::make_unique<Memcached>(server_,
+						     MemcachedOptions{.addresses = addresses});
+		second_ = std::make_unique<Memcached>(
+			server_, MemcachedOptions{.addresses = addresses, .port = second_port});
+		ServiceOptions service;
+		ServiceOptions other{.port = second_port, .server = "10.0.0.1:11212"};
+		prestack_ = std::make_unique<Prestack>(
+			server_, PrestackOptions{.interfaces = {"veth0", "veth1"},
+						 .services = {service, other}});
+	}
+
+	// Gets until the service answers from the kernel; returns what it answered.
+	std::string warm(UdpClient &client, std::size_t service, const std::string &key)
+	{
+		const std::uint64_t before = prestack_->counter("hits", service);
+		std::string reply;
+		EXPECT_TRUE(eventually([&] {
+			reply = client.ask(get(key));
+			return prestack_->counter("hits", service) > before;
+		})) << "service "
+		    << service << " never answered from the kernel\n"
+		    << prestack_->stats().dump(2);
+		return reply;
+	}
+
+	Netns server_;
+	Netns client_;
+	VethPair first_link_;
+	VethPair second_link_;
+	std::unique_ptr<Memcached> first_;
+	std::unique_ptr<Memcached> second_;
+	std::unique_ptr<Prestack> prestack_;
+};
+
+TEST_F(DefectHMany, SeveralPortsAndInterfaces)
+{
+	start();
+	TcpClient(client_, {"10.0.0.1", kPort}).ask(store("key", "of the first"));
+	TcpClient(client_, {"10.1.0.1", second_port}).ask(store("key", "of the second", 2));
+	for (const char *address : {"10.0.0.1", "10.1.0.1", "fd01::1"}) {
+		UdpClient first(client_, {address, kPort});
+		UdpClient second(client_, {address, second_port});
+		EXPECT_EQ(warm(first, 0, "key"), "VALUE key 0 12\r\nof the first\r\nEND\r\n");
+		EXPECT_EQ(warm(second, 1, "key"), "VALUE key 2 13\r\nof the second\r\nEND\r\n");
+	}
+	// A write to one leaves the other's item where it is.
+	TcpClient(client_, {"fd01::1", kPort}).ask(store("key", "changed"));
+	UdpClient first(client_, {"10.0.0.1", kPort});
+	UdpClient second(client_, {"10.0.0.1", second_port});
+	EXPECT_EQ(first.ask(get("key")), "VALUE key 0 7\r\nchanged\r\nEND\r\n");
+	EXPECT_EQ(warm(first, 0, "key"), "VALUE key 0 7\r\nchanged\r\nEND\r\n");
+	const std::uint64_t before = prestack_->counter("hits", 1);
+	EXPECT_EQ(second.ask(get("key")), "VALUE key 2 13\r\nof the second\r\nEND\r\n");
+	EXPECT_EQ(prestack_->counter("hits", 1), before + 1);
+}
+
+TEST_F(DefectHMany, APortThatIsNoServiceIsLeftAlone)
+{
+	start();
+	Memcached third(server_, {.addresses = {"10.0.0.1"}, .port = 11'213});
+	UdpClient client(client_, {"10.0.0.1", 11'213});
+	TcpClient(client_, {"10.0.0.1", 11'213}).ask(store("key", "of the third"));
+	const auto requests = prestack_->counter("requests");
+	for (int round = 0; round < 5; ++round) {
+		EXPECT_EQ(client.ask(get("key")), "VALUE key 0 12\r\nof the third\r\nEND\r\n");
+	}
+	EXPECT_EQ(third.stat("cmd_get"), 5U);
+	EXPECT_EQ(prestack_->counter("requests"), requests);
+}
+
+} // namespace
+} // namespace prestack::test

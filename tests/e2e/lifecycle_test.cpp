@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Start, stop, crash, restart and refusal. Includes defect (i) of BMC: an egress hook attached by hand.
+#include <sys/stat.h>
+
+#include "fixture.hpp"
+#include "support/hooks.hpp"
+
+namespace prestack::test
+{
+namespace
+{
+
+class Lifecycle : public BedTest
+{
+protected:
+	// Of its own for every test: each stops, kills or restarts something.
+	Bed &bed()
+	{
+		if (!bed_)
+			bed_ = std::make_unique<Bed>(BedOptions{});
+		return *bed_;
+	}
+	Hooks hooks() { return hooks_of(bed().server_ns(), "veth0"); }
+
+	// Starts another instance from its own file, which must refuse; returns what it said.
+	Finished refused_run(const std::string &toml, const std::string &name)
+	{
+		TempDir directory;
+		Process second = spawn_prestack_run(bed().server_ns(),
+						    directory.write("second.toml", toml), name);
+		const auto code = second.wait();
+		if (!code)
+			return {.output = second.output(),
+				.errors = "still running: " + second.errors()};
+		return {*code, second.output(), second.errors()};
+	}
+
+	std::unique_ptr<Bed> bed_;
+};
+
+class DefectI : public Lifecycle
+{
+};
+
+TEST_F(DefectI, TheLoaderAttachesTheEgressHookAndStopRemovesIt)
+{
+	EXPECT_TRUE(hooks().xdp);
+	EXPECT_GE(hooks().tc_egress, 1U);
+	const std::string key = bed().key("egress");
+	bed().store_and_warm(key, "value");
+	EXPECT_EQ(bed().prestack().stop(), 0) << bed().prestack().process().errors();
+	EXPECT_EQ(hooks(), Hooks{}) << "left attached after stop";
+}
+
+TEST_F(Lifecycle, StopLeavesNothingAndTrafficFlows)
+{
+	const std::string key = bed().key("stop");
+	bed().store_and_warm(key, "value");
+	const std::string name = bed().prestack().name();
+	const auto gets = bed().memcached().stat("cmd_get");
+	EXPECT_EQ(bed().prestack().stop(), 0);
+	EXPECT_EQ(bed().read(get(key)), "VALUE " + key + " 0 5\r\nvalue\r\nEND\r\n");
+	EXPECT_EQ(bed().memcached().stat("cmd_get"), gets + 1);
+	EXPECT_EQ(hooks(), Hooks{});
+	struct stat unused;
+	EXPECT_NE(::stat(("/sys/fs/bpf/prestack/" + name).c_str(), &unused), 0) << "still pinned";
+	for (const char *command : {"status", "stats --json", "flush"}) {
+		const Finished finished = bed().prestack().cli(command);
+		EXPECT_EQ(finished.exit_code, 1) << command << ": " << finished.output;
+		EXPECT_NE(finished.errors, "") << command;
+	}
+}
+
+TEST_F(Lifecycle, InterruptStopsCleanlyToo)
+{
+	bed().prestack().process().signal(SIGINT);
+	EXPECT_EQ(bed().prestack().process().wait(), 0);
+	EXPECT_EQ(hooks(), Hooks{});
+}
+
+TEST_F(Lifecycle, ASecondRunOnTheSameInterfaceIsRefused)
+{
+	const Hooks before = hooks();
+	const Finished second =
+		refused_run(PrestackOptions{}.toml(), bed().prestack().name() + "-b");
+	EXPECT_EQ(second.exit_code, 1) << second.errors;
+	EXPECT_NE(second.errors.find("veth0"), std::string::npos) << second.errors;
+	EXPECT_EQ(hooks(), before);
+	const std::string key = bed().key("refused");
+	bed().store_and_warm(key, "value");
+	bed().read_hit(get(key));
+}
+
+TEST_F(Lifecycle, ASecondRunOfTheSameNameIsRefused)
+{
+	const Hooks before = hooks();
+	const Finished second = refused_run(PrestackOptions{}.toml(), bed().prestack().name());
+	EXPECT_EQ(second.exit_code, 1) << second.errors;
+	EXPECT_NE(second.errors.find(bed().prestack().name()), std::string::npos) << second.errors;
+	EXPECT_EQ(hooks(), before);
+	const std::string key = bed().key("refused");
+	bed().store_and_warm(key, "value");
+	bed().read_hit(get(key));
+}
+
+TEST_F(Lifecycle, KillLeavesTrafficFlowingAndANewRunRecovers)
+{
+	const std::string key = bed().key("kill");
+	bed().store_and_warm(key, "old");
+	for (int round = 0; round < 3; ++round) {
+		bed().prestack().kill9();
+		// The server alone answers, and what is written now no hook sees.
+		const std::string value = "written while nobody looked " + std::to_string(round);
+		bed().write(store(key, value));
+		EXPECT_EQ(bed().read(get(key)), "VALUE " + key + " 0 " +
+							std::to_string(value.size()) + "\r\n" +
+							value + "\r\nEND\r\n");
+		EXPECT_FALSE(hooks().xdp) << "something still serves";
+		EXPECT_EQ(bed().prestack().cli("status").exit_code, 1);
+		bed().prestack().start();
+		bed().read(get(key));
+		bed().warm(key);
+		bed().read_hit(get(key));
+		EXPECT_EQ(hooks().tc_egress, 1U)
+			<< "the killed run's hook is replaced, not kept beside";
+	}
+	EXPECT_EQ(bed().prestack().stop(), 0);
+	EXPECT_EQ(hooks(), Hooks{});
+}
+
+TEST_F(Lifecycle, AStartThatFailsLeavesNothingAttached)
+{
+	bed().prestack().stop();
+	const PrestackOptions missing{.interfaces = {"veth0", "nosuch0"}};
+	const Finished finished = refused_run(missing.toml(), bed().prestack().name());
+	EXPECT_NE(finished.exit_code, 0);
+	EXPECT_NE(finished.errors.find("nosuch0"), std::string::npos) << finished.errors;
+	EXPECT_EQ(hooks(), Hooks{});
+}
+
+TEST_F(Lifecycle, FlushEmptiesTheCache)
+{
+	const std::string key = bed().key("flush");
+	bed().store_and_warm(key, "value");
+	EXPECT_GT(bed().prestack().stats().at("entries").get<std::uint64_t>(), 0U);
+	bed().prestack().flush();
+	EXPECT_EQ(bed().prestack().stats().at("entries").get<std::uint64_t>(), 0U);
+	bed().read_pass(get(key));
+	bed().warm(key);
+	bed().read_hit(get(key));
+}
+
+// The new process has none of the items. What the cache still holds must go once the loader has
+// noticed, and never come back.
+TEST_F(Lifecycle, ARestartOfMemcachedEmptiesTheCache)
+{
+	const std::string key = bed().key("restart");
+	bed().store_and_warm(key, "of the first process");
+	bed().memcached().restart();
+	EXPECT_TRUE(eventually([&] { return bed().udp_client().ask(get(key)) == "END\r\n"; }));
+	for (int round = 0; round < 20; ++round)
+		EXPECT_EQ(bed().udp_client().ask(get(key)), "END\r\n");
+	bed().tcp().ask(store(key, "of the second process"));
+	const std::uint64_t hits = bed().hits();
+	EXPECT_TRUE(eventually([&] {
+		EXPECT_EQ(bed().udp_client().ask(get(key)),
+			  "VALUE " + key + " 0 21\r\nof the second process\r\nEND\r\n");
+		return bed().hits() > hits;
+	})) << "the new process's replies are not cached\n"
+	    << bed().prestack().stats().dump(2);
+}
+
+TEST_F(Lifecycle, TwoInstancesByNameOnTwoInterfaces)
+{
+	const VethPair second_link(bed().server_ns(), bed().client_ns(),
+				   {.name = "veth1", .id = 1});
+	second_link.server_address("10.1.0.1/24");
+	second_link.client_address("10.1.0.2/24");
+	constexpr std::uint16_t port = 11'212;
+	Memcached second_server(bed().server_ns(), {.addresses = {"10.1.0.1"}, .port = port});
+	PrestackOptions options{.interfaces = {"veth1"}};
+	options.services.front().port = port;
+	options.services.front().server = "10.1.0.1:11212";
+	Prestack second(bed().server_ns(), options);
+	UdpClient client(bed().client_ns(), {"10.1.0.1", port});
+	TcpClient(bed().client_ns(), {"10.1.0.1", port}).ask(store("key", "second"));
+	EXPECT_TRUE(eventually([&] {
+		EXPECT_EQ(client.ask(get("key")), "VALUE key 0 6\r\nsecond\r\nEND\r\n");
+		return second.counter("hits") > 0;
+	}));
+	EXPECT_EQ(bed().hits(), 0U);
+	EXPECT_EQ(second.stop(), 0);
+	const std::string key = bed().key("both");
+	bed().store_and_warm(key, "first");
+	bed().read_hit(get(key));
+}
+
+TEST_F(Lifecycle, AnInterfaceThatGoesAwayTakesNothingWithIt)
+{
+	const std::string key = bed().key("gone");
+	bed().store_and_warm(key, "value");
+	bed().server_ns().ip("link del veth0");
+	// It may end by itself (with a reason) or wait to be stopped; either way it ends cleanly.
+	if (bed().prestack().process().running()) {
+		EXPECT_EQ(bed().prestack().stop(), 0);
+	}
+	EXPECT_LT(bed().prestack().process().wait().value_or(255), 128)
+		<< bed().prestack().process().errors();
+}
+
+} // namespace
+} // namespace prestack::test

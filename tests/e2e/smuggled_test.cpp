@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Storage commands that memcached refuses without reading their data block: what looks like data
+// is then a command, and must invalidate as one. Those that do have their data read (the last) are
+// here to show that the difference is memcached's, not the test's.
+#include "fixture.hpp"
+
+namespace prestack::test
+{
+namespace
+{
+
+struct Smuggled {
+	const char *name;
+	const char *
+		command; // {n} stands for the length of what follows, {L} for 251 bytes that are no key
+};
+
+class SmuggledCommand : public BedTest, public testing::WithParamInterface<Smuggled>
+{
+};
+
+// Sends and reads until the reply to a last `version`: how many replies come before is memcached's.
+void send_and_finish(TcpClient &client, const std::string &command)
+{
+	client.send(command + "version\r\n");
+	while (!client.receive().starts_with("VERSION"))
+		continue;
+}
+
+TEST_P(SmuggledCommand, Invalidates)
+{
+	Bed &bed = Bed::shared({});
+	const std::string key = bed.key("smuggled");
+	bed.store_and_warm(key, "100");
+	std::string command = GetParam().command;
+	const std::string data = "incr " + key + " 1";
+	for (const auto &[from, to] : {std::pair{"{n}", std::to_string(data.size())},
+				       std::pair{"{L}", std::string(251, 'L')}}) {
+		const auto at = command.find(from);
+		if (at != std::string::npos)
+			command.replace(at, 3, to);
+	}
+	command += "\r\n" + data + "\r\n";
+	TcpClient server = bed.tcp();
+	TcpClient control = bed.control_tcp();
+	send_and_finish(server, command);
+	send_and_finish(control, command);
+	bed.read(get(key));
+	bed.read(get(key));
+}
+
+INSTANTIATE_TEST_SUITE_P(Memcached, SmuggledCommand,
+			 testing::Values(Smuggled{"BadFlags", "set x flags 0 {n}"},
+					 Smuggled{"NegativeFlags", "set x -1 0 {n}"},
+					 Smuggled{"FlagsTooLarge", "set x 4294967296 0 {n}"},
+					 Smuggled{"BadExpiry", "set x 0 soon {n}"},
+					 Smuggled{"ExpiryTooLarge", "set x 0 99999999999 {n}"},
+					 Smuggled{"BadLength", "set x 0 0 {n}x"},
+					 Smuggled{"NegativeLength", "set x 0 0 -{n}"},
+					 Smuggled{"LengthTooLarge", "set x 0 0 2147483646"},
+					 Smuggled{"CasWithoutUnique", "cas x 0 0 {n}"},
+					 Smuggled{"CasWithBadUnique", "cas x 0 0 {n} unique"},
+					 Smuggled{"SetWithOneTooMany", "set x 0 0 {n} noreply 1"},
+					 Smuggled{"SetWithASixthThatIsNotNoreply",
+						  "set x 0 0 {n} 7"},
+					 Smuggled{"SetWithoutLength", "set x 0 {n}"},
+					 Smuggled{"KeyTooLong", "set {L} 0 0 {n}"},
+					 Smuggled{"MetaSetWithoutLength", "ms x"},
+					 Smuggled{"MetaSetBadLength", "ms x twenty"},
+					 Smuggled{"MetaSetBadFlag", "ms x {n} F!"},
+					 Smuggled{"MetaSetUnknownMode", "ms x {n} MX"},
+					 Smuggled{"MetaSetKeyTooLong", "ms {L} {n}"},
+					 Smuggled{"MetaSetFlagTwice", "ms x {n} T0 T0"},
+					 Smuggled{"AddWithBadFlags", "add x flags 0 {n}"},
+					 Smuggled{"ReplaceWithBadFlags", "replace x flags 0 {n}"},
+					 Smuggled{"SetOfLength", "set x 0 0 {n}"}),
+			 [](const auto &info) { return std::string(info.param.name); });
+
+} // namespace
+} // namespace prestack::test

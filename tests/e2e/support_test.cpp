@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The harness itself, on memcached without prestack: what it takes for granted is checked here.
+#include <gtest/gtest.h>
+
+#include "support/bed.hpp"
+#include "support/packet_socket.hpp"
+#include "support/text_protocol.hpp"
+
+namespace prestack::test
+{
+namespace
+{
+
+TEST(Support, ReplyLengthFindsTheEnd)
+{
+	EXPECT_EQ(reply_length("STORED\r\n"), 8u);
+	EXPECT_EQ(reply_length("STORED"), 0u);
+	EXPECT_EQ(reply_length("END\r\nx"), 5u);
+	EXPECT_EQ(reply_length("VALUE a 0 3\r\nabc\r\n"), 0u);
+	EXPECT_EQ(reply_length("VALUE a 0 3\r\nabc\r\nEND\r\n"), 23u);
+	EXPECT_EQ(reply_length("VALUE a 0 5\r\nEND\r\n\r\n"), 0u)
+		<< "END inside a value ends nothing";
+	EXPECT_EQ(reply_length("VA 3 f\r\nabc\r\n"), 13u);
+	EXPECT_TRUE(holds_replies("STORED\r\nHD\r\n", 2));
+	EXPECT_FALSE(holds_replies("STORED\r\nHD\r\n", 1));
+}
+
+TEST(Support, ProcessIsBoundedAndReaped)
+{
+	Process sleeper = Process::spawn({.argv = {"sleep", "60"}});
+	EXPECT_TRUE(sleeper.running());
+	EXPECT_EQ(sleeper.stop(), 128 + SIGTERM);
+	EXPECT_FALSE(sleeper.running());
+	const Finished finished = run({.argv = {"sh", "-c", "echo out; echo err >&2; exit 3"}});
+	EXPECT_EQ(finished.exit_code, 3);
+	EXPECT_EQ(finished.output, "out\n");
+	EXPECT_EQ(finished.errors, "err\n");
+	EXPECT_EQ(run({.argv = {"/no/such/program"}}).exit_code, 127);
+}
+
+class PlainBed : public testing::TestWithParam<std::tuple<bool, unsigned>>
+{
+};
+
+TEST_P(PlainBed, MemcachedAnswersBothWays)
+{
+	const auto [ipv6, vlan_depth] = GetParam();
+	Bed bed({.ipv6 = ipv6, .vlan_depth = vlan_depth, .with_prestack = false});
+	EXPECT_EQ(bed.write(store("a", "alpha", 7)), "STORED\r\n");
+	EXPECT_EQ(bed.read("get a\r\n"), "VALUE a 7 5\r\nalpha\r\nEND\r\n");
+	EXPECT_EQ(bed.read("get a nothing\r\n"), "VALUE a 7 5\r\nalpha\r\nEND\r\n");
+	const std::uint64_t before = bed.memcached().stat("cmd_get");
+	bed.read("get a\r\n");
+	EXPECT_EQ(bed.memcached().stat("cmd_get"), before + 1);
+	EXPECT_EQ(bed.udp_client().strays(), 0u);
+}
+
+TEST_P(PlainBed, HandMadeFramesAreAnswered)
+{
+	const auto [ipv6, vlan_depth] = GetParam();
+	Bed bed({.ipv6 = ipv6, .vlan_depth = vlan_depth, .with_prestack = false});
+	bed.write(store("a", std::string(100, 'x')));
+	bed.read("get a\r\n"); // fills the neighbour tables
+	PacketSocket socket(bed.client_ns(), bed.link().interface());
+	const std::string right = "VALUE a 0 100\r\n" + std::string(100, 'x') + "\r\nEND\r\n";
+
+	const std::uint16_t whole = bed.udp_client().next_request_id();
+	socket.send(encode(bed.frame(UdpHeader{.request_id = whole}.encode() + "get a\r\n")));
+	EXPECT_EQ(bed.udp_client().collect(whole), right);
+
+	const std::uint16_t split = bed.udp_client().next_request_id();
+	const UdpFrame frame = bed.frame(UdpHeader{.request_id = split}.encode() + "get a\r\n");
+	for (const std::string &each : encode_fragments(frame, 16, 8, 77))
+		socket.send(each);
+	EXPECT_EQ(bed.udp_client().collect(split), right);
+
+	const auto seen = socket.receive_udp(bed.udp_client().local_port());
+	ASSERT_TRUE(seen.has_value());
+	EXPECT_EQ(seen->vlan_depth, vlan_depth) << "tags on the wire";
+	EXPECT_TRUE(seen->good_ip_checksum);
+	EXPECT_TRUE(seen->consistent_lengths);
+	EXPECT_EQ(seen->payload.substr(8), right);
+}
+
+INSTANTIATE_TEST_SUITE_P(Links, PlainBed,
+			 testing::Combine(testing::Bool(), testing::Values(0u, 1u, 2u)));
+
+} // namespace
+} // namespace prestack::test

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "bed.hpp"
+
+#include <gtest/gtest.h>
+
+#include <list>
+
+#include "text_protocol.hpp"
+
+namespace prestack::test
+{
+
+namespace
+{
+
+constexpr const char *kControl = "10.9.0.1";
+
+// Shared beds kept at once; the least recently used goes first.
+constexpr std::size_t kSharedBeds = 6;
+
+std::list<std::unique_ptr<Bed>> &shared_beds()
+{
+	static std::list<std::unique_ptr<Bed>> beds;
+	return beds;
+}
+
+VethPair with_addresses(VethPair link)
+{
+	for (const char *address : {"10.0.0.1/24", "fd00::1/64", "192.168.77.1/24"}) {
+		link.server_address(address);
+	}
+	for (const char *address : {"10.0.0.2/24", "fd00::2/64", "192.168.77.2/24"}) {
+		link.client_address(address);
+	}
+	return link;
+}
+
+VethPair with_control_addresses(VethPair link)
+{
+	link.server_address("10.9.0.1/24");
+	link.client_address("10.9.0.2/24");
+	return link;
+}
+
+std::unique_ptr<Prestack> start_prestack(const Netns &ns, const BedOptions &options)
+{
+	if (!options.with_prestack)
+		return nullptr;
+	PrestackOptions prestack{.xdp_mode = options.xdp_mode,
+				 .memory = options.memory,
+				 .associativity = options.associativity,
+				 .max_value = options.max_value};
+	prestack.services.front().transports = options.transports;
+	prestack.services.front().allow = options.allow;
+	return std::make_unique<Prestack>(ns, prestack);
+}
+
+} // namespace
+
+Bed::Bed(const BedOptions &options)
+	: options_(options), server_(options.ipv6 ? kServerV6 : kServerV4, kPort),
+	  server_ns_("server"), client_ns_("client"), control_ns_("control"),
+	  link_(with_addresses(
+		  VethPair(server_ns_, client_ns_, {.vlan_depth = options.vlan_depth}))),
+	  control_link_(with_control_addresses(
+		  VethPair(control_ns_, client_ns_, {.name = "veth9", .id = 9}))),
+	  memcached_(server_ns_, {.addresses = {kServerV4, kServerV6, kServerOutside}}),
+	  control_(control_ns_, {.addresses = {kControl}}),
+	  prestack_(start_prestack(server_ns_, options)), tcp_client_(client_ns_, server_),
+	  control_tcp_client_(client_ns_, Endpoint(kControl, kPort)),
+	  udp_client_(client_ns_, server_),
+	  control_udp_client_(client_ns_, Endpoint(kControl, kPort))
+{
+}
+
+Bed &Bed::shared(const BedOptions &options)
+{
+	auto &beds = shared_beds();
+	for (auto each = beds.begin(); each != beds.end(); ++each) {
+		if ((*each)->options_ == options) {
+			beds.splice(beds.begin(), beds, each);
+			return *beds.front();
+		}
+	}
+	while (beds.size() >= kSharedBeds)
+		beds.pop_back();
+	beds.push_front(std::make_unique<Bed>(options));
+	return *beds.front();
+}
+
+void Bed::discard_all()
+{
+	shared_beds().clear();
+}
+
+TcpClient Bed::control_tcp() const
+{
+	return TcpClient(client_ns_, Endpoint(kControl, kPort));
+}
+
+UdpFrame Bed::frame(std::string payload) const
+{
+	return {.source_mac = link_.client_mac(),
+		.destination_mac = link_.server_mac(),
+		.vlan_depth = options_.vlan_depth,
+		.source = options_.ipv6 ? kClientV6 : kClientV4,
+		.destination = options_.ipv6 ? kServerV6 : kServerV4,
+		.source_port = udp_client_.local_port(),
+		.destination_port = kPort,
+		.payload = std::move(payload)};
+}
+
+std::string Bed::key(const std::string &label)
+{
+	return label + "-" + std::to_string(++keys_);
+}
+
+std::string Bed::write(std::string_view command, unsigned replies)
+{
+	std::string answer = tcp_client_.ask(command, replies);
+	EXPECT_EQ(printable(answer), printable(control_tcp_client_.ask(command, replies)))
+		<< "over TCP: " << printable(command);
+	return answer;
+}
+
+std::string Bed::read(std::string_view command, unsigned replies)
+{
+	std::string answer = udp_client_.ask(command, replies);
+	const std::string right = control_udp_client_.ask(command, replies);
+	EXPECT_TRUE(answer == right)
+		<< "over UDP: " << printable(command) << "\n  with prestack: " << printable(answer)
+		<< "\n  memcached:     " << printable(right);
+	return answer;
+}
+
+std::string Bed::read_hit(std::string_view command)
+{
+	const std::uint64_t hits_before = hits();
+	const std::uint64_t gets_before = memcached_.stat("cmd_get");
+	std::string answer = read(command);
+	EXPECT_EQ(hits(), hits_before + 1) << "not answered by the kernel: " << printable(command);
+	EXPECT_EQ(memcached_.stat("cmd_get"), gets_before)
+		<< "memcached saw: " << printable(command);
+	return answer;
+}
+
+std::string Bed::read_pass(std::string_view command, unsigned replies)
+{
+	const std::uint64_t hits_before = hits();
+	std::string answer = read(command, replies);
+	EXPECT_EQ(hits(), hits_before) << "answered by the kernel: " << printable(command);
+	return answer;
+}
+
+void Bed::warm(std::string_view key)
+{
+	const std::string get = "get " + std::string(key) + "\r\n";
+	const std::uint64_t before = hits();
+	const bool warmed = eventually([&] {
+		read(get);
+		return hits() > before;
+	});
+	EXPECT_TRUE(warmed) << "the kernel never answered for " << printable(key) << "\n"
+			    << prestack_->stats().dump(2);
+}
+
+void Bed::store_and_warm(std::string_view key, std::string_view value, unsigned flags)
+{
+	write(store(key, value, flags));
+	warm(key);
+}
+
+} // namespace prestack::test

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "memcached.hpp"
+
+#include <sstream>
+
+#include "endpoint.hpp"
+#include "tcp_client.hpp"
+
+namespace prestack::test
+{
+
+Memcached::Memcached(const Netns &ns, const MemcachedOptions &options) : ns_(ns), options_(options)
+{
+	start();
+}
+
+void Memcached::start()
+{
+	std::string listen;
+	for (const std::string &address : options_.addresses) {
+		const bool v6 = address.find(':') != std::string::npos;
+		listen += (listen.empty() ? "" : ",") + (v6 ? "[" + address + "]" : address);
+	}
+	const std::string port = std::to_string(options_.port);
+	ProcessOptions process{.argv = {"memcached", "-u", "nobody", "-p", port, "-U", port, "-l",
+					listen, "-m", "64", "-t", "2"},
+			       .netns_fd = ns_.fd()};
+	process.argv.insert(process.argv.end(), options_.extra.begin(), options_.extra.end());
+	process_ = Process::spawn(process);
+	std::string last;
+	const bool ready = eventually([&] {
+		if (!process_.running())
+			return true;
+		try {
+			TcpClient(ns_, Endpoint(options_.addresses.front(), options_.port))
+				.ask("version\r\n");
+			return true;
+		} catch (const std::exception &error) {
+			last = error.what();
+			return false;
+		}
+	});
+	if (!ready || !process_.running()) {
+		throw std::runtime_error("memcached did not start: " + last + " " +
+					 process_.errors());
+	}
+}
+
+void Memcached::restart()
+{
+	process_.kill();
+	start();
+}
+
+std::map<std::string, std::string> Memcached::stats() const
+{
+	TcpClient client(ns_, Endpoint(options_.addresses.front(), options_.port));
+	std::istringstream lines(client.ask("stats\r\n"));
+	std::map<std::string, std::string> result;
+	for (std::string line; std::getline(lines, line);) {
+		const auto fields = words(line);
+		if (fields.size() >= 3)
+			result[fields[1]] = fields[2];
+	}
+	return result;
+}
+
+std::uint64_t Memcached::stat(const std::string &name) const
+{
+	return std::stoull(stats().at(name));
+}
+
+} // namespace prestack::test

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// A real memcached in a namespace.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "netns.hpp"
+#include "process.hpp"
+
+namespace prestack::test
+{
+
+struct MemcachedOptions {
+	std::vector<std::string> addresses; // numeric; the first is used for statistics
+	std::uint16_t port = 11211; // TCP and UDP
+	std::vector<std::string> extra{}; // further command line arguments
+};
+
+class Memcached
+{
+public:
+	// Starts the server as user nobody and waits until it answers. Throws when it does not.
+	Memcached(const Netns &ns, const MemcachedOptions &options);
+
+	// `stats` as the server tells it, asked from inside its own namespace: not on the wire.
+	std::map<std::string, std::string> stats() const;
+	// One number of it.
+	std::uint64_t stat(const std::string &name) const;
+
+	// Ends the process (its items are gone) and starts it again.
+	void restart();
+	pid_t pid() const { return process_.pid(); }
+
+private:
+	void start();
+
+	const Netns &ns_;
+	MemcachedOptions options_;
+	Process process_;
+};
+
+} // namespace prestack::test

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "tcp_client.hpp"
+
+#include <linux/sockios.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+
+#include <array>
+
+#include "system_error.hpp"
+#include "text_protocol.hpp"
+
+namespace prestack::test
+{
+
+TcpClient::TcpClient(const Netns &ns, const Endpoint &server)
+	: fd_(ns.in([&] {
+		  UniqueFd fd(check(::socket(server.family(), SOCK_STREAM | SOCK_CLOEXEC, 0),
+				    "socket"));
+		  // Bounds connect() too.
+		  const timeval patience{10, 0};
+		  ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+		  check(::connect(fd.get(), server.address(), server.size()), "connect over TCP");
+		  const int on = 1;
+		  check(::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)),
+			"TCP_NODELAY");
+		  return fd;
+	  }))
+{
+}
+
+void TcpClient::send(std::string_view bytes)
+{
+	while (!bytes.empty()) {
+		const auto count =
+			check(::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL), "send");
+		bytes.remove_prefix(static_cast<std::size_t>(count));
+	}
+}
+
+void TcpClient::wait_acknowledged()
+{
+	wait_until("the peer acknowledges", [&] {
+		int unacknowledged = 0;
+		check(::ioctl(fd_.get(), SIOCOUTQ, &unacknowledged), "SIOCOUTQ");
+		return unacknowledged == 0;
+	});
+}
+
+void TcpClient::send_segments(const std::vector<std::string> &pieces)
+{
+	for (const std::string &piece : pieces) {
+		send(piece);
+		wait_acknowledged();
+	}
+}
+
+std::string TcpClient::receive(unsigned replies)
+{
+	std::array<char, 65'536> chunk;
+	const auto deadline = Clock::now() + kPatience;
+	for (;;) {
+		std::size_t length = 0;
+		unsigned complete = 0;
+		while (complete < replies) {
+			const std::size_t one =
+				reply_length(std::string_view(buffer_).substr(length));
+			if (one == 0)
+				break;
+			length += one;
+			++complete;
+		}
+		if (complete == replies) {
+			std::string result = buffer_.substr(0, length);
+			buffer_.erase(0, length);
+			return result;
+		}
+		pollfd ready{fd_.get(), POLLIN, 0};
+		const int count = ::poll(&ready, 1, remaining_ms(deadline));
+		if (count < 0 && errno == EINTR)
+			continue;
+		if (count <= 0)
+			throw std::runtime_error("no reply over TCP; got " + printable(buffer_));
+		const auto size =
+			check(::recv(fd_.get(), chunk.data(), chunk.size(), 0), "recv over TCP");
+		if (size == 0)
+			throw std::runtime_error("closed by the server; got " + printable(buffer_));
+		buffer_.append(chunk.data(), static_cast<std::size_t>(size));
+	}
+}
+
+std::string TcpClient::ask(std::string_view command, unsigned replies)
+{
+	send(command);
+	return receive(replies);
+}
+
+} // namespace prestack::test

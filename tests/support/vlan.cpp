@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "vlan.hpp"
+
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <linux/bpf.h>
+#include <net/ethernet.h>
+#include <net/if.h>
+
+#include <vector>
+
+#include "bpf_instructions.hpp"
+#include "system_error.hpp"
+
+namespace prestack::test
+{
+
+namespace
+{
+
+constexpr std::int32_t kNext = -1; // TC_ACT_UNSPEC, TCX_NEXT: on to the next program
+constexpr unsigned kLastPriority = 60'000; // after every other filter
+constexpr int kTcxEgress = 47; // BPF_TCX_EGRESS, not in Debian 12's headers
+constexpr std::uint16_t kEthertypeQinQ = 0x88a8;
+
+// Six instructions per tag: r6 keeps the packet, since a call clobbers r1-r5.
+std::vector<bpf_insn> push_tags(unsigned depth)
+{
+	std::vector<bpf_insn> code{mov64_reg(BPF_REG_6, BPF_REG_1)};
+	const auto push = [&](std::uint16_t ethertype, unsigned id) {
+		code.insert(code.end(), {mov64_reg(BPF_REG_1, BPF_REG_6),
+					 mov64_imm(BPF_REG_2, htons(ethertype)),
+					 mov64_imm(BPF_REG_3, static_cast<std::int32_t>(id)),
+					 call(BPF_FUNC_skb_vlan_push)});
+	};
+	push(ETHERTYPE_VLAN, kInnerVlan);
+	if (depth == 2)
+		push(kEthertypeQinQ, kOuterVlan);
+	code.insert(code.end(), {mov64_imm(BPF_REG_0, kNext), exit_program()});
+	return code;
+}
+
+std::vector<bpf_insn> pop_tags(unsigned depth)
+{
+	std::vector<bpf_insn> code{mov64_reg(BPF_REG_6, BPF_REG_1)};
+	for (; depth > 0; --depth) {
+		code.insert(code.end(),
+			    {mov64_reg(BPF_REG_1, BPF_REG_6), call(BPF_FUNC_skb_vlan_pop)});
+	}
+	code.insert(code.end(), {mov64_imm(BPF_REG_0, kNext), exit_program()});
+	return code;
+}
+
+void attach_filter(int index, bpf_tc_attach_point point, int program, unsigned priority)
+{
+	bpf_tc_hook hook{};
+	hook.sz = sizeof(hook);
+	hook.ifindex = index;
+	hook.attach_point = point;
+	bpf_tc_opts options{};
+	options.sz = sizeof(options);
+	options.prog_fd = program;
+	options.priority = priority;
+	const int error = ::bpf_tc_attach(&hook, &options);
+	if (error < 0) {
+		errno = -error;
+		throw_errno("attach a TC filter");
+	}
+}
+
+void create_clsact(int index)
+{
+	bpf_tc_hook hook{};
+	hook.sz = sizeof(hook);
+	hook.ifindex = index;
+	hook.attach_point = static_cast<bpf_tc_attach_point>(BPF_TC_INGRESS | BPF_TC_EGRESS);
+	const int error = ::bpf_tc_hook_create(&hook);
+	if (error < 0 && error != -EEXIST) {
+		errno = -error;
+		throw_errno("create clsact");
+	}
+}
+
+} // namespace
+
+void tag_interface(const Netns &ns, const std::string &interface, unsigned depth)
+{
+	const UniqueFd push =
+		load_program(BPF_PROG_TYPE_SCHED_CLS, "test_vlan_push", push_tags(depth));
+	const UniqueFd pop =
+		load_program(BPF_PROG_TYPE_SCHED_CLS, "test_vlan_pop", pop_tags(depth));
+	ns.in([&] {
+		const int index = static_cast<int>(::if_nametoindex(interface.c_str()));
+		if (index == 0)
+			throw_errno("find interface " + interface);
+		create_clsact(index);
+		attach_filter(index, BPF_TC_INGRESS, pop.get(), kLastPriority);
+		// TCX programs run before clsact's: where the kernel has them, only there is it the first.
+		const auto type = static_cast<bpf_attach_type>(kTcxEgress);
+		if (::bpf_prog_attach(push.get(), index, type, 0) < 0) {
+			attach_filter(index, BPF_TC_EGRESS, push.get(), 1);
+		}
+	});
+}
+
+} // namespace prestack::test
