@@ -23,7 +23,7 @@ void Memcached::start()
 	}
 	const std::string port = std::to_string(options_.port);
 	ProcessOptions process{.argv = {"memcached", "-u", "nobody", "-p", port, "-U", port, "-l",
-					listen, "-m", "64", "-t", "2"},
+					listen, "-m", "64", "-t", "1"},
 			       .netns_fd = ns_.fd()};
 	process.argv.insert(process.argv.end(), options_.extra.begin(), options_.extra.end());
 	process_ = Process::spawn(process);

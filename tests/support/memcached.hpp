@@ -23,6 +23,7 @@ class Memcached
 {
 public:
 	// Starts the server as user nobody and waits until it answers. Throws when it does not.
+	// It has one worker thread, so that datagrams are answered in the order in which they arrive.
 	Memcached(const Netns &ns, const MemcachedOptions &options);
 
 	// `stats` as the server tells it, asked from inside its own namespace: not on the wire.

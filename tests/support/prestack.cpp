@@ -141,7 +141,8 @@ std::uint64_t Prestack::counter(const std::string &name, std::size_t service) co
 std::uint64_t Prestack::counter(const std::string &name) const
 {
 	std::uint64_t sum = 0;
-	for (const auto &service : stats().at("services"))
+	const nlohmann::json all = stats();
+	for (const auto &service : all.at("services"))
 		sum += service.at(name).get<std::uint64_t>();
 	return sum;
 }
