@@ -65,7 +65,9 @@ function(prestack_bpf_object)
 	set(flags -std=gnu11 -O2 -g -target bpf -mcpu=v3 -D__TARGET_ARCH_${arch}
 		-Wall -Wextra
 		# Headers of inline functions: a program uses only some of them.
-		-Wno-unused-function)
+		-Wno-unused-function
+		# Callbacks of helpers have a fixed signature.
+		-Wno-unused-parameter)
 	if(PRESTACK_WERROR)
 		list(APPEND flags -Werror)
 	endif()

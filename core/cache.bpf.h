@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The cache: look up, fill, invalidate. The only user of entry locks.
+ *
+ * Two tables of entries (small and large elements) hang on one set-associative index. An index
+ * word is a hint; the entry, with its full key, epoch and service, is the truth. So a large
+ * element may be shared by several sets, and a stale word costs a miss, never a wrong answer.
+ *
+ * Readers take no lock: they copy, and then look whether `seq` is still what it was. A filler owns
+ * an entry by making `seq` odd under the lock, copies without it (helpers are not allowed under a
+ * lock), and decides under the lock whether what it copied may be served.
+ */
+#ifndef PRESTACK_CACHE_BPF_H
+#define PRESTACK_CACHE_BPF_H
+
+#include "fence.bpf.h"
+
+#define PS_SMALL_WORDS ((PS_SMALL_SIZE - sizeof(struct ps_entry)) / 8)
+
+/* A candidate for a hit; exactly one of small and large is set. */
+struct ps_hit {
+	struct ps_entry *small;
+	struct ps_entry *large;
+	__u32 seq;
+	__u32 flags; /* the word given at fill */
+	__u32 value_len;
+	__u32 value_word; /* index of the value's first word in the entry's data */
+};
+
+/* See ps_key_load. */
+__noinline int ps_hook_key_load(__u32 hook, __u32 pos, __u32 len)
+{
+	struct ps_scratch *s = ps_scratch(hook);
+	struct ps_cursor c;
+	__u64 h;
+
+	if (!s)
+		return 0;
+	c = ps_payload(s, hook, 0);
+	h = ps_mix(ps_config.seed[0], (__u64)s->pkt.service << 32 | len);
+	s->key.len = len;
+	for (__u32 i = 0; i < PS_KEY_WORDS; i++) {
+		__u64 w;
+
+		if (i * 8 >= len)
+			break;
+		w = ps_cursor_word(&c, pos + i * 8) & ps_low_bytes(len - i * 8);
+		s->key.word[i] = w;
+		h = ps_mix(h, w);
+	}
+	s->key.hash = h;
+	return 0;
+}
+
+/*
+ * Makes the `len` <= PS_MAX_KEY bytes at in[pos] of a hook's payload the current key, s->key: padded
+ * with zeros to whole words, and hashed eight bytes at a time, seeded per load, with the service.
+ */
+static __always_inline void ps_key_load(__u32 hook, __u32 pos, __u32 len)
+{
+	ps_hook_key_load(hook, pos, len);
+}
+
+static __always_inline __u32 ps_set_of(__u64 hash)
+{
+	return hash & ps_config.set_mask;
+}
+
+static __always_inline __u32 ps_tag_of(__u64 hash)
+{
+	return (__u32)(hash >> 34) << 2;
+}
+
+/* The index line of a set; *base is the set's first word in it. */
+static __always_inline struct ps_index_line *ps_line_of(__u32 set, __u32 *base)
+{
+	__u32 slot = set * ps_config.ways;
+	__u32 line = slot / PS_INDEX_WORDS;
+
+	*base = slot;
+	return bpf_map_lookup_elem(&ps_index, &line);
+}
+
+#define ps_word(line, base, way) ((line)->word[((base) + (way)) & (PS_INDEX_WORDS - 1)])
+
+static __always_inline struct ps_entry *ps_small_at(__u32 set, __u32 way)
+{
+	__u32 i = set * ps_config.ways + way;
+
+	return bpf_map_lookup_elem(&ps_small, &i);
+}
+
+static __always_inline struct ps_entry *ps_large_at(__u32 set, __u32 way)
+{
+	__u32 i = (set & ps_config.large_mask) * ps_config.ways + way;
+
+	return bpf_map_lookup_elem(&ps_large, &i);
+}
+
+/* Whether an entry is one at all: filled in this epoch, and not expired. */
+static __always_inline bool ps_entry_live(const struct ps_entry *e, __u32 epoch)
+{
+	return ps_read_once(e->epoch) == epoch &&
+	       (!e->expires || e->expires > bpf_ktime_get_boot_ns());
+}
+
+/* Compares key and state; `words` is the room of the entry's class. */
+static __always_inline bool ps_entry_match(struct ps_entry *e, const struct ps_scratch *s,
+					   __u32 epoch, __u32 words)
+{
+	const __u64 *data = (const __u64 *)(e + 1);
+
+	if (e->key_len != s->key.len || e->service != s->pkt.service || !ps_entry_live(e, epoch))
+		return false;
+	for (__u32 i = 0; i < PS_KEY_WORDS; i++) {
+		if (i * 8 >= s->key.len || i >= words)
+			break;
+		if (data[i] != s->key.word[i])
+			return false;
+	}
+	return true;
+}
+
+static __always_inline void ps_hit_note(struct ps_hit *hit, struct ps_entry *e, __u32 seq)
+{
+	hit->seq = seq;
+	hit->flags = e->flags;
+	hit->value_len = e->value_len;
+	hit->value_word = (e->key_len + 7) / 8;
+	if (!e->used)
+		e->used = 1;
+}
+
+/*
+ * Looks up s->key. On true, *hit describes an entry as it was a moment ago: nothing of it counts
+ * until ps_put_value has copied the value and returned 0. XDP only.
+ */
+static __always_inline bool ps_lookup(struct ps_scratch *s, struct ps_hit *hit)
+{
+	struct ps_service_state *state = ps_state_of(s->pkt.service);
+	__u32 set = ps_set_of(s->key.hash), tag = ps_tag_of(s->key.hash), base, epoch;
+	struct ps_index_line *line = ps_line_of(set, &base);
+
+	hit->small = NULL;
+	hit->large = NULL;
+	if (!line || !state)
+		return false;
+	epoch = ps_read_once(state->epoch);
+	for (__u32 way = 0; way < PS_MAX_WAYS; way++) {
+		struct ps_entry *e;
+		__u32 word, seq;
+
+		if (way >= ps_config.ways)
+			break;
+		word = ps_read_once(ps_word(line, base, way));
+		if ((word & ~3U) != tag)
+			continue;
+		if ((word & 3) == PS_CLASS_SMALL) {
+			e = ps_small_at(set, way);
+			if (!e)
+				continue;
+			seq = ps_read_once(e->seq);
+			ps_ordered();
+			if ((seq & 1) || !ps_entry_match(e, s, epoch, PS_SMALL_WORDS))
+				continue;
+			hit->small = e;
+			ps_hit_note(hit, e, seq);
+			return true;
+		}
+		if ((word & 3) == PS_CLASS_LARGE) {
+			e = ps_large_at(set, way);
+			if (!e)
+				continue;
+			seq = ps_read_once(e->seq);
+			ps_ordered();
+			if ((seq & 1) ||
+			    !ps_entry_match(e, s, epoch, ps_config.large_room / 8))
+				continue;
+			hit->large = e;
+			ps_hit_note(hit, e, seq);
+			return true;
+		}
+	}
+	return false;
+}
+
+/*
+ * Appends the value of a hit to out[]. Returns 0, or -1 if the entry changed meanwhile or the value
+ * does not fit: then out[] holds nothing that may be sent.
+ */
+static __always_inline int ps_put_value(struct ps_scratch *s, const struct ps_hit *hit)
+{
+	__u32 len = hit->value_len, pos = s->out_len, seq;
+
+	if (len > ps_config.max_value || pos >= PS_OUT_SIZE)
+		return -1;
+	if (hit->small) {
+		const __u64 *data = (const __u64 *)(hit->small + 1);
+
+		for (__u32 i = 0; i < PS_SMALL_WORDS; i++) {
+			__u32 from = hit->value_word + i, to = pos + i * 8;
+
+			ps_opaque(from);
+			if (i * 8 >= len || from >= PS_SMALL_WORDS)
+				break;
+			ps_opaque(to);
+			ps_store64(s->out + (to & (PS_OUT_SIZE - 1)), data[from]);
+		}
+		ps_ordered();
+		seq = ps_read_once(hit->small->seq);
+	} else if (hit->large) {
+		const __u64 *data = (const __u64 *)(hit->large + 1);
+
+		ps_opaque(pos);
+		if (bpf_probe_read_kernel(s->out + (pos & (PS_OUT_SIZE - 1)), len,
+					  data + hit->value_word))
+			return -1;
+		ps_ordered();
+		seq = ps_read_once(hit->large->seq);
+	} else {
+		return -1;
+	}
+	if (seq != hit->seq)
+		return -1;
+	s->out_len += len;
+	return 0;
+}
+
+/* Removes whatever has this tag in the key's set. The fence was raised before. */
+static __always_inline void ps_entry_kill(struct ps_entry *e, __u32 *killed)
+{
+	bpf_spin_lock(&e->lock);
+	/* An odd sequence: its filler has yet to look at the generation, under this lock. */
+	if (!(e->seq & 1) && e->epoch) {
+		e->epoch = 0;
+		e->seq += 2;
+		*killed = 1;
+	}
+	bpf_spin_unlock(&e->lock);
+}
+
+/*
+ * A write to the hook's current key was seen arriving: raise its fence, and remove the entry. After this returns no
+ * reply that was asked for earlier can fill the key. Returns 0.
+ */
+__noinline int ps_invalidate(__u32 hook)
+{
+	struct ps_scratch *s = ps_scratch(hook);
+	__u32 set, tag, base, killed = 0;
+	struct ps_index_line *line;
+
+	if (!s)
+		return 0;
+	set = ps_set_of(s->key.hash);
+	tag = ps_tag_of(s->key.hash);
+	line = ps_line_of(set, &base);
+	ps_fence_raise(s->key.hash);
+	ps_count(s->pkt.service, PS_COUNT_writes);
+	if (!line)
+		return 0;
+	for (__u32 way = 0; way < PS_MAX_WAYS; way++) {
+		struct ps_entry *e;
+		__u32 word;
+
+		if (way >= ps_config.ways)
+			break;
+		word = ps_read_once(ps_word(line, base, way));
+		if ((word & ~3U) != tag || !(word & 3))
+			continue;
+		e = (word & 3) == PS_CLASS_SMALL ? ps_small_at(set, way) : ps_large_at(set, way);
+		if (e)
+			ps_entry_kill(e, &killed);
+	}
+	if (killed)
+		ps_count(s->pkt.service, PS_COUNT_invalidations);
+	return 0;
+}
+
+#endif /* PRESTACK_CACHE_BPF_H */

@@ -1,0 +1,355 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Entry points. Ingress (XDP) and egress (TC): from the Ethernet header to the service's plug-in.
+ * TC ingress: sends replies that XDP could not. Syscall: counts what is in the cache.
+ */
+#include "maps.bpf.h"
+#include "net.bpf.h"
+#include "cache.bpf.h"
+#include "fill.bpf.h"
+#include "udp.bpf.h"
+
+
+/* Addresses in the 16-byte form, client first. Which header field is the client's depends on the hook. */
+static __always_inline bool ps_addresses(struct ps_packet *p, void *data, void *end,
+					 const struct ps_headers *h, bool client_is_source)
+{
+	__u64 a[2], b[2];
+
+	if (h->ipv6) {
+		struct ipv6hdr *ip = data + h->l3;
+
+		if ((void *)(ip + 1) > end)
+			return false;
+		__builtin_memcpy(a, &ip->saddr, 16);
+		__builtin_memcpy(b, &ip->daddr, 16);
+	} else {
+		struct iphdr *ip = data + h->l3;
+
+		if ((void *)(ip + 1) > end)
+			return false;
+		a[0] = b[0] = 0;
+		a[1] = (__u64)ip->saddr << 32 | bpf_htonl(0xffff);
+		b[1] = (__u64)ip->daddr << 32 | bpf_htonl(0xffff);
+	}
+	p->client[0] = client_is_source ? a[0] : b[0];
+	p->client[1] = client_is_source ? a[1] : b[1];
+	p->local[0] = client_is_source ? b[0] : a[0];
+	p->local[1] = client_is_source ? b[1] : a[1];
+	return true;
+}
+
+/* Fills in the packet's description, except for its service. False: cut off. */
+static __always_inline bool ps_describe(struct ps_packet *p, void *data, void *end, __u32 ifindex,
+					const struct ps_headers *h, bool client_is_source)
+{
+	if (!ps_addresses(p, data, end, h, client_is_source))
+		return false;
+	p->client_port = client_is_source ? h->sport : h->dport;
+	p->local_port = client_is_source ? h->dport : h->sport;
+	p->ifindex = ifindex;
+	p->vlan = h->vlan;
+	p->l3 = h->l3;
+	p->l4 = h->l4;
+	p->ipv6 = h->ipv6;
+	p->transport = h->protocol;
+	p->odd_header = h->odd;
+	p->partial_csum = 0;
+	p->refuse = 0;
+	return true;
+}
+
+/* Payload's place in the frame; `frame_len` bytes are there. False: lengths contradict each other. */
+static __always_inline bool ps_find_payload(struct ps_packet *p, void *data, void *end,
+					    const struct ps_headers *h, __u32 frame_len)
+{
+	__u32 len = h->l4_len, head;
+
+	if (h->l4 + len > frame_len)
+		return false;
+	if (h->protocol == IPPROTO_UDP) {
+		struct udphdr *udp = data + h->l4;
+
+		if ((void *)(udp + 1) > end)
+			return false;
+		head = sizeof(*udp);
+		/* What IP has beyond the datagram is padding. */
+		if (bpf_ntohs(udp->len) > len)
+			return false;
+		len = bpf_ntohs(udp->len);
+	} else {
+		struct tcphdr *tcp = data + h->l4;
+
+		if ((void *)(tcp + 1) > end)
+			return false;
+		head = tcp->doff * 4;
+		if (head < sizeof(*tcp))
+			return false;
+	}
+	if (head > len)
+		return false;
+	p->payload = h->l4 + head;
+	p->payload_len = len - head;
+	return true;
+}
+
+/* Sums with loops are functions of their own: the verifier looks at each once. */
+__noinline __u32 ps_in_sum(void)
+{
+	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
+
+	return s ? ps_fold(ps_sum(s->in, s->pkt.payload_len, 0, PS_IN_SIZE / 8)) : 0;
+}
+
+/* Sum of `len` <= 40 bytes of IPv4 options at `off`; 0 if they cannot be read (which is no sum). */
+__noinline __u32 ps_options_sum(struct xdp_md *ctx, __u32 off, __u32 len)
+{
+	__u64 options[6] = {};
+
+	if (!len || len > 40 || bpf_xdp_load_bytes(ctx, off, options, len))
+		return 0;
+	return ps_fold(ps_sum(options, len, 0, 5));
+}
+
+/*
+ * Whether the IPv4 header's and the datagram's checksums are right; the server's stack drops what
+ * is not. A veth peer on this host leaves the pseudo header's sum only: believed, and noted.
+ */
+static __always_inline bool ps_checksums_good(struct xdp_md *ctx, struct ps_scratch *s)
+{
+	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	struct ps_packet *p = &s->pkt;
+	__u32 l3 = p->l3 & 0x1f, l4 = p->l4 & 0x3ff, len = p->payload_len;
+	struct udphdr *udp;
+	__u64 sum;
+
+	if (!p->ipv6) {
+		struct iphdr *ip = data + l3;
+		__u32 *w = (__u32 *)ip;
+
+		if ((void *)(ip + 1) > end)
+			return false;
+		sum = (__u64)w[0] + w[1] + w[2] + w[3] + w[4];
+		if (p->odd_header)
+			sum += ps_options_sum(ctx, l3 + sizeof(*ip), l4 - l3 - sizeof(*ip));
+		if (ps_fold(sum) != 0xffff)
+			return false;
+	}
+	data = (void *)(long)ctx->data;
+	end = (void *)(long)ctx->data_end;
+	udp = data + l4;
+	if ((void *)(udp + 1) > end)
+		return false;
+	/* None given: fine for IPv4, and for IPv6 what the server's stack refuses. */
+	if (!udp->check)
+		return !p->ipv6;
+	sum = ps_pseudo_sum(p->client, p->local, p->ipv6, IPPROTO_UDP, len + sizeof(*udp));
+	if (udp->check == ps_fold(sum)) {
+		p->partial_csum = 1;
+		return true;
+	}
+	sum += udp->source + udp->dest + udp->len + (__u64)udp->check;
+	return ps_fold(sum + ps_in_sum()) == 0xffff;
+}
+
+/* A fragment, or headers that hide the transport: it might be a write to any service. */
+static __always_inline void ps_flush_all(__u32 reason)
+{
+	for (__u32 i = 0; i < PS_MAX_SERVICES; i++) {
+		if (i >= ps_config.nr_services)
+			break;
+		ps_flush(i);
+		ps_count(i, reason);
+	}
+}
+
+static __always_inline int ps_ingress(struct xdp_md *ctx)
+{
+	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	struct ps_service_state *state;
+	struct ps_service_conf *conf;
+	struct ps_headers h = {};
+	struct ps_scratch *s;
+	__u32 len, plugin;
+	int service;
+
+	switch (ps_parse(data, end, 0, &h)) {
+	case PS_PARSED_OK:
+		break;
+	case PS_PARSED_FRAGMENT:
+	case PS_PARSED_OPAQUE:
+		ps_flush_all(PS_COUNT_fragment);
+		return XDP_PASS;
+	default:
+		return XDP_PASS;
+	}
+	service = ps_service_of(h.dport);
+	if (service < 0)
+		return XDP_PASS;
+	s = ps_scratch(PS_HOOK_XDP);
+	state = ps_state_of(service);
+	if (!s || !state)
+		return XDP_PASS;
+	conf = ps_conf_of(service, state);
+	if (!conf)
+		return XDP_PASS;
+	s->pkt.service = service;
+	if (!ps_describe(&s->pkt, data, end, ctx->ingress_ifindex, &h, true) ||
+	    !ps_find_payload(&s->pkt, data, end, &h, end - data)) {
+		ps_count(service, PS_COUNT_bad_header);
+		return XDP_PASS;
+	}
+	len = s->pkt.payload_len;
+	if (!len)
+		return XDP_PASS;
+	if (len > PS_IN_SIZE) {
+		/* What was not looked at may be a write. */
+		ps_flush(service);
+		ps_count(service, PS_COUNT_too_long);
+		return XDP_PASS;
+	}
+	if (bpf_xdp_load_bytes(ctx, s->pkt.payload, s->in, len)) {
+		ps_count(service, PS_COUNT_bad_header);
+		return XDP_PASS;
+	}
+	s->pkt.mtu = conf->mtu;
+	s->pkt.no_xdp_tx = !!(conf->flags & PS_SERVICE_NO_XDP_TX);
+	plugin = (conf->plugin & (PS_MAX_PLUGINS - 1)) * PS_HOOK_SLOTS;
+	if (h.protocol == IPPROTO_TCP) {
+		bpf_tail_call(ctx, &ps_xdp_progs, plugin + PS_SLOT_STREAM);
+		ps_count(service, PS_COUNT_no_program);
+		return XDP_PASS;
+	}
+	if (!ps_checksums_good(ctx, s)) {
+		ps_count(service, PS_COUNT_bad_checksum);
+		return XDP_PASS;
+	}
+	if (!(conf->flags & PS_SERVICE_UDP))
+		s->pkt.refuse = PS_COUNT_transport_off;
+	else if (!ps_client_allowed(conf, &s->pkt))
+		s->pkt.refuse = PS_COUNT_not_allowed;
+	else if (!ps_path_proven(state, &s->pkt))
+		s->pkt.refuse = PS_COUNT_path_unproven;
+	bpf_tail_call(ctx, &ps_xdp_progs, plugin + PS_SLOT_DATAGRAM);
+	ps_count(service, PS_COUNT_no_program);
+	return XDP_PASS;
+}
+
+SEC("xdp")
+int ps_xdp(struct xdp_md *ctx)
+{
+	return ps_ingress(ctx);
+}
+
+/* Tags that the stack keeps beside the frame, in the form of ps_path.vlan. */
+static __always_inline __u32 ps_skb_vlan(const struct __sk_buff *skb)
+{
+	return skb->vlan_present ? ps_vlan_push(0, skb->vlan_tci) : 0;
+}
+
+SEC("tc")
+int ps_tc_egress(struct __sk_buff *skb)
+{
+	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
+	struct ps_service_state *state;
+	struct ps_service_conf *conf;
+	struct ps_headers h = {};
+	struct ps_scratch *s;
+	int service;
+	__u32 len;
+
+	if (ps_parse(data, end, ps_skb_vlan(skb), &h) != PS_PARSED_OK || h.protocol != IPPROTO_UDP)
+		return PS_TC_NEXT;
+	service = ps_service_of(h.sport);
+	/* No socket: forwarded, or one of our own replies on its way from ps_tc_ingress. */
+	if (service < 0 || (!skb->sk && !ps_config.trust_sender))
+		return PS_TC_NEXT;
+	s = ps_scratch(PS_HOOK_TC);
+	state = ps_state_of(service);
+	if (!s || !state)
+		return PS_TC_NEXT;
+	conf = ps_conf_of(service, state);
+	if (!conf)
+		return PS_TC_NEXT;
+	s->pkt.service = service;
+	if (!ps_describe(&s->pkt, data, end, skb->ifindex, &h, false) ||
+	    !ps_find_payload(&s->pkt, data, end, &h, skb->len))
+		return PS_TC_NEXT;
+	if (!ps_path_proven(state, &s->pkt) && ps_sender_is_server(skb, &s->pkt, conf))
+		ps_path_prove(state, &s->pkt);
+	len = s->pkt.payload_len;
+	if (!len || len > PS_IN_SIZE || bpf_skb_load_bytes(skb, s->pkt.payload, s->in, len))
+		return PS_TC_NEXT;
+	bpf_tail_call(skb, &ps_tc_progs,
+		      (conf->plugin & (PS_MAX_PLUGINS - 1)) * PS_HOOK_SLOTS + PS_SLOT_DATAGRAM);
+	return PS_TC_NEXT;
+}
+
+/* Turns a request that XDP marked into the reply that waits for it, and sends it back. */
+SEC("tc")
+int ps_tc_ingress(struct __sk_buff *skb)
+{
+	struct ps_handover_mark *mark = (void *)(long)skb->data_meta;
+	struct ps_handover *h;
+	__u32 slot, ticket, len;
+
+	if ((void *)(mark + 1) > (void *)(long)skb->data ||
+	    mark->magic != (__u32)ps_config.seed[1])
+		return PS_TC_NEXT;
+	ticket = mark->ticket;
+	slot = ticket % PS_HANDOVER_SLOTS;
+	h = bpf_map_lookup_elem(&ps_handover, &slot);
+	if (!h || !ticket || ps_read_once(h->ticket) != ticket)
+		return PS_TC_NEXT;
+	len = h->head + h->len;
+	if (len < sizeof(struct ethhdr) || len > sizeof(h->frame) || bpf_skb_change_tail(skb, len, 0))
+		return PS_TC_NEXT;
+	if (bpf_skb_store_bytes(skb, 0, h->frame, len, 0) || ps_read_once(h->ticket) != ticket) {
+		ps_count(h->service & (PS_MAX_SERVICES - 1), PS_COUNT_handover_lost);
+		return PS_TC_DROP;
+	}
+	ps_count(h->service & (PS_MAX_SERVICES - 1), PS_COUNT_hits);
+	ps_count(h->service & (PS_MAX_SERVICES - 1), PS_COUNT_handovers);
+	return bpf_redirect(skb->ifindex, 0);
+}
+
+/* ps_scan: one callback per table, for live entries of the current epochs. */
+static __always_inline long ps_scan_entry(const struct ps_entry *e, struct ps_scan *scan,
+					  __u64 *entries)
+{
+	struct ps_service_state *state = ps_state_of(e->service & (PS_MAX_SERVICES - 1));
+
+	if (state && !(e->seq & 1) && e->epoch && ps_entry_live(e, state->epoch)) {
+		*entries += 1;
+		scan->entries++;
+		scan->bytes += e->key_len + e->value_len;
+	}
+	return 0;
+}
+
+static long ps_scan_small(void *map, __u32 *key, struct ps_small_entry *e, struct ps_scan *scan)
+{
+	return ps_scan_entry(&e->entry, scan, &scan->small_entries);
+}
+
+static long ps_scan_large(void *map, __u32 *key, struct ps_large_entry *e, struct ps_scan *scan)
+{
+	return ps_scan_entry(&e->entry, scan, &scan->large_entries);
+}
+
+/* Counts live entries into its context. An element that is being replaced may be missed. */
+SEC("syscall")
+int ps_scan(struct ps_scan *ctx)
+{
+	struct ps_scan scan = {};
+
+	bpf_for_each_map_elem(&ps_small, ps_scan_small, &scan, 0);
+	bpf_for_each_map_elem(&ps_large, ps_scan_large, &scan, 0);
+	ctx->entries = scan.entries;
+	ctx->bytes = scan.bytes;
+	ctx->small_entries = scan.small_entries;
+	ctx->large_entries = scan.large_entries;
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "GPL";

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Filling the cache from the server's own replies, at egress.
+ *
+ * Order matters, see docs/coherence.md: own the entry (odd sequence), publish the index word, copy,
+ * and look at the generation last, under the entry's lock. A writer bumps the generation first
+ * and scans the index after, so either it finds the entry or the filler sees the bump.
+ */
+#ifndef PRESTACK_FILL_BPF_H
+#define PRESTACK_FILL_BPF_H
+
+#include "cache.bpf.h"
+
+#define PS_SENDER_UDP4_TUPLE 12
+#define PS_SENDER_UDP6_TUPLE 36
+
+/*
+ * Whether this skb was sent by the server: by a socket of the server's user that is the very one
+ * that a datagram of this client to this address would be delivered to. Raw sockets, packet
+ * sockets, forwarded frames and strangers that bound the port on another address are not.
+ * TC egress, UDP only.
+ */
+static __always_inline bool ps_sender_is_server(struct __sk_buff *skb, const struct ps_packet *p,
+						const struct ps_service_conf *conf)
+{
+	struct bpf_sock_tuple tuple = {};
+	struct bpf_sock *sk;
+	bool same;
+
+	if (ps_config.trust_sender)
+		return true;
+	if (!skb->sk || !(conf->flags & PS_SERVICE_SERVER_KNOWN) ||
+	    bpf_get_socket_uid(skb) != conf->server_uid)
+		return false;
+	if (p->ipv6) {
+		__builtin_memcpy(tuple.ipv6.saddr, p->client, 16);
+		__builtin_memcpy(tuple.ipv6.daddr, p->local, 16);
+		tuple.ipv6.sport = p->client_port;
+		tuple.ipv6.dport = p->local_port;
+		sk = bpf_sk_lookup_udp(skb, &tuple, PS_SENDER_UDP6_TUPLE, BPF_F_CURRENT_NETNS, 0);
+	} else {
+		tuple.ipv4.saddr = p->client[1] >> 32;
+		tuple.ipv4.daddr = p->local[1] >> 32;
+		tuple.ipv4.sport = p->client_port;
+		tuple.ipv4.dport = p->local_port;
+		sk = bpf_sk_lookup_udp(skb, &tuple, PS_SENDER_UDP4_TUPLE, BPF_F_CURRENT_NETNS, 0);
+	}
+	if (!sk)
+		return false;
+	same = (void *)sk == (void *)skb->sk;
+	bpf_sk_release(sk);
+	return same;
+}
+
+/*
+ * Way of the set to fill: one with the same tag, else an empty one, else the first whose entry is
+ * dead or was not used since the last search that passed it (second chance, random start).
+ */
+static __always_inline __u32 ps_victim(struct ps_index_line *line, __u32 set, __u32 base, __u32 tag,
+				       __u32 epoch)
+{
+	__u32 start = bpf_get_prandom_u32(), empty = PS_MAX_WAYS;
+
+	if (ps_config.ways == 1)
+		return 0;
+	for (__u32 way = 0; way < PS_MAX_WAYS; way++) {
+		__u32 word;
+
+		if (way >= ps_config.ways)
+			break;
+		word = ps_read_once(ps_word(line, base, way));
+		if ((word & ~3U) == tag && (word & 3))
+			return way;
+		if (!(word & 3))
+			empty = way;
+	}
+	if (empty < PS_MAX_WAYS)
+		return empty;
+	for (__u32 i = 0; i < PS_MAX_WAYS; i++) {
+		__u32 way = (start + i) & (ps_config.ways - 1);
+		struct ps_entry *e;
+
+		if (i >= ps_config.ways)
+			break;
+		e = (ps_word(line, base, way) & 3) == PS_CLASS_LARGE ? ps_large_at(set, way) :
+								       ps_small_at(set, way);
+		if (!e || !ps_entry_live(e, epoch) || !e->used)
+			return way;
+		e->used = 0;
+	}
+	return start & (ps_config.ways - 1);
+}
+
+/* Takes the entry for filling; false if somebody else has it. */
+static __always_inline bool ps_entry_own(struct ps_entry *e)
+{
+	bool own = false;
+
+	bpf_spin_lock(&e->lock);
+	if (!(e->seq & 1)) {
+		e->seq++;
+		own = true;
+	}
+	bpf_spin_unlock(&e->lock);
+	ps_ordered();
+	return own;
+}
+
+/* Ends filling: servable if no write arrived since the lease. Returns whether it is. */
+static __always_inline bool ps_entry_publish(struct ps_entry *e, const struct ps_fence *f,
+					     __u32 generation, __u32 epoch)
+{
+	bool good;
+
+	bpf_spin_lock(&e->lock);
+#ifdef PRESTACK_BREAK_GENERATION
+	good = true; /* tests only: the defect that the litmus must find */
+#else
+	good = ps_read_once(f->generation) == generation;
+#endif
+	e->epoch = good ? epoch : 0;
+	e->seq++;
+	bpf_spin_unlock(&e->lock);
+	return good;
+}
+
+static __always_inline void ps_entry_describe(struct ps_entry *e, const struct ps_scratch *s,
+					      __u32 len, __u32 flags)
+{
+	e->flags = flags;
+	e->expires = 0;
+	e->value_len = len;
+	e->key_len = s->key.len;
+	e->service = s->pkt.service;
+	e->used = 0;
+}
+
+/* Copies key and value into a small entry. */
+static __always_inline void ps_small_copy(struct ps_entry *e, const struct ps_scratch *s, __u32 from,
+					  __u32 len)
+{
+	const struct ps_cursor c = { .buf = s->in };
+	__u32 key_words = (s->key.len + 7) / 8;
+	__u64 *data = (__u64 *)(e + 1);
+
+	for (__u32 i = 0; i < PS_SMALL_WORDS; i++) {
+		if (i >= key_words)
+			break;
+		data[i] = s->key.word[i];
+	}
+	for (__u32 i = 0; i < PS_SMALL_WORDS; i++) {
+		__u32 to = key_words + i;
+
+		ps_opaque(to);
+		if (i * 8 >= len || to >= PS_SMALL_WORDS)
+			break;
+		data[to] = ps_cursor_word(&c, from + i * 8);
+	}
+}
+
+/* The same for a large entry, whose room is that of the largest key and value. */
+static __always_inline void ps_large_copy(struct ps_entry *e, const struct ps_scratch *s, __u32 from,
+					  __u32 len)
+{
+	__u32 key_len = s->key.len, key_words;
+	__u8 *data = (__u8 *)(e + 1);
+
+	ps_opaque(key_len);
+	ps_opaque(len);
+	ps_opaque(from);
+	if (key_len > ps_config.max_key || len > ps_config.max_value)
+		return;
+	/* Shifted down and up, not masked: of a mask the verifier keeps the bound of before. */
+	key_words = (key_len + 7) / 8;
+	ps_opaque(key_words);
+	bpf_probe_read_kernel(data, key_words * 8, s->key.word);
+	bpf_probe_read_kernel(data + key_words * 8, len, s->in + (from & (PS_IN_SIZE - 1)));
+}
+
+/*
+ * The server's reply that is leaving holds the value of s->key: `len` bytes at in[from], with the
+ * plug-in's word `flags`. `request` is the number that ps_lease_take was given for the request that
+ * this answers. Fills the cache if this reply holds the lease. TC egress.
+ */
+static __always_inline void ps_fill(struct __sk_buff *skb, struct ps_scratch *s, __u32 request,
+				    __u32 from, __u32 len, __u32 flags)
+{
+	__u32 service = s->pkt.service, room = (s->key.len + 7) / 8 * 8 + len;
+	__u32 set = ps_set_of(s->key.hash), tag = ps_tag_of(s->key.hash), base, way;
+	struct ps_service_state *state = ps_state_of(service);
+	struct ps_fence *f = ps_fence_of(s->key.hash);
+	struct ps_index_line *line = ps_line_of(set, &base);
+	bool small = room <= PS_SMALL_WORDS * 8, evicts;
+	struct ps_service_conf *conf;
+	__u32 epoch, generation;
+	struct ps_entry *e;
+	__u64 lease;
+
+	if (!state || !f || !line)
+		return;
+	conf = ps_conf_of(service, state);
+	if (!conf)
+		return;
+	if (s->key.len > ps_config.max_key || len > ps_config.max_value)
+		return ps_count(service, PS_COUNT_nofill_size);
+	epoch = ps_read_once(state->epoch);
+	generation = ps_read_once(f->generation);
+	lease = ps_lease_of(&s->pkt, s->key.hash, request, generation, epoch);
+	if (ps_read_once(f->lease) != lease)
+		return ps_count(service, PS_COUNT_nofill_lease);
+	if (!ps_sender_is_server(skb, &s->pkt, conf))
+		return ps_count(service, PS_COUNT_nofill_sender);
+	if (__sync_val_compare_and_swap(&f->lease, lease, 0) != lease)
+		return ps_count(service, PS_COUNT_nofill_lease);
+
+	way = ps_victim(line, set, base, tag, epoch);
+	e = small ? ps_small_at(set, way) : ps_large_at(set, way);
+	if (!e)
+		return;
+	evicts = ps_entry_live(e, epoch) && (ps_word(line, base, way) & ~3U) != tag;
+	if (!ps_entry_own(e))
+		return ps_count(service, PS_COUNT_nofill_busy);
+	/* Published before the generation is looked at; readers refuse an odd sequence. */
+	__sync_lock_test_and_set(&ps_word(line, base, way),
+				 tag | (small ? PS_CLASS_SMALL : PS_CLASS_LARGE));
+	ps_entry_describe(e, s, len, flags);
+	if (small)
+		ps_small_copy(e, s, from, len);
+	else
+		ps_large_copy(e, s, from, len);
+	if (!ps_entry_publish(e, f, generation, epoch))
+		return ps_count(service, PS_COUNT_nofill_raced);
+	ps_count(service, PS_COUNT_fills);
+	if (evicts)
+		ps_count(service, PS_COUNT_evictions);
+}
+
+#endif /* PRESTACK_FILL_BPF_H */

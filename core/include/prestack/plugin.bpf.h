@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The plug-in contract: the one header that a protocol's BPF half includes.
+ *
+ * A plug-in is one BPF object, protocols/<name>/plugin.bpf.c, with up to four programs. The loader
+ * finds them by name; one that is missing means "not supported".
+ *
+ *   SEC("xdp") ps_datagram_request  a UDP datagram to the service's port
+ *   SEC("xdp") ps_stream_request    a TCP segment to the service's port (observe writes; pass)
+ *   SEC("tc")  ps_datagram_reply    a UDP datagram of the service, leaving
+ *   SEC("tc")  ps_stream_reply      reserved
+ *
+ * The core has parsed Ethernet to UDP or TCP, checked lengths and checksums, found the service, and
+ * copied the payload into per-CPU scratch before it tail-calls the plug-in. What the plug-in does:
+ *
+ *   struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);      // or PS_HOOK_TC; NULL: return XDP_PASS
+ *   struct ps_cursor c = ps_payload(s, PS_HOOK_XDP, 0);  // parse with prestack/cursor.h
+ *
+ * On ps_datagram_request, a read:
+ *   ps_key_load(hook, pos, len)     make in[pos, pos + len) the current key
+ *   ps_lookup(s, &hit)              is it cached? hit.flags and hit.value_len are known from here
+ *   ps_out_*(s, ...)                render what comes before and after the value
+ *   ps_put_value(s, &hit)           append the value; non-zero: forget the reply, treat it as a miss
+ *   ps_reply_datagram(ctx, s)       send out[] back; returns the verdict
+ *   ps_lease_take(s, request)       on a miss: allow the server's reply to `request` to fill the key
+ *   ps_pass(s, reason)              let the server answer; counts the reason; returns the verdict
+ *
+ * On any request that can change an item, before returning ps_pass:
+ *   ps_key_load + ps_invalidate(hook)  for each key it names, or
+ *   ps_flush(service)               if it may change anything, or cannot be understood
+ *
+ * On ps_datagram_reply, for each value in it:
+ *   ps_key_load + ps_fill(skb, s, request, value_pos, value_len, flags)
+ *
+ * Doubt means pass. A plug-in never modifies a packet itself, keeps no state of its own between
+ * packets, and has a named bound on each loop. s->user[] and s->pos are its scratch words.
+ * Work done per key goes best into a global (non-static, __noinline) function that takes at most the
+ * context: the verifier then looks at it once, not once per key.
+ */
+#ifndef PRESTACK_PLUGIN_BPF_H
+#define PRESTACK_PLUGIN_BPF_H
+
+#include "vmlinux.h"
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+#include <prestack/types.h>
+#include "cache.bpf.h"
+#include "fill.bpf.h"
+#include "udp.bpf.h"
+
+/* Counts a read request that the server has to answer, and why; the verdict is XDP_PASS. */
+static __always_inline int ps_pass(struct ps_scratch *s, __u32 reason)
+{
+	ps_count(s->pkt.service, PS_COUNT_requests);
+	ps_count(s->pkt.service, reason);
+	return XDP_PASS;
+}
+
+/* Appends the low n <= 8 bytes of `text` (little endian) to the reply. */
+static __always_inline void ps_out_bytes(struct ps_scratch *s, __u64 text, __u32 n)
+{
+	__u32 pos = s->out_len;
+
+	ps_opaque(pos);
+	ps_store64(s->out + (pos & (PS_OUT_SIZE - 1)), text);
+	s->out_len += n;
+}
+
+/* Appends the current key to the reply. */
+static __always_inline void ps_out_key(struct ps_scratch *s)
+{
+	__u32 pos = s->out_len;
+
+	for (__u32 i = 0; i < PS_KEY_WORDS; i++) {
+		__u32 to = pos + i * 8;
+
+		if (i * 8 >= s->key.len)
+			break;
+		ps_opaque(to);
+		ps_store64(s->out + (to & (PS_OUT_SIZE - 1)), s->key.word[i]);
+	}
+	s->out_len += s->key.len;
+}
+
+/* Appends a decimal number to the reply. */
+static __always_inline void ps_out_number(struct ps_scratch *s, __u32 value)
+{
+	__u64 low = 0, high = 0;
+	__u32 digits = 0;
+
+	/* Digits come from the low end: shift them in; at most ten, eight in one word. */
+	for (__u32 i = 0; i < PS_MAX_DIGITS; i++) {
+		high = high << 8 | low >> 56;
+		low = low << 8 | ('0' + value % 10);
+		digits++;
+		value /= 10;
+		if (!value)
+			break;
+	}
+	ps_out_bytes(s, low, 8);
+	s->out_len -= 8;
+	if (digits > 8) {
+		s->out_len += 8;
+		ps_out_bytes(s, high, digits - 8);
+	} else {
+		s->out_len += digits;
+	}
+}
+
+#endif /* PRESTACK_PLUGIN_BPF_H */

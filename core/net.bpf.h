@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Layers 2 to 4: find the transport header (Ethernet, up to two VLAN tags, IPv4 with options, IPv6
+ * with extension headers), and checksums. Direct packet access on linear data; works for XDP
+ * frames and for the linear part of an skb.
+ */
+#ifndef PRESTACK_NET_BPF_H
+#define PRESTACK_NET_BPF_H
+
+#include "vmlinux.h"
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+#include <prestack/cursor.h>
+
+#define PS_ETH_P_IP 0x0800
+#define PS_ETH_P_IPV6 0x86dd
+#define PS_ETH_P_8021Q 0x8100
+#define PS_ETH_P_8021AD 0x88a8
+#define PS_VLAN_DEPTH 2
+#define PS_VLAN_VID 0x0fff
+#define PS_IP_OFFSET 0x1fff
+#define PS_IP_MF 0x2000
+#define PS_IP6_HOPOPTS 0 /* these four are macros in uapi, so vmlinux.h lacks them */
+#define PS_IP6_ROUTING 43
+#define PS_IP6_FRAGMENT 44
+#define PS_IP6_DSTOPTS 60
+#define PS_MAX_EXT 4 /* IPv6 extension headers walked */
+
+/* Verdicts of TC programs; the same numbers for clsact and for TCX. */
+#define PS_TC_NEXT (-1) /* TC_ACT_UNSPEC, TCX_NEXT: go on with the next program */
+#define PS_TC_DROP 2 /* TC_ACT_SHOT, TCX_DROP */
+
+enum ps_parsed {
+	PS_PARSED_OTHER, /* not IP with UDP or TCP: none of our business */
+	PS_PARSED_OK,
+	PS_PARSED_FRAGMENT, /* UDP or TCP, but just a part of it */
+	PS_PARSED_BAD, /* UDP or TCP that contradicts itself or is cut off */
+	PS_PARSED_OPAQUE, /* IPv6 with headers that hide what follows */
+};
+
+/* Where things are; offsets from the start of the frame. Ports are valid when the result is OK. */
+struct ps_headers {
+	__u32 l3;
+	__u32 l4;
+	__u32 l4_len; /* bytes from the transport header to the end of the IP packet */
+	__u32 vlan; /* as in struct ps_path */
+	__u16 sport; /* net */
+	__u16 dport; /* net */
+	__u8 protocol; /* IPPROTO_UDP or IPPROTO_TCP */
+	__u8 ipv6;
+	__u8 odd; /* IP options or extension headers present */
+};
+
+struct ps_vlan_tag {
+	__be16 tci;
+	__be16 proto;
+};
+
+/* Tag ids as they are kept in ps_path.vlan: id + 1, so that 0 means no tag. */
+static __always_inline __u32 ps_vlan_push(__u32 vlan, __u16 tci)
+{
+	return vlan << 16 | ((tci & PS_VLAN_VID) + 1);
+}
+
+static __always_inline int ps_parse_ports(void *data, void *end, struct ps_headers *h)
+{
+	__be16 *ports = data + h->l4;
+
+	if ((void *)(ports + 2) > end)
+		return PS_PARSED_BAD;
+	h->sport = ports[0];
+	h->dport = ports[1];
+	return PS_PARSED_OK;
+}
+
+static __always_inline int ps_parse_ipv4(void *data, void *end, struct ps_headers *h)
+{
+	struct iphdr *ip = data + h->l3;
+	__u32 len, ihl;
+
+	if ((void *)(ip + 1) > end)
+		return PS_PARSED_OTHER;
+	h->protocol = ip->protocol;
+	if (h->protocol != IPPROTO_UDP && h->protocol != IPPROTO_TCP)
+		return PS_PARSED_OTHER;
+	ihl = ip->ihl * 4;
+	len = bpf_ntohs(ip->tot_len);
+	if (ip->version != 4 || ihl < sizeof(*ip) || len < ihl + 8)
+		return PS_PARSED_BAD;
+	h->odd = ihl != sizeof(*ip);
+	h->l4 = h->l3 + ihl;
+	h->l4_len = len - ihl;
+	if (ip->frag_off & bpf_htons(PS_IP_MF | PS_IP_OFFSET))
+		return PS_PARSED_FRAGMENT;
+	return ps_parse_ports(data, end, h);
+}
+
+static __always_inline int ps_parse_ipv6(void *data, void *end, struct ps_headers *h)
+{
+	struct ipv6hdr *ip = data + h->l3;
+	__u32 off = h->l3 + sizeof(*ip), left;
+	__u8 next;
+
+	if ((void *)(ip + 1) > end)
+		return PS_PARSED_OTHER;
+	h->ipv6 = 1;
+	left = bpf_ntohs(ip->payload_len);
+	next = ip->nexthdr;
+	for (__u32 i = 0; i <= PS_MAX_EXT; i++) {
+		struct ipv6_opt_hdr *ext;
+		__u32 len;
+
+		if (next == IPPROTO_UDP || next == IPPROTO_TCP) {
+			h->protocol = next;
+			h->l4 = off;
+			h->l4_len = left;
+			return left < 8 ? PS_PARSED_BAD : ps_parse_ports(data, end, h);
+		}
+		if (next == PS_IP6_FRAGMENT)
+			return PS_PARSED_FRAGMENT;
+		if (next != PS_IP6_HOPOPTS && next != PS_IP6_ROUTING && next != PS_IP6_DSTOPTS)
+			return PS_PARSED_OTHER;
+		ext = data + (off & 0x7ff);
+		if ((void *)(ext + 1) > end)
+			return PS_PARSED_BAD;
+		len = (ext->hdrlen + 1) * 8;
+		if (len > left)
+			return PS_PARSED_BAD;
+		next = ext->nexthdr;
+		off += len;
+		left -= len;
+		h->odd = 1;
+		if (off > 512)
+			return PS_PARSED_OPAQUE;
+	}
+	return PS_PARSED_OPAQUE;
+}
+
+/*
+ * Parses the headers of an Ethernet frame. `vlan` is what the driver took out of the frame already
+ * (skb metadata), in the form of ps_path.vlan; `proto` the EtherType if the frame's own is gone.
+ */
+static __always_inline int ps_parse(void *data, void *end, __u32 vlan, struct ps_headers *h)
+{
+	struct ethhdr *eth = data;
+	__u32 off = sizeof(*eth);
+	__be16 proto;
+
+	if ((void *)(eth + 1) > end)
+		return PS_PARSED_OTHER;
+	proto = eth->h_proto;
+	for (__u32 i = 0; i < PS_VLAN_DEPTH; i++) {
+		struct ps_vlan_tag *tag = data + off;
+
+		if (proto != bpf_htons(PS_ETH_P_8021Q) && proto != bpf_htons(PS_ETH_P_8021AD))
+			break;
+		if ((void *)(tag + 1) > end)
+			return PS_PARSED_OTHER;
+		vlan = ps_vlan_push(vlan, bpf_ntohs(tag->tci));
+		proto = tag->proto;
+		off += sizeof(*tag);
+	}
+	h->vlan = vlan;
+	h->l3 = off;
+	if (proto == bpf_htons(PS_ETH_P_IP))
+		return ps_parse_ipv4(data, end, h);
+	if (proto == bpf_htons(PS_ETH_P_IPV6))
+		return ps_parse_ipv6(data, end, h);
+	return PS_PARSED_OTHER;
+}
+
+/* One's complement sum folded to 16 bits, however many carries there are (RFC 1071). */
+static __always_inline __u16 ps_fold(__u64 sum)
+{
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return sum;
+}
+
+/*
+ * Adds `len` bytes at `buf` to a one's complement sum, eight at a time. Loads whole words up to 7
+ * bytes beyond the end and masks them, so the buffer needs that slack. max_words bounds the loop.
+ */
+static __always_inline __u64 ps_sum(const void *buf, __u32 len, __u64 sum, const __u32 max_words)
+{
+	__u64 w;
+
+	for (__u32 i = 0; i < max_words; i++) {
+		if (len < 8)
+			break;
+		w = ps_load64(buf);
+		sum += (w & 0xffffffff) + (w >> 32);
+		buf += 8;
+		len -= 8;
+	}
+	w = ps_load64(buf) & ps_low_bytes(len);
+	return sum + (w & 0xffffffff) + (w >> 32);
+}
+
+/* Sum of the pseudo header; addresses in the 16-byte form of ps_packet (a v4 prefix is taken out). */
+static __always_inline __u64 ps_pseudo_sum(const __u64 a[2], const __u64 b[2], __u8 ipv6,
+					   __u8 protocol, __u32 len)
+{
+	__u64 sum = bpf_htonl(len) + bpf_htonl(protocol);
+
+	sum += (a[1] & 0xffffffff) * ipv6 + (a[1] >> 32);
+	sum += (b[1] & 0xffffffff) * ipv6 + (b[1] >> 32);
+	if (ipv6) {
+		sum += (a[0] & 0xffffffff) + (a[0] >> 32);
+		sum += (b[0] & 0xffffffff) + (b[0] >> 32);
+	}
+	return sum;
+}
+
+#endif /* PRESTACK_NET_BPF_H */

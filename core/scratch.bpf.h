@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Per-CPU scratch memory: what the dispatcher found out about a packet, a copy of its payload and
+ * the reply under construction. It carries state over a tail call, and it keeps buffers off the
+ * 512-byte stack. One element per hook, so that the two hooks never share one.
+ *
+ * Contents are valid for one packet on one hook: XDP and TC programs of a CPU run one after the
+ * other with bottom halves off.
+ */
+#ifndef PRESTACK_SCRATCH_BPF_H
+#define PRESTACK_SCRATCH_BPF_H
+
+#include "maps.bpf.h"
+#include <prestack/cursor.h>
+
+enum ps_hook { PS_HOOK_XDP = 0, PS_HOOK_TC = 1, PS_HOOKS = 2 };
+
+/* A packet as the dispatcher parsed it. "client" is the far end on both hooks. */
+struct ps_packet {
+	__u64 client[2]; /* net; v4-mapped for IPv4 */
+	__u64 local[2]; /* net: the server's side */
+	__u32 ifindex;
+	__u32 vlan; /* as in struct ps_path */
+	__u32 l3; /* offset of the IP header in the frame */
+	__u32 l4; /* offset of the UDP or TCP header */
+	__u32 payload; /* offset of the payload */
+	__u32 payload_len;
+	__u16 client_port; /* net */
+	__u16 local_port; /* net */
+	__u8 service;
+	__u8 transport; /* enum ps_transport */
+	__u8 ipv6;
+	__u8 partial_csum; /* the transport checksum holds just the pseudo header's sum */
+	__u8 refuse; /* enum ps_counter: why it may not be answered from the cache; 0 = it may */
+	__u8 odd_header; /* IP options or extension headers */
+	__u8 no_xdp_tx; /* replies have to leave through TC */
+	__u8 reserved;
+	__u32 mtu; /* longest IP packet that a reply may be */
+};
+
+/* A key, padded with zeros to whole words, and its hash. */
+struct ps_key {
+	__u64 word[PS_KEY_WORDS];
+	__u64 hash;
+	__u32 len;
+	__u32 reserved;
+};
+
+struct ps_scratch {
+	struct ps_packet pkt;
+	struct ps_key key;
+	__u32 pos; /* the plug-in's position in in[], for what it does over several calls */
+	__u32 out_len; /* bytes of out[] in use */
+	__u64 user[8]; /* the plug-in's own */
+	__u8 in[PS_IN_BUFFER];
+	__u8 head[PS_HEADER_ROOM]; /* L2-L4 headers of the reply, right-aligned against out[] */
+	__u8 out[PS_OUT_SIZE + PS_MAX_VALUE + 64];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, PS_HOOKS);
+	__type(key, __u32);
+	__type(value, struct ps_scratch);
+} ps_scratch_map SEC(".maps");
+
+static __always_inline struct ps_scratch *ps_scratch(__u32 hook)
+{
+	return bpf_map_lookup_elem(&ps_scratch_map, &hook);
+}
+
+/* The scanning loops of cursor.h over the payload of a hook's packet. */
+__noinline __u32 ps_hook_token(__u32 hook, __u32 pos, __u32 max)
+{
+	struct ps_scratch *s = ps_scratch(hook);
+
+	return s ? ps_scan_token(s->in, s->pkt.payload_len, pos, max) : 0;
+}
+
+__noinline __u32 ps_hook_line(__u32 hook, __u32 pos)
+{
+	struct ps_scratch *s = ps_scratch(hook);
+
+	return s ? ps_scan_line(s->in, s->pkt.payload_len, pos) : 0;
+}
+
+__noinline __u32 ps_hook_blanks(__u32 hook, __u32 pos)
+{
+	struct ps_scratch *s = ps_scratch(hook);
+
+	return s ? ps_scan_blanks(s->in, s->pkt.payload_len, pos) : 0;
+}
+
+__noinline __u32 ps_hook_digits(__u32 hook, __u32 pos)
+{
+	struct ps_scratch *s = ps_scratch(hook);
+
+	return s ? ps_scan_digits(s->in, s->pkt.payload_len, pos) : 0;
+}
+
+__noinline __u64 ps_hook_number(__u32 hook, __u32 pos)
+{
+	struct ps_scratch *s = ps_scratch(hook);
+
+	return s ? ps_scan_number(s->in, s->pkt.payload_len, pos) : 0;
+}
+
+/* A cursor over the payload that the dispatcher copied, starting at byte `skip` of it. */
+static __always_inline struct ps_cursor ps_payload(struct ps_scratch *s, __u32 hook, __u32 skip)
+{
+	struct ps_cursor c = { .buf = s->in, .pos = skip, .hook = hook };
+
+	c.end = s->pkt.payload_len;
+	return c;
+}
+
+#endif /* PRESTACK_SCRATCH_BPF_H */
