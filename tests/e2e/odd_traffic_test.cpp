@@ -64,7 +64,6 @@ protected:
 	}
 
 	unsigned sent_ = 0;
-	unsigned sent_ = 0;
 	std::vector<std::string> keys_;
 	std::unique_ptr<PacketSocket> socket_;
 };
