@@ -78,7 +78,10 @@ TEST_P(OddTraffic, Truncated)
 
 TEST_P(OddTraffic, TruncatedWrites)
 {
-	const std::string payload = UdpHeader{}.encode() + store(keys_.front(), "never whole");
+	// Up to the line's end only: of a datagram that ends in a data block memcached takes the rest
+	// from the next datagram, whatever that is.
+	const std::string line = "set " + keys_.front() + " 0 0 5\r\n";
+	const std::string payload = UdpHeader{}.encode() + line;
 	for (std::size_t size = 0; size < payload.size() - 1; ++size)
 		send(bed().frame(payload.substr(0, size)));
 	expect_all_is_well("writes cut off at every byte");

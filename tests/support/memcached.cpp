@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "memcached.hpp"
 
+#include <csignal>
+#include <filesystem>
+#include <fstream>
 #include <sstream>
 
 #include "endpoint.hpp"
@@ -50,6 +53,27 @@ void Memcached::restart()
 {
 	process_.kill();
 	start();
+}
+
+void Memcached::pause()
+{
+	process_.signal(SIGSTOP);
+	const std::string tasks = "/proc/" + std::to_string(process_.pid()) + "/task";
+	wait_until("memcached stops", [&] {
+		for (const auto &task : std::filesystem::directory_iterator(tasks)) {
+			std::string stat;
+			std::getline(std::ifstream(task.path() / "stat"), stat);
+			// "<id> (<name>) <state> ..."
+			if (stat.at(stat.rfind(')') + 2) != 'T')
+				return false;
+		}
+		return true;
+	});
+}
+
+void Memcached::resume()
+{
+	process_.signal(SIGCONT);
 }
 
 std::map<std::string, std::string> Memcached::stats() const

@@ -33,7 +33,9 @@ public:
 
 	// Ends the process (its items are gone) and starts it again.
 	void restart();
-	pid_t pid() const { return process_.pid(); }
+	// Stops all of its threads (SIGSTOP) and returns once they stand; what arrives waits.
+	void pause();
+	void resume();
 
 private:
 	void start();
