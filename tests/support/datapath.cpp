@@ -86,11 +86,7 @@ Datapath::Datapath(const DatapathOptions &options)
 		  Objects::load(config_, geometry_of(options), plugin_named(options.plugin)))),
 	  maps_(value_or_throw(ServiceMaps::open(map("ps_service_conf"), map("ps_service_state"))))
 {
-	ServiceConfig service;
-	service.udp = true;
-	service.tcp = true;
-	service.allow = {parse_prefix("0.0.0.0/0").value(), parse_prefix("::/0").value()};
-	set_conf(describe_service(service, 0));
+	allow({"0.0.0.0/0", "::/0"});
 	maps_.bump_epoch(0);
 }
 
@@ -161,6 +157,16 @@ void Datapath::set_conf(const ps_service_conf &conf)
 {
 	if (auto published = maps_.publish(0, conf); !published)
 		throw std::runtime_error(to_string(published.error()));
+}
+
+void Datapath::allow(const std::vector<std::string> &prefixes)
+{
+	ServiceConfig service;
+	service.udp = true;
+	service.tcp = true;
+	for (const std::string &prefix : prefixes)
+		service.allow.push_back(parse_prefix(prefix).value());
+	set_conf(describe_service(service, 0));
 }
 
 int Datapath::map(const char *name) const

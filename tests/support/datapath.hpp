@@ -63,6 +63,8 @@ public:
 	void bump_epoch() { maps_.bump_epoch(0); }
 	ps_service_conf conf() const;
 	void set_conf(const ps_service_conf &conf);
+	// Replaces the list of those who are answered; at first it is everybody.
+	void allow(const std::vector<std::string> &prefixes);
 
 	int map(const char *name) const;
 	int program(const char *name) const;
