@@ -201,7 +201,7 @@ static __always_inline int ps_ingress(struct xdp_md *ctx)
 	struct ps_service_conf *conf;
 	struct ps_headers h = {};
 	struct ps_scratch *s;
-	__u32 len, plugin;
+	__u32 len;
 	int service;
 
 	switch (ps_parse(data, end, 0, &h)) {
@@ -245,9 +245,8 @@ static __always_inline int ps_ingress(struct xdp_md *ctx)
 	}
 	s->pkt.mtu = conf->mtu;
 	s->pkt.no_xdp_tx = !!(conf->flags & PS_SERVICE_NO_XDP_TX);
-	plugin = (conf->plugin & (PS_MAX_PLUGINS - 1)) * PS_HOOK_SLOTS;
 	if (h.protocol == IPPROTO_TCP) {
-		bpf_tail_call(ctx, &ps_xdp_progs, plugin + PS_SLOT_STREAM);
+		bpf_tail_call(ctx, &ps_xdp_progs, ps_program_of(service, PS_SLOT_STREAM));
 		ps_count(service, PS_COUNT_no_program);
 		return XDP_PASS;
 	}
@@ -261,7 +260,7 @@ static __always_inline int ps_ingress(struct xdp_md *ctx)
 		s->pkt.refuse = PS_COUNT_not_allowed;
 	else if (!ps_path_proven(state, &s->pkt))
 		s->pkt.refuse = PS_COUNT_path_unproven;
-	bpf_tail_call(ctx, &ps_xdp_progs, plugin + PS_SLOT_DATAGRAM);
+	bpf_tail_call(ctx, &ps_xdp_progs, ps_program_of(service, PS_SLOT_DATAGRAM));
 	ps_count(service, PS_COUNT_no_program);
 	return XDP_PASS;
 }
@@ -311,8 +310,7 @@ int ps_tc_egress(struct __sk_buff *skb)
 	len = s->pkt.payload_len;
 	if (!len || len > PS_IN_SIZE || bpf_skb_load_bytes(skb, s->pkt.payload, s->in, len))
 		return PS_TC_NEXT;
-	bpf_tail_call(skb, &ps_tc_progs,
-		      (conf->plugin & (PS_MAX_PLUGINS - 1)) * PS_HOOK_SLOTS + PS_SLOT_DATAGRAM);
+	bpf_tail_call(skb, &ps_tc_progs, ps_program_of(service, PS_SLOT_DATAGRAM));
 	return PS_TC_NEXT;
 }
 
