@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Creates the maps that hold cache entries.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "engine/fd.hpp"
+#include "result.hpp"
+
+namespace prestack
+{
+
+// An array of `elements` elements of `element_size` bytes, each of which starts with a
+// bpf_spin_lock. The size is known only now, so the type information (BTF) that the kernel wants
+// for the lock is made here and not by the compiler.
+[[nodiscard]] Result<UniqueFd>
+create_entry_table(const std::string &name, std::uint32_t element_size, std::uint64_t elements);
+
+} // namespace prestack
