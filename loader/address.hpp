@@ -9,34 +9,38 @@
 
 #include <tl/expected.hpp>
 
-namespace prestack {
+namespace prestack
+{
 
 enum class IpFamily : std::uint8_t { v4, v6 };
 
 struct IpAddress {
-    IpFamily family = IpFamily::v4;
-    // Network byte order; an IPv4 address is held as its IPv4-mapped IPv6 form (::ffff:a.b.c.d),
-    // so that both families compare, and match prefixes, in the same way.
-    std::array<std::uint8_t, 16> bytes{};
+	IpFamily family = IpFamily::v4;
+	// Network byte order; an IPv4 address is held as its IPv4-mapped IPv6 form (::ffff:a.b.c.d),
+	// so that both families compare, and match prefixes, in the same way.
+	std::array<std::uint8_t, 16> bytes{};
 
-    [[nodiscard]] bool is_wildcard() const;  // 0.0.0.0 or ::
-    friend bool operator==(const IpAddress&, const IpAddress&) = default;
+	[[nodiscard]] bool is_wildcard() const; // 0.0.0.0 or ::
+	friend bool operator==(const IpAddress &, const IpAddress &) = default;
 };
 
 // The bits after `length` are zero: parse_prefix refuses anything else.
 struct IpPrefix {
-    IpAddress address;
-    unsigned length = 0;  // in bits of the written family: 0..32 or 0..128
+	IpAddress address;
+	unsigned length = 0; // in bits of the written family: 0..32 or 0..128
 
-    // Length in bits of the IPv4-mapped form: 96..128 for IPv4.
-    [[nodiscard]] unsigned mapped_length() const;
-    friend bool operator==(const IpPrefix&, const IpPrefix&) = default;
+	// Length in bits of the IPv4-mapped form: 96..128 for IPv4.
+	[[nodiscard]] unsigned mapped_length() const;
+	// Whether this is an IPv6 prefix that contains ::ffff:0:0/96, and so, as addresses are compared
+	// here, all of IPv4.
+	[[nodiscard]] bool covers_mapped_ipv4() const;
+	friend bool operator==(const IpPrefix &, const IpPrefix &) = default;
 };
 
 struct Endpoint {
-    IpAddress address;
-    std::uint16_t port = 0;  // host byte order
-    friend bool operator==(const Endpoint&, const Endpoint&) = default;
+	IpAddress address;
+	std::uint16_t port = 0; // host byte order
+	friend bool operator==(const Endpoint &, const Endpoint &) = default;
 };
 
 // Errors are sentences without the value, for the caller to prefix.
@@ -44,8 +48,8 @@ struct Endpoint {
 [[nodiscard]] tl::expected<IpPrefix, std::string> parse_prefix(std::string_view text);
 [[nodiscard]] tl::expected<Endpoint, std::string> parse_endpoint(std::string_view text);
 
-[[nodiscard]] std::string to_string(const IpAddress& address);
-[[nodiscard]] std::string to_string(const IpPrefix& prefix);
-[[nodiscard]] std::string to_string(const Endpoint& endpoint);
+[[nodiscard]] std::string to_string(const IpAddress &address);
+[[nodiscard]] std::string to_string(const IpPrefix &prefix);
+[[nodiscard]] std::string to_string(const Endpoint &endpoint);
 
-}  // namespace prestack
+} // namespace prestack

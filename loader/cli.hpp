@@ -7,28 +7,30 @@
 
 #include <tl/expected.hpp>
 
-namespace prestack {
+namespace prestack
+{
 
 enum class Command { run, check_config, plugins, status, stats, flush };
 
 struct CommandLine {
-    Command command = Command::run;
-    std::string config;           // run, check-config: the file
-    std::string name = "default"; // the instance
-    std::string bpffs;            // where to find or put the instance; empty = the usual places
-    std::string service;          // flush: only this one; empty = all
-    bool json = false;
-    bool offline = false;  // check-config: do not look at this host
+	Command command = Command::run;
+	std::string config; // run, check-config: the file
+	std::string name = "default"; // the instance
+	std::string bpffs; // where to find or put the instance; empty = the usual places
+	std::string service; // flush: only this one; empty = all
+	bool json = false;
+	bool offline = false; // check-config: do not look at this host
 };
 
 // What the process does instead of running a command: help, version, or a usage error.
 struct EarlyExit {
-    int code = 0;  // 0, or 2 for a usage error
-    std::string out;
-    std::string err;
+	int code = 0; // 0, or 2 for a usage error
+	std::string out;
+	std::string err;
 };
 
 // `arguments` without the program's name.
-[[nodiscard]] tl::expected<CommandLine, EarlyExit> parse_command_line(std::span<const std::string> arguments);
+[[nodiscard]] tl::expected<CommandLine, EarlyExit>
+parse_command_line(std::span<const std::string> arguments);
 
-}  // namespace prestack
+} // namespace prestack

@@ -20,194 +20,223 @@
 #include "registry.hpp"
 #include "report.hpp"
 
-namespace prestack {
-namespace {
+namespace prestack
+{
+namespace
+{
 
 using nlohmann::json;
 
-int report(const Error& error) {
-    fmt::print(stderr, "prestack: {}\n", to_string(error));
-    return error.kind == ErrorKind::config ? 2 : 1;
+int report(const Error &error)
+{
+	fmt::print(stderr, "prestack: {}\n", to_string(error));
+	return error.kind == ErrorKind::config ? 2 : 1;
 }
 
-int report(const Errors& errors) {
-    int code = 0;
-    for (const auto& error : errors) {
-        code = std::max(code, report(error));
-    }
-    return code;
+int report(const Errors &errors)
+{
+	int code = 0;
+	for (const auto &error : errors) {
+		code = std::max(code, report(error));
+	}
+	return code;
 }
 
-void print(const json& value) { fmt::print("{}\n", value.dump(2)); }
-
-std::shared_ptr<spdlog::logger> make_log() {
-    auto log = std::make_shared<spdlog::logger>("prestack", std::make_shared<spdlog::sinks::stderr_sink_st>());
-    log->set_pattern("prestack: %l: %v");
-    log->flush_on(spdlog::level::info);
-    return log;
+void print(const json &value)
+{
+	fmt::print("{}\n", value.dump(2));
 }
 
-std::vector<std::string_view> protocols() {
-    std::vector<std::string_view> names;
-    std::ranges::transform(plugins(), std::back_inserter(names), &PluginInfo::name);
-    return names;
+std::shared_ptr<spdlog::logger> make_log()
+{
+	auto log = std::make_shared<spdlog::logger>(
+		"prestack", std::make_shared<spdlog::sinks::stderr_sink_st>());
+	log->set_pattern("prestack: %l: %v");
+	log->flush_on(spdlog::level::info);
+	return log;
 }
 
-MultiResult<Config> load_checked(const CommandLine& line) {
-    auto config = load_config(line.config, protocols());
-    if (config && !line.offline) {
-        if (auto errors = check_interfaces(*config); !errors.empty()) {
-            return tl::unexpected(std::move(errors));
-        }
-    }
-    return config;
+std::vector<std::string_view> protocols()
+{
+	std::vector<std::string_view> names;
+	std::ranges::transform(plugins(), std::back_inserter(names), &PluginInfo::name);
+	return names;
 }
 
-int run(const CommandLine& line) {
-    const auto config = load_checked(line);
-    if (!config) {
-        return report(config.error());
-    }
-    // For tests on kernels that have TCX.
-    const char* tc = std::getenv("PRESTACK_TC");
-    const bool force_clsact = tc != nullptr && std::string_view(tc) == "clsact";
-    auto instance = Instance::start(*config, {line.name, line.bpffs, force_clsact}, make_log());
-    if (!instance) {
-        return report(instance.error());
-    }
-    const auto ended = instance->run();
-    return ended ? 0 : report(ended.error());
+MultiResult<Config> load_checked(const CommandLine &line)
+{
+	auto config = load_config(line.config, protocols());
+	if (config && !line.offline) {
+		if (auto errors = check_interfaces(*config); !errors.empty()) {
+			return tl::unexpected(std::move(errors));
+		}
+	}
+	return config;
 }
 
-int check_config(const CommandLine& line) {
-    const auto config = load_checked(line);
-    if (!config) {
-        return report(config.error());
-    }
-    fmt::print("{}: good\n", line.config);
-    return 0;
+int run(const CommandLine &line)
+{
+	const auto config = load_checked(line);
+	if (!config) {
+		return report(config.error());
+	}
+	// For tests on kernels that have TCX.
+	const char *tc = std::getenv("PRESTACK_TC");
+	const bool force_clsact = tc != nullptr && std::string_view(tc) == "clsact";
+	auto instance = Instance::start(*config, {line.name, line.bpffs, force_clsact}, make_log());
+	if (!instance) {
+		return report(instance.error());
+	}
+	const auto ended = instance->run();
+	return ended ? 0 : report(ended.error());
 }
 
-int list_plugins(const CommandLine& line) {
-    json list = json::array();
-    for (const auto& plugin : plugins()) {
-        list.push_back({{"name", plugin.name}, {"description", plugin.description}, {"experimental", plugin.experimental}});
-    }
-    if (line.json) {
-        print(list);
-        return 0;
-    }
-    for (const auto& plugin : plugins()) {
-        fmt::print("{:<24}{}{}\n", plugin.name, plugin.description, plugin.experimental ? " (experimental)" : "");
-    }
-    return 0;
+int check_config(const CommandLine &line)
+{
+	const auto config = load_checked(line);
+	if (!config) {
+		return report(config.error());
+	}
+	fmt::print("{}: good\n", line.config);
+	return 0;
 }
 
-Result<InstanceView> find_instance(const CommandLine& line) {
-    return find_bpffs(line.bpffs).and_then([&line](const std::filesystem::path& bpffs) {
-        return view_live_instance(bpffs, line.name);
-    });
+int list_plugins(const CommandLine &line)
+{
+	json list = json::array();
+	for (const auto &plugin : plugins()) {
+		list.push_back({{"name", plugin.name},
+				{"description", plugin.description},
+				{"experimental", plugin.experimental}});
+	}
+	if (line.json) {
+		print(list);
+		return 0;
+	}
+	for (const auto &plugin : plugins()) {
+		fmt::print("{:<24}{}{}\n", plugin.name, plugin.description,
+			   plugin.experimental ? " (experimental)" : "");
+	}
+	return 0;
 }
 
-int show_status(const CommandLine& line) {
-    const auto bpffs = find_bpffs(line.bpffs);
-    if (!bpffs) {
-        return report(bpffs.error());
-    }
-    const auto view = view_instance(*bpffs, line.name);
-    if (!view) {
-        return report(view.error());
-    }
-    const auto status = gather_status(*view);
-    if (!status) {
-        return report(status.error());
-    }
-    if (line.json) {
-        print(*status);
-    } else {
-        fmt::print("{}", render_status(*status));
-    }
-    if (!view->alive) {
-        const auto dead = view_live_instance(*bpffs, line.name);
-        return dead ? 0 : report(dead.error());
-    }
-    return 0;
+Result<InstanceView> find_instance(const CommandLine &line)
+{
+	return find_bpffs(line.bpffs).and_then([&line](const BpffsPtr &bpffs) {
+		return view_live_instance(bpffs, line.name);
+	});
 }
 
-int show_stats(const CommandLine& line) {
-    const auto stats = find_instance(line).and_then(gather_stats);
-    if (!stats) {
-        return report(stats.error());
-    }
-    if (line.json) {
-        print(*stats);
-    } else {
-        fmt::print("{}", render_stats(*stats));
-    }
-    return 0;
+int show_status(const CommandLine &line)
+{
+	const auto bpffs = find_bpffs(line.bpffs);
+	if (!bpffs) {
+		return report(bpffs.error());
+	}
+	const auto view = view_instance(*bpffs, line.name);
+	if (!view) {
+		return report(view.error());
+	}
+	const auto status = gather_status(*view);
+	if (!status) {
+		return report(status.error());
+	}
+	if (line.json) {
+		print(*status);
+	} else {
+		fmt::print("{}", render_status(*status));
+	}
+	if (!view->alive) {
+		const auto dead = view_live_instance(*bpffs, line.name);
+		return dead ? 0 : report(dead.error());
+	}
+	return 0;
 }
 
-Result<json> flush_services(const CommandLine& line) {
-    const auto view = find_instance(line);
-    if (!view) {
-        return tl::unexpected(view.error());
-    }
-    const auto conf_map = view->open("ps_service_conf");
-    const auto state_map = view->open("ps_service_state");
-    if (!conf_map || !state_map) {
-        return tl::unexpected((conf_map ? state_map : conf_map).error());
-    }
-    auto maps = ServiceMaps::open(conf_map->get(), state_map->get());
-    if (!maps) {
-        return tl::unexpected(maps.error());
-    }
-    json flushed = json::array();
-    std::string names;
-    std::uint32_t number = 0;
-    for (const auto& service : view->description["services"]) {
-        const auto name = service.value("name", "");
-        names += names.empty() ? name : ", " + name;
-        if (line.service.empty() || line.service == name) {
-            maps->bump_epoch(number);
-            flushed.push_back({{"service", name}, {"epoch", maps->epoch(number)}});
-        }
-        ++number;
-    }
-    if (flushed.empty()) {
-        return fail(fmt::format("service \"{}\"", line.service), "is not served by this instance", 0,
-                    "services: " + names);
-    }
-    return flushed;
+int show_stats(const CommandLine &line)
+{
+	const auto stats = find_instance(line).and_then(gather_stats);
+	if (!stats) {
+		return report(stats.error());
+	}
+	if (line.json) {
+		print(*stats);
+	} else {
+		fmt::print("{}", render_stats(*stats));
+	}
+	return 0;
 }
 
-int flush(const CommandLine& line) {
-    const auto flushed = flush_services(line);
-    if (!flushed) {
-        return report(flushed.error());
-    }
-    if (line.json) {
-        print({{"instance", line.name}, {"flushed", *flushed}});
-        return 0;
-    }
-    for (const auto& entry : *flushed) {
-        fmt::print("{}: flushed\n", entry["service"].get<std::string>());
-    }
-    return 0;
+Result<json> flush_services(const CommandLine &line)
+{
+	const auto view = find_instance(line);
+	if (!view) {
+		return tl::unexpected(view.error());
+	}
+	const auto conf_map = view->open("ps_service_conf");
+	const auto state_map = view->open("ps_service_state");
+	if (!conf_map || !state_map) {
+		return tl::unexpected((conf_map ? state_map : conf_map).error());
+	}
+	auto maps = ServiceMaps::open(conf_map->get(), state_map->get());
+	if (!maps) {
+		return tl::unexpected(maps.error());
+	}
+	json flushed = json::array();
+	std::string names;
+	std::uint32_t number = 0;
+	for (const auto &service : view->description["services"]) {
+		const auto name = service.value("name", "");
+		names += names.empty() ? name : ", " + name;
+		if (line.service.empty() || line.service == name) {
+			maps->bump_epoch(number);
+			flushed.push_back({{"service", name}, {"epoch", maps->epoch(number)}});
+		}
+		++number;
+	}
+	if (flushed.empty()) {
+		return fail(fmt::format("service \"{}\"", line.service),
+			    "is not served by this instance", 0, "services: " + names);
+	}
+	return flushed;
 }
 
-}  // namespace
-
-int run_command(const CommandLine& line) {
-    libbpf_set_print(nullptr);  // errors are ours to report; see engine/objects.cpp
-    switch (line.command) {
-        case Command::run: return run(line);
-        case Command::check_config: return check_config(line);
-        case Command::plugins: return list_plugins(line);
-        case Command::status: return show_status(line);
-        case Command::stats: return show_stats(line);
-        case Command::flush: return flush(line);
-    }
-    return 1;
+int flush(const CommandLine &line)
+{
+	const auto flushed = flush_services(line);
+	if (!flushed) {
+		return report(flushed.error());
+	}
+	if (line.json) {
+		print({{"instance", line.name}, {"flushed", *flushed}});
+		return 0;
+	}
+	for (const auto &entry : *flushed) {
+		fmt::print("{}: flushed\n", entry["service"].get<std::string>());
+	}
+	return 0;
 }
 
-}  // namespace prestack
+} // namespace
+
+int run_command(const CommandLine &line)
+{
+	libbpf_set_print(nullptr); // errors are ours to report; see engine/objects.cpp
+	switch (line.command) {
+	case Command::run:
+		return run(line);
+	case Command::check_config:
+		return check_config(line);
+	case Command::plugins:
+		return list_plugins(line);
+	case Command::status:
+		return show_status(line);
+	case Command::stats:
+		return show_stats(line);
+	case Command::flush:
+		return flush(line);
+	}
+	return 1;
+}
+
+} // namespace prestack

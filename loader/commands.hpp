@@ -5,8 +5,9 @@
 
 #include "cli.hpp"
 
-namespace prestack {
+namespace prestack
+{
 
-[[nodiscard]] int run_command(const CommandLine& line);
+[[nodiscard]] int run_command(const CommandLine &line);
 
-}  // namespace prestack
+} // namespace prestack

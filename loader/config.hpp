@@ -16,7 +16,8 @@
 #include "address.hpp"
 #include "result.hpp"
 
-namespace prestack {
+namespace prestack
+{
 
 enum class XdpMode { native, generic, automatic };
 
@@ -25,57 +26,59 @@ enum class XdpMode { native, generic, automatic };
 
 // Where in the file something was written; 1-based.
 struct Position {
-    int line = 0;
-    int column = 0;
+	int line = 0;
+	int column = 0;
 };
 
 struct InterfaceConfig {
-    std::string name;
-    Position position;
+	std::string name;
+	Position position;
 };
 
 struct CacheConfig {
-    std::uint64_t memory = std::uint64_t{64} << 20;  // bytes, for entries, index and fences together
-    std::uint32_t associativity = 4;                 // 1, 2, 4, 8 or 16
-    std::uint32_t max_key = 0;                       // bytes
-    std::uint32_t max_value = 0;                     // bytes
-    std::chrono::nanoseconds settle{};               // how long a write without a reply holds off fills
-    double small_share = 0;                          // share of the memory for entries of small items
-    Position position;                               // of [cache], or of the file when it has none
-    Position memory_position;
+	std::uint64_t memory = std::uint64_t{64}
+			       << 20; // bytes, for entries, index and fences together
+	std::uint32_t associativity = 4; // 1, 2, 4, 8 or 16
+	std::uint32_t max_key = 0; // bytes
+	std::uint32_t max_value = 0; // bytes
+	std::chrono::nanoseconds settle{}; // how long a write without a reply holds off fills
+	double small_share = 0; // share of the memory for entries of small items
+	Position position; // of [cache], or of the file when it has none
+	Position memory_position;
 };
 
 struct ServiceConfig {
-    std::string name;
-    std::string protocol;  // the name of a plug-in in the registry
-    std::uint16_t port = 0;
-    bool udp = false;
-    bool tcp = false;
-    Endpoint server;  // server.port == port
-    std::vector<IpPrefix> allow;
-    bool enabled = true;
-    Position position;
-    Position port_position;
+	std::string name;
+	std::string protocol; // the name of a plug-in in the registry
+	std::uint16_t port = 0;
+	bool udp = false;
+	bool tcp = false;
+	Endpoint server; // server.port == port
+	std::vector<IpPrefix> allow;
+	bool enabled = true;
+	Position position;
+	Position port_position;
 };
 
 struct Config {
-    std::filesystem::path path;
-    std::vector<InterfaceConfig> interfaces;
-    XdpMode xdp_mode = XdpMode::automatic;
-    CacheConfig cache;
-    std::vector<ServiceConfig> services;  // enabled or not, in the order of the file
+	std::filesystem::path path;
+	std::vector<InterfaceConfig> interfaces;
+	XdpMode xdp_mode = XdpMode::automatic;
+	CacheConfig cache;
+	std::vector<ServiceConfig> services; // enabled or not, in the order of the file
 
-    // "path:line:column", for errors found after reading.
-    [[nodiscard]] std::string where(Position position) const;
+	// "path:line:column", for errors found after reading.
+	[[nodiscard]] std::string where(Position position) const;
 };
 
 // Reads `text`; `path` is only used to name places in messages. `protocols` are the names of the
 // plug-ins in this build. On failure, every error found, in the order of the file.
-[[nodiscard]] MultiResult<Config> parse_config(std::string_view text, const std::filesystem::path& path,
-                                               std::span<const std::string_view> protocols);
+[[nodiscard]] MultiResult<Config> parse_config(std::string_view text,
+					       const std::filesystem::path &path,
+					       std::span<const std::string_view> protocols);
 
 // The same, from a file.
-[[nodiscard]] MultiResult<Config> load_config(const std::filesystem::path& path,
-                                              std::span<const std::string_view> protocols);
+[[nodiscard]] MultiResult<Config> load_config(const std::filesystem::path &path,
+					      std::span<const std::string_view> protocols);
 
-}  // namespace prestack
+} // namespace prestack

@@ -8,12 +8,13 @@
 #include "config.hpp"
 #include "config_reader.hpp"
 
-namespace prestack {
+namespace prestack
+{
 
-[[nodiscard]] ServiceConfig read_service(TableReader& table, Position position,
-                                         std::span<const std::string_view> protocols);
+[[nodiscard]] ServiceConfig read_service(TableReader &table, Position position,
+					 std::span<const std::string_view> protocols);
 
 // What only all services together can get wrong: names and ports used twice, too many, none enabled.
-void check_services(const Config& config, Position position, ErrorSink& sink);
+void check_services(const Config &config, Position position, ErrorSink &sink);
 
-}  // namespace prestack
+} // namespace prestack

@@ -13,141 +13,165 @@
 #include "engine/service_maps.hpp"
 #include "report.hpp"
 
-namespace prestack {
-namespace {
+namespace prestack
+{
+namespace
+{
 
 using nlohmann::json;
 
 // As kept in ps_path.vlan: two identifiers, each + 1.
-json vlans_of(std::uint32_t vlan) {
-    auto tags = json::array();
-    for (const std::uint32_t half : {vlan >> 16, vlan & 0xffff}) {
-        if (half != 0) {
-            tags.push_back(half - 1);
-        }
-    }
-    return tags;
+json vlans_of(std::uint32_t vlan)
+{
+	auto tags = json::array();
+	for (const std::uint32_t half : {vlan >> 16, vlan & 0xffff}) {
+		if (half != 0) {
+			tags.push_back(half - 1);
+		}
+	}
+	return tags;
 }
 
-json describe(const ps_path& path) {
-    IpAddress address;
-    std::memcpy(address.bytes.data(), path.addr, sizeof path.addr);
-    const std::array<std::uint8_t, 12> mapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-    address.family = std::memcmp(address.bytes.data(), mapped.data(), mapped.size()) == 0 ? IpFamily::v4 : IpFamily::v6;
-    return {{"address", to_string(address)}, {"ifindex", path.ifindex}, {"vlans", vlans_of(path.vlan)}};
+json describe(const ps_path &path)
+{
+	IpAddress address;
+	std::memcpy(address.bytes.data(), path.addr, sizeof path.addr);
+	const std::array<std::uint8_t, 12> mapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+	address.family = std::memcmp(address.bytes.data(), mapped.data(), mapped.size()) == 0
+				 ? IpFamily::v4
+				 : IpFamily::v6;
+	return {{"address", to_string(address)},
+		{"ifindex", path.ifindex},
+		{"vlans", vlans_of(path.vlan)}};
 }
 
 // The instance may live in another network namespace, where our names for numbers do not hold.
-std::string name_of(const json& interfaces, std::uint32_t ifindex) {
-    for (const auto& interface : interfaces) {
-        if (interface.value("ifindex", 0u) == ifindex) {
-            return interface.value("name", "");
-        }
-    }
-    return std::to_string(ifindex);
+std::string name_of(const json &interfaces, std::uint32_t ifindex)
+{
+	for (const auto &interface : interfaces) {
+		if (interface.value("ifindex", 0u) == ifindex) {
+			return interface.value("name", "");
+		}
+	}
+	return std::to_string(ifindex);
 }
 
-Result<ps_scan> scan_tables(const InstanceView& view) {
-    const auto program = view.open("ps_scan");
-    if (!program) {
-        return tl::unexpected(program.error());
-    }
-    ps_scan scan{};
-    LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = &scan, .ctx_out = &scan, .ctx_size_in = sizeof scan,
-                .ctx_size_out = sizeof scan);
-    if (const int problem = bpf_prog_test_run_opts(program->get(), &options); problem != 0) {
-        return fail("program ps_scan", "run", problem);
-    }
-    return scan;
+Result<ps_scan> scan_tables(const InstanceView &view)
+{
+	const auto program = view.open("ps_scan");
+	if (!program) {
+		return tl::unexpected(program.error());
+	}
+	ps_scan scan{};
+	// A syscall program's context is written back in place.
+	LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = &scan, .ctx_size_in = sizeof scan);
+	if (const int problem = bpf_prog_test_run_opts(program->get(), &options); problem != 0) {
+		return fail("program ps_scan", "run", problem);
+	}
+	return scan;
 }
 
-json count(const std::vector<ps_stats>& cpus) {
-    json out{{"passed", json::object()}, {"not_filled", json::object()}, {"dropped", json::object()}};
-    for (std::size_t i = 0; i < counters.size(); ++i) {
-        std::uint64_t sum = 0;
-        for (const auto& cpu : cpus) {
-            sum += cpu.count[i];
-        }
-        const std::string name(counters[i].name);
-        switch (counters[i].group) {
-            case CounterGroup::total: out[name] = sum; break;
-            case CounterGroup::pass: out["passed"][name] = sum; break;
-            case CounterGroup::no_fill: out["not_filled"][name] = sum; break;
-            case CounterGroup::drop: out["dropped"][name] = sum; break;
-        }
-    }
-    return out;
+json count(const std::vector<ps_stats> &cpus)
+{
+	json out{{"passed", json::object()},
+		 {"not_filled", json::object()},
+		 {"dropped", json::object()}};
+	for (std::size_t i = 0; i < counters.size(); ++i) {
+		std::uint64_t sum = 0;
+		for (const auto &cpu : cpus) {
+			sum += cpu.count[i];
+		}
+		const std::string name(counters[i].name);
+		switch (counters[i].group) {
+		case CounterGroup::total:
+			out[name] = sum;
+			break;
+		case CounterGroup::pass:
+			out["passed"][name] = sum;
+			break;
+		case CounterGroup::no_fill:
+			out["not_filled"][name] = sum;
+			break;
+		case CounterGroup::drop:
+			out["dropped"][name] = sum;
+			break;
+		}
+	}
+	return out;
 }
 
-}  // namespace
+} // namespace
 
-Result<json> gather_status(const InstanceView& view) {
-    json status = view.description;
-    status["alive"] = view.alive;
-    const auto conf_map = view.open("ps_service_conf");
-    const auto state_map = view.open("ps_service_state");
-    if (!conf_map || !state_map) {
-        return tl::unexpected((conf_map ? state_map : conf_map).error());
-    }
-    const auto maps = ServiceMaps::open(conf_map->get(), state_map->get());
-    if (!maps) {
-        return tl::unexpected(maps.error());
-    }
-    std::uint32_t number = 0;
-    for (auto& service : status["services"]) {
-        const auto conf = maps->conf(number);
-        if (!conf) {
-            return tl::unexpected(conf.error());
-        }
-        const bool known = (conf->flags & PS_SERVICE_SERVER_KNOWN) != 0;
-        service["server"]["known"] = known;
-        service["server"]["uid"] = known ? json(conf->server_uid) : json();
-        service["epoch"] = maps->epoch(number);
-        service["reply_limit"] = conf->mtu;
-        service["replies_through_tc"] = (conf->flags & PS_SERVICE_NO_XDP_TX) != 0;
-        service["paths"] = json::array();
-        for (const auto& path : maps->proven_paths(number)) {
-            auto described = describe(path);
-            described["interface"] = name_of(status["interfaces"], path.ifindex);
-            service["paths"].push_back(std::move(described));
-        }
-        ++number;
-    }
-    return status;
+Result<json> gather_status(const InstanceView &view)
+{
+	json status = view.description;
+	status["alive"] = view.alive;
+	const auto conf_map = view.open("ps_service_conf");
+	const auto state_map = view.open("ps_service_state");
+	if (!conf_map || !state_map) {
+		return tl::unexpected((conf_map ? state_map : conf_map).error());
+	}
+	const auto maps = ServiceMaps::open(conf_map->get(), state_map->get());
+	if (!maps) {
+		return tl::unexpected(maps.error());
+	}
+	std::uint32_t number = 0;
+	for (auto &service : status["services"]) {
+		const auto conf = maps->conf(number);
+		if (!conf) {
+			return tl::unexpected(conf.error());
+		}
+		const bool known = (conf->flags & PS_SERVICE_SERVER_KNOWN) != 0;
+		service["server"]["known"] = known;
+		service["server"]["uid"] = known ? json(conf->server_uid) : json();
+		service["epoch"] = maps->epoch(number);
+		service["reply_limit"] = conf->mtu;
+		service["replies_through_tc"] = (conf->flags & PS_SERVICE_NO_XDP_TX) != 0;
+		service["paths"] = json::array();
+		for (const auto &path : maps->proven_paths(number)) {
+			auto described = describe(path);
+			described["interface"] = name_of(status["interfaces"], path.ifindex);
+			service["paths"].push_back(std::move(described));
+		}
+		++number;
+	}
+	return status;
 }
 
-Result<json> gather_stats(const InstanceView& view) {
-    const auto map = view.open("ps_stats");
-    if (!map) {
-        return tl::unexpected(map.error());
-    }
-    const int cpus = libbpf_num_possible_cpus();
-    if (cpus < 0) {
-        return fail("map ps_stats", "count the CPUs", cpus);
-    }
-    json stats{{"instance", view.name}, {"services", json::array()}};
-    std::vector<ps_stats> values(static_cast<std::size_t>(cpus));
-    std::uint32_t number = 0;
-    for (const auto& service : view.description["services"]) {
-        if (const int problem = bpf_map_lookup_elem(map->get(), &number, values.data()); problem != 0) {
-            return fail("map ps_stats", "read the counters", problem);
-        }
-        json entry = count(values);
-        for (const auto* key : {"name", "protocol", "port"}) {
-            entry[key] = service[key];
-        }
-        stats["services"].push_back(std::move(entry));
-        ++number;
-    }
-    const auto scan = scan_tables(view);
-    if (!scan) {
-        return tl::unexpected(scan.error());
-    }
-    stats["entries"] = scan->entries;
-    stats["bytes"] = scan->bytes;
-    stats["small_entries"] = scan->small_entries;
-    stats["large_entries"] = scan->large_entries;
-    return stats;
+Result<json> gather_stats(const InstanceView &view)
+{
+	const auto map = view.open("ps_stats");
+	if (!map) {
+		return tl::unexpected(map.error());
+	}
+	const int cpus = libbpf_num_possible_cpus();
+	if (cpus < 0) {
+		return fail("map ps_stats", "count the CPUs", cpus);
+	}
+	json stats{{"instance", view.name}, {"services", json::array()}};
+	std::vector<ps_stats> values(static_cast<std::size_t>(cpus));
+	std::uint32_t number = 0;
+	for (const auto &service : view.description["services"]) {
+		if (const int problem = bpf_map_lookup_elem(map->get(), &number, values.data());
+		    problem != 0) {
+			return fail("map ps_stats", "read the counters", problem);
+		}
+		json entry = count(values);
+		for (const auto *key : {"name", "protocol", "port"}) {
+			entry[key] = service[key];
+		}
+		stats["services"].push_back(std::move(entry));
+		++number;
+	}
+	const auto scan = scan_tables(view);
+	if (!scan) {
+		return tl::unexpected(scan.error());
+	}
+	stats["entries"] = scan->entries;
+	stats["bytes"] = scan->bytes;
+	stats["small_entries"] = scan->small_entries;
+	stats["large_entries"] = scan->large_entries;
+	return stats;
 }
 
-}  // namespace prestack
+} // namespace prestack

@@ -11,18 +11,20 @@
 #include "config.hpp"
 #include "geometry.hpp"
 
-namespace prestack {
+namespace prestack
+{
 
 struct InterfaceDescription {
-    std::string name;
-    int ifindex = 0;
-    std::string xdp_mode;  // really used
-    std::string tc;        // "tcx" or "clsact"
-    bool made_qdisc = false;
+	std::string name;
+	int ifindex = 0;
+	std::string xdp_mode; // really used
+	std::string tc; // "tcx" or "clsact"
+	bool made_qdisc = false;
 };
 
 // Services are listed in the order of their numbers in the maps.
-[[nodiscard]] nlohmann::json describe_instance(const std::string& name, const Config& config, const Geometry& geometry,
-                                               const std::vector<InterfaceDescription>& interfaces);
+[[nodiscard]] nlohmann::json describe_instance(const std::string &name, const Config &config,
+					       const Geometry &geometry,
+					       const std::vector<InterfaceDescription> &interfaces);
 
-}  // namespace prestack
+} // namespace prestack

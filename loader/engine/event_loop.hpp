@@ -10,36 +10,38 @@
 #include "fd.hpp"
 #include "result.hpp"
 
-namespace prestack {
+namespace prestack
+{
 
-class EventLoop {
+class EventLoop
+{
 public:
-    // A callback that fails ends run() with its error.
-    using Callback = std::function<Result<void>()>;
+	// A callback that fails ends run() with its error.
+	using Callback = std::function<Result<void>()>;
 
-    [[nodiscard]] static Result<EventLoop> create();
+	[[nodiscard]] static Result<EventLoop> create();
 
-    // Calls back when `fd` can be read. The caller keeps `fd` open for the life of the loop.
-    [[nodiscard]] Result<void> watch(int fd, Callback callback);
-    // Calls back once per interval; missed intervals are not made up for.
-    [[nodiscard]] Result<void> every(std::chrono::milliseconds interval, Callback callback);
-    // From now on SIGTERM and SIGINT end run() and do nothing else.
-    [[nodiscard]] Result<void> stop_on_signals();
+	// Calls back when `fd` can be read. The caller keeps `fd` open for the life of the loop.
+	[[nodiscard]] Result<void> watch(int fd, Callback callback);
+	// Calls back once per interval; missed intervals are not made up for.
+	[[nodiscard]] Result<void> every(std::chrono::milliseconds interval, Callback callback);
+	// From now on SIGTERM and SIGINT end run() and do nothing else.
+	[[nodiscard]] Result<void> stop_on_signals();
 
-    // Returns when a signal asked to stop (good) or a callback failed.
-    [[nodiscard]] Result<void> run();
+	// Returns when a signal asked to stop (good) or a callback failed.
+	[[nodiscard]] Result<void> run();
 
 private:
-    explicit EventLoop(UniqueFd epoll) : epoll_(std::move(epoll)) {}
+	explicit EventLoop(UniqueFd epoll) : epoll_(std::move(epoll)) {}
 
-    struct Source {
-        int fd;
-        Callback callback;
-    };
-    UniqueFd epoll_;
-    std::vector<UniqueFd> owned_;
-    std::vector<std::unique_ptr<Source>> sources_;  // epoll holds their addresses
-    std::unique_ptr<bool> stopping_ = std::make_unique<bool>(false);
+	struct Source {
+		int fd;
+		Callback callback;
+	};
+	UniqueFd epoll_;
+	std::vector<UniqueFd> owned_;
+	std::vector<std::unique_ptr<Source>> sources_; // epoll holds their addresses
+	std::unique_ptr<bool> stopping_ = std::make_unique<bool>(false);
 };
 
-}  // namespace prestack
+} // namespace prestack

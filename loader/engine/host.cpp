@@ -16,65 +16,82 @@
 
 #include "engine/fd.hpp"
 
-namespace prestack {
-namespace {
+namespace prestack
+{
+namespace
+{
 
 constexpr int least_major = 6;
 constexpr int least_minor = 1;
 
-Result<ifreq> ask_interface(const std::string& name, unsigned long request) {
-    const UniqueFd socket_fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    ifreq reply{};
-    std::strncpy(reply.ifr_name, name.c_str(), sizeof reply.ifr_name - 1);
-    if (!socket_fd || ioctl(socket_fd.get(), request, &reply) != 0) {
-        return fail("interface " + name, "read its properties", errno);
-    }
-    return reply;
+Result<ifreq> ask_interface(const std::string &name, unsigned long request)
+{
+	const UniqueFd socket_fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+	ifreq reply{};
+	std::strncpy(reply.ifr_name, name.c_str(), sizeof reply.ifr_name - 1);
+	if (!socket_fd || ioctl(socket_fd.get(), request, &reply) != 0) {
+		return fail("interface " + name, "read its properties", errno);
+	}
+	return reply;
 }
 
-}  // namespace
+} // namespace
 
-std::uint64_t netns_id() {
-    struct stat info {};
-    return stat("/proc/self/ns/net", &info) == 0 ? info.st_ino : 0;
+std::uint64_t netns_id()
+{
+	struct stat info = {};
+	return stat("/proc/self/ns/net", &info) == 0 ? info.st_ino : 0;
 }
 
-int interface_index(const std::string& name) { return static_cast<int>(if_nametoindex(name.c_str())); }
-
-std::string interface_name(int ifindex) {
-    char name[IF_NAMESIZE] = {};
-    return if_indextoname(static_cast<unsigned>(ifindex), name) != nullptr ? name : std::to_string(ifindex);
+int interface_index(const std::string &name)
+{
+	return static_cast<int>(if_nametoindex(name.c_str()));
 }
 
-bool is_ethernet(const std::string& name) {
-    const auto reply = ask_interface(name, SIOCGIFHWADDR);
-    return reply && (reply->ifr_hwaddr.sa_family == ARPHRD_ETHER || reply->ifr_hwaddr.sa_family == ARPHRD_LOOPBACK);
+std::string interface_name(int ifindex)
+{
+	char name[IF_NAMESIZE] = {};
+	return if_indextoname(static_cast<unsigned>(ifindex), name) != nullptr
+		       ? name
+		       : std::to_string(ifindex);
 }
 
-Result<std::uint32_t> interface_mtu(const std::string& name) {
-    return ask_interface(name, SIOCGIFMTU).map([](const ifreq& reply) {
-        return static_cast<std::uint32_t>(reply.ifr_mtu);
-    });
+bool is_ethernet(const std::string &name)
+{
+	const auto reply = ask_interface(name, SIOCGIFHWADDR);
+	return reply && (reply->ifr_hwaddr.sa_family == ARPHRD_ETHER ||
+			 reply->ifr_hwaddr.sa_family == ARPHRD_LOOPBACK);
 }
 
-std::string kernel_release() {
-    utsname name{};
-    return uname(&name) == 0 ? name.release : "";
+Result<std::uint32_t> interface_mtu(const std::string &name)
+{
+	return ask_interface(name, SIOCGIFMTU).map([](const ifreq &reply) {
+		return static_cast<std::uint32_t>(reply.ifr_mtu);
+	});
 }
 
-Result<void> check_kernel(const std::string& release) {
-    int major = 0;
-    int minor = 0;
-    if (std::sscanf(release.c_str(), "%d.%d", &major, &minor) == 2 &&
-        (major < least_major || (major == least_major && minor < least_minor))) {
-        return fail("kernel " + release, "is too old", 0,
-                    fmt::format("Linux {}.{} or newer is needed", least_major, least_minor));
-    }
-    if (access("/sys/kernel/btf/vmlinux", R_OK) != 0) {
-        return fail("kernel " + release, "has no type information at /sys/kernel/btf/vmlinux", errno,
-                    "use a kernel built with CONFIG_DEBUG_INFO_BTF, with /sys mounted");
-    }
-    return {};
+std::string kernel_release()
+{
+	utsname name{};
+	return uname(&name) == 0 ? name.release : "";
 }
 
-}  // namespace prestack
+Result<void> check_kernel(const std::string &release)
+{
+	int major = 0;
+	int minor = 0;
+	if (std::sscanf(release.c_str(), "%d.%d", &major, &minor) == 2 &&
+	    (major < least_major || (major == least_major && minor < least_minor))) {
+		return fail(
+			"kernel " + release, "is too old", 0,
+			fmt::format("Linux {}.{} or newer is needed", least_major, least_minor));
+	}
+	if (access("/sys/kernel/btf/vmlinux", R_OK) != 0) {
+		return fail("kernel " + release,
+			    "has no type information at /sys/kernel/btf/vmlinux", errno,
+			    "use a kernel built with CONFIG_DEBUG_INFO_BTF, with /sys mounted");
+	}
+	return {};
+}
+
+} // namespace prestack

@@ -2,7 +2,6 @@
 // A running instance: what `prestack run` builds up, keeps alive and takes down.
 #pragma once
 
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -17,47 +16,55 @@
 #include "engine/xdp_hook.hpp"
 #include "result.hpp"
 
-namespace prestack {
+namespace prestack
+{
 
 struct InstanceOptions {
-    std::string name;
-    std::string bpffs;          // chosen place, or empty
-    bool force_clsact = false;  // tests: as if the kernel had no TCX
+	std::string name;
+	std::string bpffs; // chosen place, or empty
+	bool force_clsact = false; // tests: as if the kernel had no TCX
 };
 
-class Instance {
+class Instance
+{
 public:
-    // Loads, pins and attaches everything. On failure nothing stays attached or pinned.
-    [[nodiscard]] static Result<Instance> start(const Config& config, const InstanceOptions& options,
-                                                std::shared_ptr<spdlog::logger> log);
+	// Loads, pins and attaches everything. On failure nothing stays attached or pinned.
+	[[nodiscard]] static Result<Instance> start(const Config &config,
+						    const InstanceOptions &options,
+						    std::shared_ptr<spdlog::logger> log);
 
-    // Serves until SIGTERM or SIGINT (good), or until an interface is deleted or the kernel fails us.
-    [[nodiscard]] Result<void> run();
+	// Serves until SIGTERM or SIGINT (good), or until an interface is deleted or the kernel fails us.
+	[[nodiscard]] Result<void> run();
 
 private:
-    struct Hooks {
-        ServedInterface interface;
-        // Destroyed last to first: XDP stops answering before the egress hook goes.
-        std::unique_ptr<TcHook> tc;
-        XdpHook xdp;
-    };
+	struct Hooks {
+		ServedInterface interface;
+		// Destroyed last to first: XDP stops answering before the egress hook goes.
+		std::unique_ptr<TcHook> tc;
+		XdpHook xdp;
+	};
 
-    Instance(InstanceDir dir, Objects objects, ServiceKeeper keeper, std::shared_ptr<spdlog::logger> log)
-        : dir_(std::move(dir)), objects_(std::move(objects)), keeper_(std::move(keeper)), log_(std::move(log)) {}
+	Instance(InstanceDir dir, Objects objects, ServiceKeeper keeper,
+		 std::shared_ptr<spdlog::logger> log)
+		: dir_(std::move(dir)), objects_(std::move(objects)), keeper_(std::move(keeper)),
+		  log_(std::move(log))
+	{
+	}
 
-    [[nodiscard]] Result<void> attach(const ServedInterface& interface, XdpMode mode,
-                                      const std::filesystem::path& bpffs, bool force_clsact);
-    [[nodiscard]] Result<void> publish(const Config& config, const Geometry& geometry, const std::string& name);
-    [[nodiscard]] Result<void> on_link_event(const class LinkWatch& watch);
+	[[nodiscard]] Result<void> attach(const ServedInterface &interface, XdpMode mode,
+					  const BpffsPtr &bpffs, bool force_clsact);
+	[[nodiscard]] Result<void> publish(const Config &config, const Geometry &geometry,
+					   const std::string &name);
+	[[nodiscard]] Result<void> on_link_event(const class LinkWatch &watch);
 
-    InstanceDir dir_;
-    Objects objects_;
-    ServiceKeeper keeper_;
-    std::shared_ptr<spdlog::logger> log_;
-    std::vector<Hooks> hooks_;
+	InstanceDir dir_;
+	Objects objects_;
+	ServiceKeeper keeper_;
+	std::shared_ptr<spdlog::logger> log_;
+	std::vector<Hooks> hooks_;
 };
 
 // One configuration error for each interface that is missing here or is not Ethernet.
-[[nodiscard]] Errors check_interfaces(const Config& config);
+[[nodiscard]] Errors check_interfaces(const Config &config);
 
-}  // namespace prestack
+} // namespace prestack

@@ -11,8 +11,10 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
-namespace prestack {
-namespace {
+namespace prestack
+{
+namespace
+{
 
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
@@ -21,183 +23,212 @@ constexpr auto all_instances = "prestack";
 constexpr auto meta_pin = "ps_meta";
 constexpr auto new_meta_pin = "ps_meta_new";
 
-std::string object_name(const std::string& instance) { return fmt::format("instance \"{}\"", instance); }
+std::string object_name(const std::string &instance)
+{
+	return fmt::format("instance \"{}\"", instance);
+}
 
 // Whether `fd` is still what `path` names, and not a directory that was removed meanwhile.
-bool is_same(int fd, const fs::path& path) {
-    struct stat held {};
-    struct stat named {};
-    return fstat(fd, &held) == 0 && stat(path.c_str(), &named) == 0 && held.st_dev == named.st_dev &&
-           held.st_ino == named.st_ino;
+bool is_same(int fd, const fs::path &path)
+{
+	struct stat held = {};
+	struct stat named = {};
+	return fstat(fd, &held) == 0 && stat(path.c_str(), &named) == 0 &&
+	       held.st_dev == named.st_dev && held.st_ino == named.st_ino;
 }
 
-bool is_locked(const fs::path& path) {
-    const UniqueFd dir(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    return dir && flock(dir.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+bool is_locked(const fs::path &path)
+{
+	const UniqueFd dir(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	return dir && flock(dir.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
 }
 
-nlohmann::json read_description(const fs::path& path) {
-    const UniqueFd map(bpf_obj_get((path / meta_pin).c_str()));
-    if (!map) {
-        return nullptr;
-    }
-    bpf_map_info info{};
-    __u32 size = sizeof info;
-    if (bpf_obj_get_info_by_fd(map.get(), &info, &size) != 0) {
-        return nullptr;
-    }
-    std::string text(info.value_size, '\0');
-    const __u32 first = 0;
-    if (bpf_map_lookup_elem(map.get(), &first, text.data()) != 0) {
-        return nullptr;
-    }
-    auto description = nlohmann::json::parse(text.c_str(), nullptr, false);
-    return description.is_object() ? description : nlohmann::json();
+nlohmann::json read_description(const fs::path &path)
+{
+	const UniqueFd map(bpf_obj_get((path / meta_pin).c_str()));
+	if (!map) {
+		return nullptr;
+	}
+	bpf_map_info info{};
+	__u32 size = sizeof info;
+	if (bpf_obj_get_info_by_fd(map.get(), &info, &size) != 0) {
+		return nullptr;
+	}
+	std::string text(info.value_size, '\0');
+	const __u32 first = 0;
+	if (bpf_map_lookup_elem(map.get(), &first, text.data()) != 0) {
+		return nullptr;
+	}
+	auto description = nlohmann::json::parse(text.c_str(), nullptr, false);
+	return description.is_object() ? description : nlohmann::json();
 }
 
-void remove_pins(const fs::path& path) {
-    std::error_code ignored;
-    std::vector<fs::path> pins;
-    for (const auto& entry : fs::directory_iterator(path, ignored)) {
-        pins.push_back(entry.path());
-    }
-    for (const auto& pin : pins) {
-        fs::remove(pin, ignored);
-    }
+void remove_pins(const fs::path &path)
+{
+	std::error_code ignored;
+	std::vector<fs::path> pins;
+	for (const auto &entry : fs::directory_iterator(path, ignored)) {
+		pins.push_back(entry.path());
+	}
+	for (const auto &pin : pins) {
+		fs::remove(pin, ignored);
+	}
 }
 
-std::string pid_of(const nlohmann::json& description) {
-    return description.is_object() && description.contains("pid") ? fmt::format(" (process {})", description["pid"].dump())
-                                                                  : std::string();
+std::string pid_of(const nlohmann::json &description)
+{
+	return description.is_object() && description.contains("pid")
+		       ? fmt::format(" (process {})", description["pid"].dump())
+		       : std::string();
 }
 
-}  // namespace
+} // namespace
 
-Result<InstanceDir> InstanceDir::claim(const fs::path& bpffs, const std::string& name) {
-    const auto path = bpffs / all_instances / name;
-    // Someone who looks at the instance holds a shared lock for a moment, and someone who stops may
-    // remove either directory between two of our steps: so a few attempts.
-    constexpr int attempts = 20;
-    for (int attempt = 0; attempt < attempts; ++attempt) {
-        for (const auto& dir : {path.parent_path(), path}) {
-            if (mkdir(dir.c_str(), 0700) != 0 && errno != EEXIST && errno != ENOENT) {
-                return fail(dir.string(), "create the directory", errno, "run as root");
-            }
-        }
-        UniqueFd lock(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-        if (lock && flock(lock.get(), LOCK_EX | LOCK_NB) == 0 && is_same(lock.get(), path)) {
-            InstanceDir dir(path, std::move(lock));
-            dir.leftover_ = read_description(path);
-            remove_pins(path);
-            return dir;
-        }
-        std::this_thread::sleep_for(10ms);
-    }
-    return fail(object_name(name), fmt::format("is already running{}", pid_of(read_description(path))), 0,
-                "stop it first, or choose another --name");
+Result<InstanceDir> InstanceDir::claim(const BpffsPtr &bpffs, const std::string &name)
+{
+	const auto path = bpffs->path() / all_instances / name;
+	// Someone who looks at the instance holds a shared lock for a moment, and someone who stops may
+	// remove either directory between two of our steps: so a few attempts.
+	constexpr int attempts = 20;
+	for (int attempt = 0; attempt < attempts; ++attempt) {
+		for (const auto &dir : {path.parent_path(), path}) {
+			if (mkdir(dir.c_str(), 0700) != 0 && errno != EEXIST && errno != ENOENT) {
+				return fail(object_name(name),
+					    "create its directory in the BPF file system", errno,
+					    "run as root");
+			}
+		}
+		UniqueFd lock(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+		if (lock && flock(lock.get(), LOCK_EX | LOCK_NB) == 0 &&
+		    is_same(lock.get(), path)) {
+			InstanceDir dir(bpffs, path, std::move(lock));
+			dir.leftover_ = read_description(path);
+			remove_pins(path);
+			return dir;
+		}
+		std::this_thread::sleep_for(10ms);
+	}
+	return fail(object_name(name),
+		    fmt::format("is already running{}", pid_of(read_description(path))), 0,
+		    "stop it first, or choose another --name");
 }
 
-InstanceDir::~InstanceDir() {
-    if (lock_) {
-        remove_pins(path_);
-        std::error_code ignored;
-        fs::remove(path_, ignored);
-        fs::remove(path_.parent_path(), ignored);  // stays if other instances are in it
-    }
+InstanceDir::~InstanceDir()
+{
+	if (lock_) {
+		remove_pins(path_);
+		std::error_code ignored;
+		fs::remove(path_, ignored);
+		fs::remove(path_.parent_path(), ignored); // stays if other instances are in it
+	}
 }
 
-Result<void> InstanceDir::pin(int fd, const std::string& name) const {
-    const auto pin = path_ / name;
-    if (const int problem = bpf_obj_pin(fd, pin.c_str()); problem != 0) {
-        return fail(pin.string(), "pin", problem);
-    }
-    return {};
+Result<void> InstanceDir::pin(int fd, const std::string &name) const
+{
+	const auto pin = path_ / name;
+	if (const int problem = bpf_obj_pin(fd, pin.c_str()); problem != 0) {
+		return fail("pinned object " + name, "pin", problem);
+	}
+	return {};
 }
 
-Result<void> InstanceDir::describe(const nlohmann::json& description) const {
-    auto text = description.dump();
-    text.push_back('\0');
-    const UniqueFd map(bpf_map_create(BPF_MAP_TYPE_ARRAY, meta_pin, sizeof(__u32),
-                                      static_cast<__u32>(text.size()), 1, nullptr));
-    if (!map) {
-        return fail(meta_pin, "create the map", errno);
-    }
-    const __u32 first = 0;
-    if (const int problem = bpf_map_update_elem(map.get(), &first, text.data(), BPF_ANY); problem != 0) {
-        return fail(meta_pin, "write the description", problem);
-    }
-    std::error_code ignored;
-    fs::remove(path_ / new_meta_pin, ignored);
-    if (auto pinned = pin(map.get(), new_meta_pin); !pinned) {
-        return pinned;
-    }
-    if (rename((path_ / new_meta_pin).c_str(), (path_ / meta_pin).c_str()) != 0) {
-        return fail((path_ / meta_pin).string(), "replace the description", errno);
-    }
-    return {};
+Result<void> InstanceDir::describe(const nlohmann::json &description) const
+{
+	auto text = description.dump();
+	text.push_back('\0');
+	const UniqueFd map(bpf_map_create(BPF_MAP_TYPE_ARRAY, meta_pin, sizeof(__u32),
+					  static_cast<__u32>(text.size()), 1, nullptr));
+	if (!map) {
+		return fail(meta_pin, "create the map", errno);
+	}
+	const __u32 first = 0;
+	if (const int problem = bpf_map_update_elem(map.get(), &first, text.data(), BPF_ANY);
+	    problem != 0) {
+		return fail(meta_pin, "write the description", problem);
+	}
+	std::error_code ignored;
+	fs::remove(path_ / new_meta_pin, ignored);
+	if (auto pinned = pin(map.get(), new_meta_pin); !pinned) {
+		return pinned;
+	}
+	if (rename((path_ / new_meta_pin).c_str(), (path_ / meta_pin).c_str()) != 0) {
+		return fail(meta_pin, "replace the description", errno);
+	}
+	return {};
 }
 
-Result<UniqueFd> InstanceView::open(const std::string& pin) const {
-    const auto file = path / pin;
-    const int fd = bpf_obj_get(file.c_str());
-    if (fd < 0) {
-        return fail(file.string(), "open the pinned object", fd, "the instance is stopping or starting: try again");
-    }
-    return UniqueFd(fd);
+Result<UniqueFd> InstanceView::open(const std::string &pin) const
+{
+	const auto file = path / pin;
+	const int fd = bpf_obj_get(file.c_str());
+	if (fd < 0) {
+		return fail("pinned object " + pin, "open", fd,
+			    "the instance is stopping or starting: try again");
+	}
+	return UniqueFd(fd);
 }
 
-Result<InstanceView> view_instance(const fs::path& bpffs, const std::string& name) {
-    InstanceView view{name, bpffs / all_instances / name, false, nullptr};
-    // Asked twice: an instance that stops between the two looks would seem dead, and not gone.
-    for (int attempt = 0; attempt < 2; ++attempt) {
-        if (access(view.path.c_str(), F_OK) != 0 && errno == EACCES) {
-            return fail(object_name(name), "look for it in " + bpffs.string(), EACCES, "run as root");
-        }
-        view.alive = is_locked(view.path);
-        view.description = read_description(view.path);
-        if (view.alive && !view.description.is_null()) {
-            return view;
-        }
-    }
-    if (view.alive) {
-        return fail(object_name(name), "is still starting", 0, "try again in a moment");
-    }
-    if (view.description.is_null()) {
-        std::string others;
-        for (const auto& other : view_all_instances(bpffs)) {
-            if (other.alive) {
-                others += others.empty() ? other.name : ", " + other.name;
-            }
-        }
-        return fail(object_name(name), "does not run", 0,
-                    others.empty() ? "start it with `prestack run --config FILE`" : "running: " + others);
-    }
-    return view;
+Result<InstanceView> view_instance(const BpffsPtr &bpffs, const std::string &name)
+{
+	InstanceView view{name, bpffs, bpffs->path() / all_instances / name, false, nullptr};
+	// Asked twice: an instance that stops between the two looks would seem dead, and not gone.
+	for (int attempt = 0; attempt < 2; ++attempt) {
+		if (access(view.path.c_str(), F_OK) != 0 && errno == EACCES) {
+			return fail(object_name(name), "look for it in the BPF file system", EACCES,
+				    "run as root");
+		}
+		view.alive = is_locked(view.path);
+		view.description = read_description(view.path);
+		if (view.alive && !view.description.is_null()) {
+			return view;
+		}
+	}
+	if (view.alive) {
+		return fail(object_name(name), "is still starting", 0, "try again in a moment");
+	}
+	if (view.description.is_null()) {
+		std::string others;
+		for (const auto &other : view_all_instances(bpffs)) {
+			if (other.alive) {
+				others += others.empty() ? other.name : ", " + other.name;
+			}
+		}
+		return fail(object_name(name), "does not run", 0,
+			    others.empty() ? "start it with `prestack run --config FILE`"
+					   : "running: " + others);
+	}
+	return view;
 }
 
-std::vector<InstanceView> view_all_instances(const fs::path& bpffs) {
-    std::vector<InstanceView> views;
-    std::error_code ignored;
-    for (const auto& entry : fs::directory_iterator(bpffs / all_instances, ignored)) {
-        InstanceView view{entry.path().filename(), entry.path(), is_locked(entry.path()),
-                          read_description(entry.path())};
-        if (!view.description.is_null()) {
-            views.push_back(std::move(view));
-        }
-    }
-    return views;
+std::vector<InstanceView> view_all_instances(const BpffsPtr &bpffs)
+{
+	std::vector<InstanceView> views;
+	std::error_code ignored;
+	for (const auto &entry : fs::directory_iterator(bpffs->path() / all_instances, ignored)) {
+		InstanceView view{entry.path().filename(), bpffs, entry.path(),
+				  is_locked(entry.path()), read_description(entry.path())};
+		if (!view.description.is_null()) {
+			views.push_back(std::move(view));
+		}
+	}
+	return views;
 }
 
-Result<InstanceView> view_live_instance(const fs::path& bpffs, const std::string& name) {
-    auto view = view_instance(bpffs, name);
-    if (view && !view->alive) {
-        return fail(object_name(name),
-                    fmt::format("is dead: its loader{} ended without cleaning up; nothing is served from the kernel, "
-                                "the servers answer",
-                                pid_of(view->description)),
-                    0, fmt::format("start it again with `prestack run --config FILE --name {}`, which cleans up", name));
-    }
-    return view;
+Result<InstanceView> view_live_instance(const BpffsPtr &bpffs, const std::string &name)
+{
+	auto view = view_instance(bpffs, name);
+	if (view && !view->alive) {
+		return fail(object_name(name),
+			    fmt::format("is dead: its loader{} ended without cleaning up; nothing "
+					"is served from the kernel, "
+					"the servers answer",
+					pid_of(view->description)),
+			    0,
+			    fmt::format("start it again with `prestack run --config FILE --name "
+					"{}`, which cleans up",
+					name));
+	}
+	return view;
 }
 
-}  // namespace prestack
+} // namespace prestack

@@ -8,36 +8,38 @@
 #include "engine/netlink.hpp"
 #include "result.hpp"
 
-namespace prestack {
+namespace prestack
+{
 
 // What changed since the last look.
 struct LinkChanges {
-    std::vector<int> deleted;      // interfaces that left the namespace
-    bool address_removed = false;  // from any interface
-    bool changed = false;          // some property of a link, such as the MTU
-    bool went_down = false;        // a link is down or has no carrier
-    bool lost = false;             // the kernel dropped messages: assume anything
+	std::vector<int> deleted; // interfaces that left the namespace
+	bool address_removed = false; // from any interface
+	bool changed = false; // some property of a link, such as the MTU
+	bool went_down = false; // a link is down or has no carrier
+	bool lost = false; // the kernel dropped messages: assume anything
 };
 
-class LinkWatch {
+class LinkWatch
+{
 public:
-    [[nodiscard]] static Result<LinkWatch> open();
-    [[nodiscard]] int fd() const { return socket_.fd(); }
-    [[nodiscard]] Result<LinkChanges> read(const std::set<int>& interfaces) const;
+	[[nodiscard]] static Result<LinkWatch> open();
+	[[nodiscard]] int fd() const { return socket_.fd(); }
+	[[nodiscard]] Result<LinkChanges> read(const std::set<int> &interfaces) const;
 
 private:
-    explicit LinkWatch(NetlinkSocket socket) : socket_(std::move(socket)) {}
-    NetlinkSocket socket_;
+	explicit LinkWatch(NetlinkSocket socket) : socket_(std::move(socket)) {}
+	NetlinkSocket socket_;
 };
 
 // What the kernel tells of a link that decides whether XDP may send by itself.
 struct VethPeer {
-    bool is_veth = false;
-    bool peer_has_native_xdp = false;
+	bool is_veth = false;
+	bool peer_has_native_xdp = false;
 };
 
 // For a veth: whether its peer, in whatever namespace, has a native XDP program. A veth drops what
 // XDP sends (XDP_TX) to a peer that has none.
 [[nodiscard]] Result<VethPeer> look_at_veth_peer(int ifindex);
 
-}  // namespace prestack
+} // namespace prestack

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "objects.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdarg>
 #include <cstdio>
 #include <cstring>
 #include <utility>
@@ -14,219 +16,286 @@
 #include "dispatch.skel.h"
 #include "engine/table.hpp"
 
-namespace prestack {
-namespace {
+namespace prestack
+{
+namespace
+{
 
-// libbpf prints what it knows, the verifier's log above all, only to a process-wide hook. It is
-// let speak while programs are loaded and kept silent otherwise: failures of everything else
-// are often expected, and reported by our own errors.
-class LibbpfWarnings {
+// The verifier's log of a program that it refuses can have a million lines; the last tell why.
+constexpr std::size_t longest_warning = 4000;
+
+int print_warning(libbpf_print_level level, const char *format, va_list arguments)
+{
+	if (level != LIBBPF_WARN) {
+		return 0;
+	}
+	va_list again;
+	va_copy(again, arguments);
+	const int length = std::vsnprintf(nullptr, 0, format, arguments);
+	std::string text(static_cast<std::size_t>(std::max(length, 0)) + 1, '\0');
+	std::vsnprintf(text.data(), text.size(), format, again);
+	va_end(again);
+	text.pop_back();
+	if (text.size() > longest_warning) {
+		const auto cut = text.find('\n', text.size() - longest_warning);
+		text = text.substr(0, text.find('\n')) + "\n[...]" +
+		       text.substr(cut == std::string::npos ? 0 : cut);
+	}
+	return std::fputs(text.c_str(), stderr);
+}
+
+// libbpf tells what it knows, the verifier's log above all, only to a process-wide hook. It is let
+// speak while programs are loaded and kept silent otherwise: failures of everything else are often
+// expected, and reported by our own errors.
+class LibbpfWarnings
+{
 public:
-    LibbpfWarnings() {
-        libbpf_set_print([](libbpf_print_level level, const char* format, va_list arguments) {
-            return level == LIBBPF_WARN ? std::vfprintf(stderr, format, arguments) : 0;
-        });
-    }
-    ~LibbpfWarnings() { libbpf_set_print(nullptr); }
-    LibbpfWarnings(const LibbpfWarnings&) = delete;
-    LibbpfWarnings& operator=(const LibbpfWarnings&) = delete;
+	LibbpfWarnings() { libbpf_set_print(print_warning); }
+	~LibbpfWarnings() { libbpf_set_print(nullptr); }
+	LibbpfWarnings(const LibbpfWarnings &) = delete;
+	LibbpfWarnings &operator=(const LibbpfWarnings &) = delete;
 };
 
 struct ProgramSlot {
-    const char* program;
-    const char* array;
-    ps_hook_slot slot;
+	const char *program;
+	const char *array;
+	ps_hook_slot slot;
 };
 constexpr std::array program_slots{
-    ProgramSlot{"ps_datagram_request", "ps_xdp_progs", PS_SLOT_DATAGRAM},
-    ProgramSlot{"ps_stream_request", "ps_xdp_progs", PS_SLOT_STREAM},
-    ProgramSlot{"ps_datagram_reply", "ps_tc_progs", PS_SLOT_DATAGRAM},
-    ProgramSlot{"ps_stream_reply", "ps_tc_progs", PS_SLOT_STREAM},
+	ProgramSlot{"ps_datagram_request", "ps_xdp_progs", PS_SLOT_DATAGRAM},
+	ProgramSlot{"ps_stream_request", "ps_xdp_progs", PS_SLOT_STREAM},
+	ProgramSlot{"ps_datagram_reply", "ps_tc_progs", PS_SLOT_DATAGRAM},
+	ProgramSlot{"ps_stream_reply", "ps_tc_progs", PS_SLOT_STREAM},
 };
 
-std::string load_mend(int problem) {
-    switch (problem < 0 ? -problem : problem) {
-        case EPERM: return "run as root (CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON)";
-        case ENOMEM: return "lower cache.memory";
-        default: return "the kernel's own words are above; Linux 6.1 or newer is needed";
-    }
+std::string load_mend(int problem)
+{
+	switch (problem < 0 ? -problem : problem) {
+	case EPERM:
+		return "run as root (CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON)";
+	case ENOMEM:
+		return "lower cache.memory";
+	case EACCES:
+	case E2BIG:
+		return "the kernel's verifier refused a program, its words are above: please "
+		       "report this";
+	default:
+		return "the kernel's words are above";
+	}
 }
 
-Result<BpfObject> open_object(const std::string& name, const void* bytes, std::size_t size, const ps_config& config) {
-    LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = name.c_str());
-    BpfObject object(bpf_object__open_mem(bytes, size, &options));
-    if (!object) {
-        return fail("BPF object " + name, "open", errno);
-    }
-    if (auto set = set_config(object.get(), config); !set) {
-        return tl::unexpected(set.error());
-    }
-    return object;
+Result<BpfObject> open_object(const std::string &name, const void *bytes, std::size_t size,
+			      const ps_config &config)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = name.c_str());
+	BpfObject object(bpf_object__open_mem(bytes, size, &options));
+	if (!object) {
+		return fail("BPF object " + name, "open", errno);
+	}
+	if (auto set = set_config(object.get(), config); !set) {
+		return tl::unexpected(set.error());
+	}
+	return object;
 }
 
-Result<void> reuse(bpf_object* object, const char* name, int fd) {
-    bpf_map* map = bpf_object__find_map_by_name(object, name);
-    if (map == nullptr) {
-        return {};  // an object need not use every map
-    }
-    if (const int problem = bpf_map__reuse_fd(map, fd); problem != 0) {
-        return fail(fmt::format("map {} of BPF object {}", name, bpf_object__name(object)), "reuse", problem);
-    }
-    return {};
+Result<void> reuse(bpf_object *object, const char *name, int fd)
+{
+	bpf_map *map = bpf_object__find_map_by_name(object, name);
+	if (map == nullptr) {
+		return {}; // an object need not use every map
+	}
+	if (const int problem = bpf_map__reuse_fd(map, fd); problem != 0) {
+		return fail(fmt::format("map {} of BPF object {}", name, bpf_object__name(object)),
+			    "reuse", problem);
+	}
+	return {};
 }
 
-Result<void> resize(bpf_object* object, const char* name, std::uint32_t elements) {
-    bpf_map* map = bpf_object__find_map_by_name(object, name);
-    const int problem = map != nullptr ? bpf_map__set_max_entries(map, elements) : -ENOENT;
-    return problem == 0 ? Result<void>() : fail(fmt::format("map {}", name), "set the size", problem);
+Result<void> resize(bpf_object *object, const char *name, std::uint32_t elements)
+{
+	bpf_map *map = bpf_object__find_map_by_name(object, name);
+	const int problem = map != nullptr ? bpf_map__set_max_entries(map, elements) : -ENOENT;
+	return problem == 0 ? Result<void>()
+			    : fail(fmt::format("map {}", name), "set the size", problem);
 }
 
-Result<void> load_object(bpf_object* object) {
-    const int problem = bpf_object__load(object);
-    return problem == 0 ? Result<void>()
-                        : fail(fmt::format("BPF object {}", bpf_object__name(object)), "load", problem,
-                               load_mend(problem));
+Result<void> load_object(bpf_object *object)
+{
+	const int problem = bpf_object__load(object);
+	return problem == 0 ? Result<void>()
+			    : fail(fmt::format("BPF object {}", bpf_object__name(object)), "load",
+				   problem, load_mend(problem));
 }
 
-Result<void> fill_program_arrays(const Objects& objects, bpf_object* plugin, std::uint32_t plugin_slot) {
-    for (const auto& [name, array, slot] : program_slots) {
-        const bpf_program* program = bpf_object__find_program_by_name(plugin, name);
-        if (program == nullptr) {
-            continue;  // the plug-in does not support this: the core counts and passes
-        }
-        const auto array_fd = objects.map(array);
-        if (!array_fd) {
-            return tl::unexpected(array_fd.error());
-        }
-        const std::uint32_t index = plugin_slot * PS_HOOK_SLOTS + slot;
-        const int fd = bpf_program__fd(program);
-        if (const int problem = bpf_map_update_elem(*array_fd, &index, &fd, BPF_ANY); problem != 0) {
-            return fail(fmt::format("program {} of plug-in {}", name, bpf_object__name(plugin)),
-                        fmt::format("put into {}", array), problem);
-        }
-    }
-    return {};
+Result<void> fill_program_arrays(const Objects &objects, bpf_object *plugin,
+				 std::uint32_t plugin_slot)
+{
+	for (const auto &[name, array, slot] : program_slots) {
+		const bpf_program *program = bpf_object__find_program_by_name(plugin, name);
+		if (program == nullptr) {
+			continue; // the plug-in does not support this: the core counts and passes
+		}
+		const auto array_fd = objects.map(array);
+		if (!array_fd) {
+			return tl::unexpected(array_fd.error());
+		}
+		const std::uint32_t index = plugin_slot * PS_HOOK_SLOTS + slot;
+		const int fd = bpf_program__fd(program);
+		if (const int problem = bpf_map_update_elem(*array_fd, &index, &fd, BPF_ANY);
+		    problem != 0) {
+			return fail(fmt::format("program {} of plug-in {}", name,
+						bpf_object__name(plugin)),
+				    fmt::format("put into {}", array), problem);
+		}
+	}
+	return {};
 }
 
-bool is_shared(const bpf_map* map) {
-    return !bpf_map__is_internal(map) && std::string_view(bpf_map__name(map)).starts_with("ps_");
+bool is_shared(const bpf_map *map)
+{
+	return !bpf_map__is_internal(map) &&
+	       std::string_view(bpf_map__name(map)).starts_with("ps_");
 }
 
-}  // namespace
+} // namespace
 
-Result<void> set_config(bpf_object* object, const ps_config& config) {
-    const std::string where = fmt::format("ps_config of BPF object {}", bpf_object__name(object));
-    const btf* types = bpf_object__btf(object);
-    const int section_id = types != nullptr ? btf__find_by_name_kind(types, ".rodata", BTF_KIND_DATASEC) : -ENOENT;
-    bpf_map* rodata = nullptr;
-    bpf_map* map = nullptr;
-    bpf_object__for_each_map(map, object) {
-        if (bpf_map__is_internal(map) && std::string_view(bpf_map__name(map)).ends_with(".rodata")) {
-            rodata = map;
-        }
-    }
-    if (section_id < 0 || rodata == nullptr) {
-        return fail(where, "find .rodata", ENOENT);
-    }
-    std::size_t size = 0;
-    auto* bytes = static_cast<std::byte*>(const_cast<void*>(bpf_map__initial_value(rodata, &size)));
-    const btf_type* section = btf__type_by_id(types, static_cast<__u32>(section_id));
-    const btf_var_secinfo* variables = btf_var_secinfos(section);
-    for (unsigned i = 0; i < btf_vlen(section); ++i) {
-        const btf_type* variable = btf__type_by_id(types, variables[i].type);
-        if (std::string_view(btf__name_by_offset(types, variable->name_off)) != "ps_config") {
-            continue;
-        }
-        if (variables[i].size != sizeof config || variables[i].offset + sizeof config > size) {
-            return fail(where, fmt::format("has {} bytes, {} are expected", variables[i].size, sizeof config), EINVAL,
-                        "rebuild: the object and the loader are of different versions");
-        }
-        std::memcpy(bytes + variables[i].offset, &config, sizeof config);
-        return {};
-    }
-    return fail(where, "find the variable", ENOENT);
+Result<void> set_config(bpf_object *object, const ps_config &config)
+{
+	const std::string where =
+		fmt::format("ps_config of BPF object {}", bpf_object__name(object));
+	const btf *types = bpf_object__btf(object);
+	const int section_id = types != nullptr
+				       ? btf__find_by_name_kind(types, ".rodata", BTF_KIND_DATASEC)
+				       : -ENOENT;
+	bpf_map *rodata = nullptr;
+	bpf_map *map = nullptr;
+	bpf_object__for_each_map(map, object)
+	{
+		if (bpf_map__is_internal(map) &&
+		    std::string_view(bpf_map__name(map)).ends_with(".rodata")) {
+			rodata = map;
+		}
+	}
+	if (section_id < 0 || rodata == nullptr) {
+		return fail(where, "find .rodata", ENOENT);
+	}
+	std::size_t size = 0;
+	auto *bytes =
+		static_cast<std::byte *>(const_cast<void *>(bpf_map__initial_value(rodata, &size)));
+	const btf_type *section = btf__type_by_id(types, static_cast<__u32>(section_id));
+	const btf_var_secinfo *variables = btf_var_secinfos(section);
+	for (unsigned i = 0; i < btf_vlen(section); ++i) {
+		const btf_type *variable = btf__type_by_id(types, variables[i].type);
+		if (std::string_view(btf__name_by_offset(types, variable->name_off)) !=
+		    "ps_config") {
+			continue;
+		}
+		if (variables[i].size != sizeof config ||
+		    variables[i].offset + sizeof config > size) {
+			return fail(where,
+				    fmt::format("has {} bytes, {} are expected", variables[i].size,
+						sizeof config),
+				    EINVAL,
+				    "rebuild: the object and the loader are of different versions");
+		}
+		std::memcpy(bytes + variables[i].offset, &config, sizeof config);
+		return {};
+	}
+	return fail(where, "find the variable", ENOENT);
 }
 
-Result<Objects> Objects::load(const ps_config& config, const Geometry& geometry,
-                              const std::vector<const PluginInfo*>& plugins) {
-    const LibbpfWarnings warnings;
-    Objects objects;
-    auto small = create_entry_table("ps_small", geometry.small_element, geometry.small_elements());
-    if (!small) {
-        return tl::unexpected(small.error());
-    }
-    objects.small_ = std::move(*small);
-    auto large = create_entry_table("ps_large", geometry.large_element, geometry.large_elements());
-    if (!large) {
-        return tl::unexpected(large.error());
-    }
-    objects.large_ = std::move(*large);
+Result<Objects> Objects::load(const ps_config &config, const Geometry &geometry,
+			      const std::vector<const PluginInfo *> &plugins)
+{
+	const LibbpfWarnings warnings;
+	Objects objects;
+	auto small =
+		create_entry_table("ps_small", geometry.small_element, geometry.small_elements());
+	if (!small) {
+		return tl::unexpected(small.error());
+	}
+	objects.small_ = std::move(*small);
+	auto large =
+		create_entry_table("ps_large", geometry.large_element, geometry.large_elements());
+	if (!large) {
+		return tl::unexpected(large.error());
+	}
+	objects.large_ = std::move(*large);
 
-    std::size_t size = 0;
-    const void* bytes = dispatch_bpf__elf_bytes(&size);
-    auto core = open_object("dispatch", bytes, size, config);
-    if (!core) {
-        return tl::unexpected(core.error());
-    }
-    objects.core_ = std::move(*core);
-    bpf_object* object = objects.core_.get();
-    auto prepared = reuse(object, "ps_small", objects.small_.get())
-                        .and_then([&] { return reuse(object, "ps_large", objects.large_.get()); })
-                        .and_then([&] { return resize(object, "ps_index", geometry.index_lines()); })
-                        .and_then([&] { return resize(object, "ps_fences", geometry.fences); })
-                        .and_then([&] { return load_object(object); });
-    if (!prepared) {
-        return tl::unexpected(prepared.error());
-    }
+	std::size_t size = 0;
+	const void *bytes = dispatch_bpf__elf_bytes(&size);
+	auto core = open_object("dispatch", bytes, size, config);
+	if (!core) {
+		return tl::unexpected(core.error());
+	}
+	objects.core_ = std::move(*core);
+	bpf_object *object = objects.core_.get();
+	auto prepared =
+		reuse(object, "ps_small", objects.small_.get())
+			.and_then([&] { return reuse(object, "ps_large", objects.large_.get()); })
+			.and_then(
+				[&] { return resize(object, "ps_index", geometry.index_lines()); })
+			.and_then([&] { return resize(object, "ps_fences", geometry.fences); })
+			.and_then([&] { return load_object(object); });
+	if (!prepared) {
+		return tl::unexpected(prepared.error());
+	}
 
-    for (const auto* info : plugins) {
-        bytes = info->elf_bytes(&size);
-        auto plugin = open_object(std::string(info->name), bytes, size, config);
-        if (!plugin) {
-            return tl::unexpected(plugin.error());
-        }
-        const bpf_map* map = nullptr;
-        bpf_object__for_each_map(map, object) {
-            if (!is_shared(map)) {
-                continue;
-            }
-            if (auto reused = reuse(plugin->get(), bpf_map__name(map), bpf_map__fd(map)); !reused) {
-                return tl::unexpected(reused.error());
-            }
-        }
-        const auto slot = static_cast<std::uint32_t>(objects.plugins_.size());
-        auto loaded = load_object(plugin->get()).and_then([&] {
-            return fill_program_arrays(objects, plugin->get(), slot);
-        });
-        if (!loaded) {
-            return tl::unexpected(loaded.error());
-        }
-        objects.plugins_.push_back(std::move(*plugin));
-    }
-    return objects;
+	for (const auto *info : plugins) {
+		bytes = info->elf_bytes(&size);
+		auto plugin = open_object(std::string(info->name), bytes, size, config);
+		if (!plugin) {
+			return tl::unexpected(plugin.error());
+		}
+		const bpf_map *map = nullptr;
+		bpf_object__for_each_map(map, object)
+		{
+			if (!is_shared(map)) {
+				continue;
+			}
+			if (auto reused =
+				    reuse(plugin->get(), bpf_map__name(map), bpf_map__fd(map));
+			    !reused) {
+				return tl::unexpected(reused.error());
+			}
+		}
+		const auto slot = static_cast<std::uint32_t>(objects.plugins_.size());
+		auto loaded = load_object(plugin->get()).and_then([&] {
+			return fill_program_arrays(objects, plugin->get(), slot);
+		});
+		if (!loaded) {
+			return tl::unexpected(loaded.error());
+		}
+		objects.plugins_.push_back(std::move(*plugin));
+	}
+	return objects;
 }
 
-Result<int> Objects::map(const char* name) const {
-    const int fd = bpf_object__find_map_fd_by_name(core_.get(), name);
-    return fd >= 0 ? Result<int>(fd) : fail(fmt::format("map {}", name), "find", fd);
+Result<int> Objects::map(const char *name) const
+{
+	const int fd = bpf_object__find_map_fd_by_name(core_.get(), name);
+	return fd >= 0 ? Result<int>(fd) : fail(fmt::format("map {}", name), "find", fd);
 }
 
-Result<int> Objects::program(const char* name) const {
-    const bpf_program* program = bpf_object__find_program_by_name(core_.get(), name);
-    return program != nullptr ? Result<int>(bpf_program__fd(program))
-                              : fail(fmt::format("program {}", name), "find", ENOENT);
+Result<int> Objects::program(const char *name) const
+{
+	const bpf_program *program = bpf_object__find_program_by_name(core_.get(), name);
+	return program != nullptr ? Result<int>(bpf_program__fd(program))
+				  : fail(fmt::format("program {}", name), "find", ENOENT);
 }
 
-std::vector<std::pair<std::string, int>> Objects::shared_maps() const {
-    std::vector<std::pair<std::string, int>> maps;
-    const bpf_map* map = nullptr;
-    bpf_object__for_each_map(map, core_.get()) {
-        // A program array that is pinned keeps its programs, and they keep the array.
-        if (is_shared(map) && bpf_map__type(map) != BPF_MAP_TYPE_PROG_ARRAY) {
-            maps.emplace_back(bpf_map__name(map), bpf_map__fd(map));
-        }
-    }
-    return maps;
+std::vector<std::pair<std::string, int>> Objects::shared_maps() const
+{
+	std::vector<std::pair<std::string, int>> maps;
+	const bpf_map *map = nullptr;
+	bpf_object__for_each_map(map, core_.get())
+	{
+		// A program array that is pinned keeps its programs, and they keep the array.
+		if (is_shared(map) && bpf_map__type(map) != BPF_MAP_TYPE_PROG_ARRAY) {
+			maps.emplace_back(bpf_map__name(map), bpf_map__fd(map));
+		}
+	}
+	return maps;
 }
 
-}  // namespace prestack
+} // namespace prestack

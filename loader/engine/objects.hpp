@@ -16,34 +16,36 @@
 #include "registry.hpp"
 #include "result.hpp"
 
-namespace prestack {
+namespace prestack
+{
 
 struct CloseObject {
-    void operator()(bpf_object* object) const { bpf_object__close(object); }
+	void operator()(bpf_object *object) const { bpf_object__close(object); }
 };
 using BpfObject = std::unique_ptr<bpf_object, CloseObject>;
 
-class Objects {
+class Objects
+{
 public:
-    // Loads everything and fills the program arrays; nothing is attached. `config` is given to
-    // each object; `plugins[i]` gets plug-in slot i.
-    [[nodiscard]] static Result<Objects> load(const ps_config& config, const Geometry& geometry,
-                                              const std::vector<const PluginInfo*>& plugins);
+	// Loads everything and fills the program arrays; nothing is attached. `config` is given to
+	// each object; `plugins[i]` gets plug-in slot i.
+	[[nodiscard]] static Result<Objects> load(const ps_config &config, const Geometry &geometry,
+						  const std::vector<const PluginInfo *> &plugins);
 
-    // Descriptors live as long as this object. The name must be one of the core's.
-    [[nodiscard]] Result<int> map(const char* name) const;
-    [[nodiscard]] Result<int> program(const char* name) const;
-    // Every map that the core's object declares and that may be pinned.
-    [[nodiscard]] std::vector<std::pair<std::string, int>> shared_maps() const;
+	// Descriptors live as long as this object. The name must be one of the core's.
+	[[nodiscard]] Result<int> map(const char *name) const;
+	[[nodiscard]] Result<int> program(const char *name) const;
+	// Every map that the core's object declares and that may be pinned.
+	[[nodiscard]] std::vector<std::pair<std::string, int>> shared_maps() const;
 
 private:
-    UniqueFd small_;
-    UniqueFd large_;
-    BpfObject core_;
-    std::vector<BpfObject> plugins_;
+	UniqueFd small_;
+	UniqueFd large_;
+	BpfObject core_;
+	std::vector<BpfObject> plugins_;
 };
 
 // Copies `config` into the variable `ps_config` of the object's .rodata; before load.
-[[nodiscard]] Result<void> set_config(bpf_object* object, const ps_config& config);
+[[nodiscard]] Result<void> set_config(bpf_object *object, const ps_config &config);
 
-}  // namespace prestack
+} // namespace prestack

@@ -15,57 +15,65 @@
 #include "engine/service_maps.hpp"
 #include "result.hpp"
 
-namespace prestack {
+namespace prestack
+{
 
 struct ServedInterface {
-    std::string name;
-    int ifindex = 0;
-    bool native = true;  // XDP in the driver
+	std::string name;
+	int ifindex = 0;
+	bool native = true; // XDP in the driver
 };
 
-class ServiceKeeper {
+class ServiceKeeper
+{
 public:
-    struct Service {
-        ServiceConfig config;
-        std::uint8_t plugin_slot = 0;
-    };
+	struct Service {
+		ServiceConfig config;
+		std::uint8_t plugin_slot = 0;
+	};
 
-    [[nodiscard]] static Result<ServiceKeeper> create(ServiceMaps maps, std::vector<Service> services,
-                                                      std::vector<ServedInterface> interfaces,
-                                                      std::shared_ptr<spdlog::logger> log);
+	[[nodiscard]] static Result<ServiceKeeper> create(ServiceMaps maps,
+							  std::vector<Service> services,
+							  std::vector<ServedInterface> interfaces,
+							  std::shared_ptr<spdlog::logger> log);
 
-    // Looks at the host and tells the kernel what has changed. Call once before attaching, then
-    // about once per second, and when something is known to have happened.
-    [[nodiscard]] Result<void> refresh();
-    // Native or generic XDP is known only after attaching.
-    void set_native(int ifindex, bool native);
-    // For what may have let a write pass unseen.
-    void flush_all(const std::string& reason);
-    // Whether a socket on this port (host byte order) may be a server's.
-    [[nodiscard]] bool is_server_port(std::uint16_t port) const;
+	// Looks at the host and tells the kernel what has changed. Call once before attaching, then
+	// about once per second, and when something is known to have happened.
+	[[nodiscard]] Result<void> refresh();
+	// Native or generic XDP is known only after attaching.
+	void set_native(int ifindex, bool native);
+	// For what may have let a write pass unseen.
+	void flush_all(const std::string &reason);
+	// Whether a socket on this port (host byte order) may be a server's.
+	[[nodiscard]] bool is_server_port(std::uint16_t port) const;
 
 private:
-    struct Kept {
-        Service service;
-        ps_service_conf conf{};  // as published
-        ServerState server;
-        bool published = false;
-    };
-    ServiceKeeper(ServiceMaps maps, std::vector<ServedInterface> interfaces, SocketDiag diag,
-                  std::shared_ptr<spdlog::logger> log)
-        : maps_(std::move(maps)), interfaces_(std::move(interfaces)), diag_(std::move(diag)), log_(std::move(log)) {}
+	struct Kept {
+		Service service;
+		ps_service_conf conf{}; // as published
+		ServerState server;
+		bool published = false;
+	};
+	ServiceKeeper(ServiceMaps maps, std::vector<ServedInterface> interfaces, SocketDiag diag,
+		      std::shared_ptr<spdlog::logger> log)
+		: maps_(std::move(maps)), interfaces_(std::move(interfaces)),
+		  diag_(std::move(diag)), log_(std::move(log))
+	{
+	}
 
-    [[nodiscard]] std::uint32_t reply_limit() const;
-    [[nodiscard]] bool needs_tc_replies();
-    [[nodiscard]] Result<void> refresh(std::uint32_t index, Kept& kept, std::uint32_t mtu, bool tc_replies);
-    void report(const ServiceConfig& service, const ServerState& before, const ServerState& now) const;
+	[[nodiscard]] std::uint32_t reply_limit() const;
+	[[nodiscard]] bool needs_tc_replies();
+	[[nodiscard]] Result<void> refresh(std::uint32_t index, Kept &kept, std::uint32_t mtu,
+					   bool tc_replies);
+	void report(const ServiceConfig &service, const ServerState &before,
+		    const ServerState &now) const;
 
-    ServiceMaps maps_;
-    std::vector<Kept> services_;
-    std::vector<ServedInterface> interfaces_;
-    SocketDiag diag_;
-    std::shared_ptr<spdlog::logger> log_;
-    bool tc_replies_ = false;
+	ServiceMaps maps_;
+	std::vector<Kept> services_;
+	std::vector<ServedInterface> interfaces_;
+	SocketDiag diag_;
+	std::shared_ptr<spdlog::logger> log_;
+	bool tc_replies_ = false;
 };
 
-}  // namespace prestack
+} // namespace prestack

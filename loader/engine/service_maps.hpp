@@ -14,41 +14,48 @@
 #include "engine/fd.hpp"
 #include "result.hpp"
 
-namespace prestack {
+namespace prestack
+{
 
 // Service numbers are 0..PS_MAX_SERVICES-1, in the order of enabled services. One thread.
-class ServiceMaps {
+class ServiceMaps
+{
 public:
-    // Duplicates the descriptors. Maps the state writable.
-    [[nodiscard]] static Result<ServiceMaps> open(int conf_fd, int state_fd);
+	// Duplicates the descriptors. Maps the state writable.
+	[[nodiscard]] static Result<ServiceMaps> open(int conf_fd, int state_fd);
 
-    // Makes all cached entries and proven paths of a service void. O(1), atomic against BPF.
-    void bump_epoch(std::uint32_t service);
-    // The current description is replaced at once; may sleep some milliseconds if the last change
-    // was just now, so that no packet still reads the copy that is overwritten.
-    [[nodiscard]] Result<void> publish(std::uint32_t service, const ps_service_conf& conf);
+	// Makes all cached entries and proven paths of a service void. O(1), atomic against BPF.
+	void bump_epoch(std::uint32_t service);
+	// The current description is replaced at once; may sleep some milliseconds if the last change
+	// was just now, so that no packet still reads the copy that is overwritten.
+	[[nodiscard]] Result<void> publish(std::uint32_t service, const ps_service_conf &conf);
 
-    [[nodiscard]] std::uint32_t epoch(std::uint32_t service) const;
-    [[nodiscard]] Result<ps_service_conf> conf(std::uint32_t service) const;
-    [[nodiscard]] std::vector<ps_path> proven_paths(std::uint32_t service) const;
+	[[nodiscard]] std::uint32_t epoch(std::uint32_t service) const;
+	[[nodiscard]] Result<ps_service_conf> conf(std::uint32_t service) const;
+	[[nodiscard]] std::vector<ps_path> proven_paths(std::uint32_t service) const;
 
 private:
-    struct Unmap {
-        void operator()(ps_service_state* states) const;
-    };
-    ServiceMaps(UniqueFd conf, ps_service_state* states) : conf_(std::move(conf)), states_(states) {}
+	struct Unmap {
+		void operator()(ps_service_state *states) const;
+	};
+	ServiceMaps(UniqueFd conf, ps_service_state *states)
+		: conf_(std::move(conf)), states_(states)
+	{
+	}
 
-    UniqueFd conf_;
-    std::unique_ptr<ps_service_state[], Unmap> states_;
-    std::vector<std::chrono::steady_clock::time_point> published_{PS_MAX_SERVICES};
+	UniqueFd conf_;
+	std::unique_ptr<ps_service_state[], Unmap> states_;
+	std::vector<std::chrono::steady_clock::time_point> published_{PS_MAX_SERVICES};
 };
 
 // `flag` of enum ps_service_flags if `on`, else 0.
-[[nodiscard]] constexpr std::uint32_t flag_if(bool on, ps_service_flags flag) {
-    return on ? static_cast<std::uint32_t>(flag) : 0;
+[[nodiscard]] constexpr std::uint32_t flag_if(bool on, ps_service_flags flag)
+{
+	return on ? static_cast<std::uint32_t>(flag) : 0;
 }
 
 // The part of a service's description that the configuration decides.
-[[nodiscard]] ps_service_conf describe_service(const ServiceConfig& service, std::uint8_t plugin_slot);
+[[nodiscard]] ps_service_conf describe_service(const ServiceConfig &service,
+					       std::uint8_t plugin_slot);
 
-}  // namespace prestack
+} // namespace prestack

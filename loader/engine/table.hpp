@@ -8,12 +8,13 @@
 #include "engine/fd.hpp"
 #include "result.hpp"
 
-namespace prestack {
+namespace prestack
+{
 
 // An array of `elements` elements of `element_size` bytes, each of which starts with a
 // bpf_spin_lock. The size is known only now, so the type information (BTF) that the kernel wants
 // for the lock is made here and not by the compiler.
-[[nodiscard]] Result<UniqueFd> create_entry_table(const std::string& name, std::uint32_t element_size,
-                                                  std::uint64_t elements);
+[[nodiscard]] Result<UniqueFd>
+create_entry_table(const std::string &name, std::uint32_t element_size, std::uint64_t elements);
 
-}  // namespace prestack
+} // namespace prestack

@@ -7,78 +7,95 @@
 
 #include "cli.hpp"
 
-namespace prestack {
-namespace {
+namespace prestack
+{
+namespace
+{
 
-auto parse(const std::vector<std::string>& arguments) { return parse_command_line(arguments); }
-
-TEST(Cli, Run) {
-    const auto line = parse({"run", "--config", "a.toml", "--name", "edge"});
-    ASSERT_TRUE(line) << line.error().err;
-    EXPECT_EQ(line->command, Command::run);
-    EXPECT_EQ(line->config, "a.toml");
-    EXPECT_EQ(line->name, "edge");
-    EXPECT_EQ(line->bpffs, "");
+auto parse(const std::vector<std::string> &arguments)
+{
+	return parse_command_line(arguments);
 }
 
-TEST(Cli, EveryCommand) {
-    EXPECT_EQ(parse({"check-config", "a.toml"})->command, Command::check_config);
-    EXPECT_EQ(parse({"check-config", "a.toml"})->config, "a.toml");
-    EXPECT_FALSE(parse({"check-config", "a.toml"})->offline);
-    EXPECT_TRUE(parse({"check-config", "--offline", "a.toml"})->offline);
-    EXPECT_EQ(parse({"plugins"})->command, Command::plugins);
-    EXPECT_TRUE(parse({"plugins", "--json"})->json);
-    EXPECT_EQ(parse({"status"})->command, Command::status);
-    EXPECT_EQ(parse({"status"})->name, "default");
-    EXPECT_EQ(parse({"stats", "--json", "--name", "b"})->command, Command::stats);
-    EXPECT_EQ(parse({"flush", "--service", "s-1"})->service, "s-1");
+TEST(Cli, Run)
+{
+	const auto line = parse({"run", "--config", "a.toml", "--name", "edge"});
+	ASSERT_TRUE(line) << line.error().err;
+	EXPECT_EQ(line->command, Command::run);
+	EXPECT_EQ(line->config, "a.toml");
+	EXPECT_EQ(line->name, "edge");
+	EXPECT_EQ(line->bpffs, "");
 }
 
-TEST(Cli, GlobalOptionsStandBeforeOrAfterTheCommand) {
-    EXPECT_EQ(parse({"--bpffs", "/x", "status"})->bpffs, "/x");
-    EXPECT_EQ(parse({"status", "--bpffs", "/x"})->bpffs, "/x");
+TEST(Cli, EveryCommand)
+{
+	EXPECT_EQ(parse({"check-config", "a.toml"})->command, Command::check_config);
+	EXPECT_EQ(parse({"check-config", "a.toml"})->config, "a.toml");
+	EXPECT_FALSE(parse({"check-config", "a.toml"})->offline);
+	EXPECT_TRUE(parse({"check-config", "--offline", "a.toml"})->offline);
+	EXPECT_EQ(parse({"plugins"})->command, Command::plugins);
+	EXPECT_TRUE(parse({"plugins", "--json"})->json);
+	EXPECT_EQ(parse({"status"})->command, Command::status);
+	EXPECT_EQ(parse({"status"})->name, "default");
+	EXPECT_EQ(parse({"stats", "--json", "--name", "b"})->command, Command::stats);
+	EXPECT_EQ(parse({"flush", "--service", "s-1"})->service, "s-1");
 }
 
-TEST(Cli, UsageErrorsAreTwo) {
-    const std::vector<std::vector<std::string>> bad{
-        {},
-        {"walk"},
-        {"run"},
-        {"run", "--config"},
-        {"run", "--config", "a.toml", "extra"},
-        {"check-config"},
-        {"status", "--jsn"},
-        {"run", "--config", "a", "--json"},
-        {"status", "--name", "a/b"},
-        {"status", "--name", ".."},
-        {"status", "--name", ""},
-        {"status", "--name", std::string(33, 'a')},
-        {"status", "stats"},
-    };
-    for (const auto& arguments : bad) {
-        const auto line = parse(arguments);
-        ASSERT_FALSE(line) << testing::PrintToString(arguments);
-        EXPECT_EQ(line.error().code, 2) << testing::PrintToString(arguments);
-        EXPECT_FALSE(line.error().err.empty()) << testing::PrintToString(arguments);
-        EXPECT_TRUE(line.error().out.empty()) << testing::PrintToString(arguments);
-    }
+TEST(Cli, GlobalOptionsStandBeforeOrAfterTheCommand)
+{
+	EXPECT_EQ(parse({"--bpffs", "/x", "status"})->bpffs, "/x");
+	EXPECT_EQ(parse({"status", "--bpffs", "/x"})->bpffs, "/x");
 }
 
-TEST(Cli, HelpAndVersionAreZero) {
-    for (const auto& arguments : std::vector<std::vector<std::string>>{
-             {"--help"}, {"--version"}, {"run", "--help"}, {"check-config", "--help"}, {"plugins", "--help"},
-             {"status", "--help"}, {"stats", "--help"}, {"flush", "--help"}}) {
-        const auto line = parse(arguments);
-        ASSERT_FALSE(line);
-        EXPECT_EQ(line.error().code, 0);
-        EXPECT_FALSE(line.error().out.empty());
-        EXPECT_TRUE(line.error().err.empty());
-        if (arguments.back() == "--help") {
-            EXPECT_NE(line.error().out.find("Examples:"), std::string::npos);
-            EXPECT_NE(line.error().out.find("Exit codes: 0 good, 1 failed, 2"), std::string::npos);
-        }
-    }
+TEST(Cli, UsageErrorsAreTwo)
+{
+	const std::vector<std::vector<std::string>> bad{
+		{},
+		{"walk"},
+		{"run"},
+		{"run", "--config"},
+		{"run", "--config", "a.toml", "extra"},
+		{"check-config"},
+		{"status", "--jsn"},
+		{"run", "--config", "a", "--json"},
+		{"status", "--name", "a/b"},
+		{"status", "--name", ".."},
+		{"status", "--name", ""},
+		{"status", "--name", std::string(33, 'a')},
+		{"status", "stats"},
+	};
+	for (const auto &arguments : bad) {
+		const auto line = parse(arguments);
+		ASSERT_FALSE(line) << testing::PrintToString(arguments);
+		EXPECT_EQ(line.error().code, 2) << testing::PrintToString(arguments);
+		EXPECT_FALSE(line.error().err.empty()) << testing::PrintToString(arguments);
+		EXPECT_TRUE(line.error().out.empty()) << testing::PrintToString(arguments);
+	}
 }
 
-}  // namespace
-}  // namespace prestack
+TEST(Cli, HelpAndVersionAreZero)
+{
+	for (const auto &arguments :
+	     std::vector<std::vector<std::string>>{{"--help"},
+						   {"--version"},
+						   {"run", "--help"},
+						   {"check-config", "--help"},
+						   {"plugins", "--help"},
+						   {"status", "--help"},
+						   {"stats", "--help"},
+						   {"flush", "--help"}}) {
+		const auto line = parse(arguments);
+		ASSERT_FALSE(line);
+		EXPECT_EQ(line.error().code, 0);
+		EXPECT_FALSE(line.error().out.empty());
+		EXPECT_TRUE(line.error().err.empty());
+		if (arguments.back() == "--help") {
+			EXPECT_NE(line.error().out.find("Examples:"), std::string::npos);
+			EXPECT_NE(line.error().out.find("Exit codes: 0 good, 1 failed, 2"),
+				  std::string::npos);
+		}
+	}
+}
+
+} // namespace
+} // namespace prestack
