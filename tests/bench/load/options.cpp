@@ -38,10 +38,10 @@ void add_range(CLI::App &app, const char *name, SizeRange &range, std::uint32_t 
 		   [&range, least, most, name](const std::string &given) {
 			   const auto parsed = parse_range(given);
 			   if (!parsed || parsed->least < least || parsed->most > most) {
-				   throw CLI::ValidationError(
-					   name, "wants SIZE or MIN-MAX within " +
-							 std::to_string(least) + ".." +
-							 std::to_string(most));
+				   throw CLI::ValidationError(name,
+							      "wants SIZE or MIN-MAX within " +
+								      std::to_string(least) + ".." +
+								      std::to_string(most));
 			   }
 			   range = *parsed;
 		   },
@@ -65,6 +65,7 @@ ParsedOptions parse_options(int argc, char **argv)
 	unsigned timeout_ms = static_cast<unsigned>(o.timeout.count());
 	bool no_preload = false;
 	bool may_be_absent = false;
+	bool no_segment = false;
 
 	app.add_option("--server", o.server, "Numeric address of the server");
 	app.add_option("--port", o.port, "Its UDP and TCP port")->check(CLI::Range(1, 65535));
@@ -88,6 +89,9 @@ ParsedOptions parse_options(int argc, char **argv)
 		     "The keys are there already, stored by a run with the same options");
 	app.add_flag("--may-be-absent", may_be_absent,
 		     "The server may have evicted keys: a miss is no wrong answer");
+	app.add_flag("--no-segment", no_segment,
+		     "Send each datagram on its own even if all have one size, which lets the "
+		     "kernel cut up a batch (UDP_SEGMENT)");
 	app.footer("Exit codes: 0 all answers were right, 1 one was wrong, none came or the run "
 		   "failed, 2 usage error.");
 	try {
@@ -107,6 +111,7 @@ ParsedOptions parse_options(int argc, char **argv)
 	}
 	o.timeout = std::chrono::milliseconds(timeout_ms);
 	o.preload = !no_preload;
+	o.segment = !no_segment;
 	o.absent_is_wrong = !may_be_absent;
 	return parsed;
 }

@@ -31,6 +31,7 @@ struct Options {
 	std::chrono::milliseconds timeout{200}; // then a datagram counts as lost
 	std::uint64_t seed = 1;
 	bool preload = true;
+	bool segment = true; // send batches by UDP_SEGMENT where all keys have one size
 	bool absent_is_wrong = true; // a miss on a key that was stored
 };
 

@@ -4,8 +4,20 @@
 #include <cstring>
 #include <string_view>
 
+#include <netinet/udp.h>
+
 namespace prestack::load
 {
+namespace
+{
+
+// No room, or a server that was not there a moment ago: the next round tries again.
+bool is_passing(int errnum)
+{
+	return errnum == EAGAIN || errnum == ENOBUFS || errnum == ECONNREFUSED;
+}
+
+} // namespace
 
 UdpFlow::UdpFlow(const Options &options, Workload &workload)
 	: workload_(workload), timeout_(options.timeout), window_(options.window),
@@ -23,6 +35,10 @@ UdpFlow::UdpFlow(const Options &options, Workload &workload)
 		b.reply_header[i].msg_hdr.msg_iov = &b.reply_vector[i];
 		b.reply_header[i].msg_hdr.msg_iovlen = 1;
 	}
+	const auto [least, most] = options.key_size;
+	const int size = static_cast<int>(frame_size + request_text + least);
+	segmented_ = options.segment && least == most &&
+		     setsockopt(socket_.fd(), SOL_UDP, UDP_SEGMENT, &size, sizeof size) == 0;
 }
 
 void UdpFlow::prepare(unsigned slot, unsigned place, std::uint32_t key)
@@ -35,18 +51,18 @@ void UdpFlow::prepare(unsigned slot, unsigned place, std::uint32_t key)
 	s.id = static_cast<std::uint16_t>((s.id & ~(max_window - 1)) + max_window + slot);
 	// Request id, datagram 0 of 1, reserved: big endian.
 	const std::array<unsigned char, frame_size> frame{static_cast<unsigned char>(s.id >> 8),
-							   static_cast<unsigned char>(s.id),
-							   0,
-							   0,
-							   0,
-							   1,
-							   0,
-							   0};
+							  static_cast<unsigned char>(s.id),
+							  0,
+							  0,
+							  0,
+							  1,
+							  0,
+							  0};
 	std::memcpy(out, frame.data(), frame_size);
 	std::memcpy(out + frame_size, "get ", 4);
 	std::memcpy(out + frame_size + 4, text.data(), text.size());
 	std::memcpy(out + frame_size + 4 + text.size(), "\r\n", 2);
-	buffers_->request_vector[place].iov_len = frame_size + 4 + text.size() + 2;
+	buffers_->request_vector[place].iov_len = frame_size + request_text + text.size();
 }
 
 unsigned UdpFlow::send(unsigned most, Random &random, Tally &tally)
@@ -63,15 +79,7 @@ unsigned UdpFlow::send(unsigned most, Random &random, Tally &tally)
 		return 0;
 	}
 	const auto now = Clock::now();
-	const int done = sendmmsg(socket_.fd(), buffers_->request_header.data(), count, 0);
-	if (done < 0) {
-		// No room, or a server that was not there a moment ago: the next round tries again.
-		if (errno == EAGAIN || errno == ENOBUFS || errno == ECONNREFUSED) {
-			return 0;
-		}
-		throw_errno("send datagrams");
-	}
-	const auto sent = static_cast<unsigned>(done);
+	const auto sent = segmented_ ? send_segmented(count) : send_each(count);
 	for (unsigned i = 0; i < sent; ++i) {
 		slots_[chosen[i]].busy = true;
 		slots_[chosen[i]].sent = now;
@@ -79,6 +87,27 @@ unsigned UdpFlow::send(unsigned most, Random &random, Tally &tally)
 	outstanding_ += sent;
 	tally.requests += sent;
 	return sent;
+}
+
+unsigned UdpFlow::send_each(unsigned count) const
+{
+	const int done = sendmmsg(socket_.fd(), buffers_->request_header.data(), count, 0);
+	if (done < 0 && !is_passing(errno)) {
+		throw_errno("send datagrams");
+	}
+	return done < 0 ? 0 : static_cast<unsigned>(done);
+}
+
+unsigned UdpFlow::send_segmented(unsigned count) const
+{
+	msghdr message{};
+	message.msg_iov = buffers_->request_vector.data();
+	message.msg_iovlen = count;
+	const auto done = sendmsg(socket_.fd(), &message, 0);
+	if (done < 0 && !is_passing(errno)) {
+		throw_errno("send a batch of datagrams");
+	}
+	return done < 0 ? 0 : count;
 }
 
 unsigned UdpFlow::receive(Tally &tally)
@@ -126,8 +155,8 @@ void UdpFlow::judge(const char *data, std::size_t size, Clock::time_point now, T
 			   : Answer::wrong) {
 	case Answer::right:
 		++tally.right;
-		tally.latency.add(static_cast<std::uint64_t>(
-			std::chrono::nanoseconds(now - s.sent).count()));
+		tally.latency.add(
+			static_cast<std::uint64_t>(std::chrono::nanoseconds(now - s.sent).count()));
 		return;
 	case Answer::absent:
 		++tally.absent;

@@ -42,6 +42,7 @@ public:
 
 private:
 	static constexpr std::size_t frame_size = 8; // memcached's header in each datagram
+	static constexpr std::size_t request_text = 6; // "get ", "\r\n"
 	static constexpr std::size_t request_room = 272;
 	static constexpr std::size_t reply_room = 2048;
 	static constexpr unsigned slot_bits = 6; // of the request id; the others tell reuses apart
@@ -64,6 +65,9 @@ private:
 		std::array<mmsghdr, max_window> reply_header;
 	};
 
+	// Both return how many were sent; requests 0..count - 1 are prepared.
+	[[nodiscard]] unsigned send_each(unsigned count) const;
+	[[nodiscard]] unsigned send_segmented(unsigned count) const;
 	void prepare(unsigned slot, unsigned place, std::uint32_t key);
 	void judge(const char *data, std::size_t size, Clock::time_point now, Tally &tally);
 
@@ -74,6 +78,7 @@ private:
 	std::array<Slot, max_window> slots_{};
 	std::unique_ptr<Buffers> buffers_;
 	unsigned outstanding_ = 0;
+	bool segmented_ = false; // a batch is one message that the kernel cuts up (UDP_SEGMENT)
 };
 
 } // namespace prestack::load
