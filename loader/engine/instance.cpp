@@ -15,7 +15,6 @@
 
 #include "engine/bpffs.hpp"
 #include "engine/description.hpp"
-#include "engine/event_loop.hpp"
 #include "engine/host.hpp"
 #include "engine/link_watch.hpp"
 
@@ -153,6 +152,13 @@ Result<Instance> Instance::start(const Config &config, const InstanceOptions &op
 		return tl::unexpected(dir.error());
 	}
 	remove_leftovers(dir->leftover(), *log);
+	// Attaching checks this again; here it saves the work and the messages before.
+	for (const auto &interface : interfaces) {
+		if (auto free = check_xdp_is_free(interface.name, interface.ifindex, *bpffs);
+		    !free) {
+			return tl::unexpected(free.error());
+		}
+	}
 	const auto constants = kernel_config(config, *geometry, services, used);
 	if (!constants) {
 		return tl::unexpected(constants.error());
@@ -277,30 +283,21 @@ Result<void> Instance::on_link_event(const LinkWatch &watch)
 	return changes->changed || changes->lost ? keeper_.refresh() : Result<void>();
 }
 
-Result<void> Instance::run()
+Result<void> Instance::run(EventLoop &loop)
 {
-	auto loop = EventLoop::create();
-	if (!loop) {
-		return tl::unexpected(loop.error());
-	}
 	const auto links = LinkWatch::open();
 	if (!links) {
 		return tl::unexpected(links.error());
 	}
-	auto armed = loop->stop_on_signals()
-			     .and_then([&] {
-				     return loop->every(1s, [this] { return keeper_.refresh(); });
-			     })
-			     .and_then([&] {
-				     return loop->watch(links->fd(),
-							[&] { return on_link_event(*links); });
-			     });
+	auto armed = loop.every(1s, [this] { return keeper_.refresh(); }).and_then([&] {
+		return loop.watch(links->fd(), [&] { return on_link_event(*links); });
+	});
 	if (!armed) {
 		return armed;
 	}
 	const auto closed = SocketDestroyEvents::open();
 	if (closed) {
-		armed = loop->watch(closed->fd(), [&]() -> Result<void> {
+		armed = loop.watch(closed->fd(), [&]() -> Result<void> {
 			const auto ports = closed->closed_ports();
 			if (!ports) {
 				return tl::unexpected(ports.error());
@@ -324,7 +321,7 @@ Result<void> Instance::run()
 	}
 	log_->info("serving");
 	sd_notify(0, "READY=1");
-	auto ended = loop->run();
+	auto ended = loop.run();
 	sd_notify(0, "STOPPING=1");
 	return ended;
 }
