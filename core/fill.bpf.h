@@ -54,7 +54,8 @@ static __always_inline bool ps_sender_is_server(struct __sk_buff *skb, const str
 
 /*
  * Way of the set to fill: one with the same tag, else an empty one, else the first whose entry is
- * dead or was not used since the last search that passed it (second chance, random start).
+ * dead or was not used since the last search that passed it (second chance). The start is random,
+ * also among empty ways: sets that share large elements should not all take the same ones.
  */
 static __always_inline __u32 ps_victim(struct ps_index_line *line, __u32 set, __u32 base, __u32 tag,
 				       __u32 epoch)
@@ -63,10 +64,10 @@ static __always_inline __u32 ps_victim(struct ps_index_line *line, __u32 set, __
 
 	if (ps_config.ways == 1)
 		return 0;
-	for (__u32 way = 0; way < PS_MAX_WAYS; way++) {
-		__u32 word;
+	for (__u32 i = 0; i < PS_MAX_WAYS; i++) {
+		__u32 way = (start + i) & (ps_config.ways - 1), word;
 
-		if (way >= ps_config.ways)
+		if (i >= ps_config.ways)
 			break;
 		word = ps_read_once(ps_word(line, base, way));
 		if ((word & ~3U) == tag && (word & 3))

@@ -203,7 +203,7 @@ static __always_inline __u64 ps_sum(const void *buf, __u32 len, __u64 sum, const
 static __always_inline __u64 ps_pseudo_sum(const __u64 a[2], const __u64 b[2], __u8 ipv6,
 					   __u8 protocol, __u32 len)
 {
-	__u64 sum = bpf_htonl(len) + bpf_htonl(protocol);
+	__u64 sum = (__u64)bpf_htonl(len) + bpf_htonl(protocol);
 
 	sum += (a[1] & 0xffffffff) * ipv6 + (a[1] >> 32);
 	sum += (b[1] & 0xffffffff) * ipv6 + (b[1] >> 32);

@@ -38,9 +38,12 @@ static __always_inline struct ps_service_conf *ps_conf_of(__u32 service,
 	return bpf_map_lookup_elem(&ps_service_conf, &i);
 }
 
+/* Whether a prefix of `allow` holds the client. An IPv6 packet cannot come from a v4-mapped address. */
 static __always_inline bool ps_client_allowed(const struct ps_service_conf *conf,
 					      const struct ps_packet *p)
 {
+	if (p->ipv6 && !p->client[0] && (__u32)p->client[1] == bpf_htonl(0xffff))
+		return false;
 	for (__u32 i = 0; i < PS_MAX_ALLOW; i++) {
 		const struct ps_prefix *f = &conf->allow[i];
 

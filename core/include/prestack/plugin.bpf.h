@@ -25,9 +25,10 @@
  *   ps_lease_take(s, request)       on a miss: allow the server's reply to `request` to fill the key
  *   ps_pass(s, reason)              let the server answer; counts the reason; returns the verdict
  *
- * On any request that can change an item, before returning ps_pass:
+ * On any request that can change an item, before returning XDP_PASS (ps_pass counts a read):
  *   ps_key_load + ps_invalidate(hook)  for each key it names, or
  *   ps_flush(service)               if it may change anything, or cannot be understood
+ *   ps_count(service, reason)       why it was passed
  *
  * On ps_datagram_reply, for each value in it:
  *   ps_key_load + ps_fill(skb, s, request, value_pos, value_len, flags)

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "datapath.hpp"
+
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <stdexcept>
+#include <system_error>
+#include <utility>
+
+#include "loader/address.hpp"
+#include "loader/counters.hpp"
+#include "loader/geometry.hpp"
+#include "loader/registry.hpp"
+
+namespace prestack::test
+{
+
+namespace
+{
+
+constexpr std::size_t kLongestFrame = 4096;
+
+template <typename T>
+T value_or_throw(Result<T> result)
+{
+	if (!result)
+		throw std::runtime_error(to_string(result.error()));
+	return std::move(*result);
+}
+
+Geometry geometry_of(const DatapathOptions &options)
+{
+	CacheConfig cache;
+	cache.associativity = options.ways;
+	cache.max_key = options.max_key;
+	cache.max_value = options.max_value;
+	// Sizes of elements are the loader's; only their numbers are ours.
+	Geometry geometry = plan_geometry(cache).value();
+	geometry.small_sets = options.sets;
+	geometry.large_sets = options.large_sets;
+	geometry.fences = options.fences;
+	return geometry;
+}
+
+ps_config config_of(const DatapathOptions &options)
+{
+	const Geometry geometry = geometry_of(options);
+	ps_config config{};
+	// Constant, so that a failure can be repeated.
+	config.seed[0] = 0x0123456789abcdefULL;
+	config.seed[1] = 0xfedcba9876543210ULL;
+	config.settle_ns = static_cast<std::uint64_t>(options.settle.count());
+	config.set_mask = options.sets - 1;
+	config.large_mask = options.large_sets - 1;
+	config.fence_mask = options.fences - 1;
+	config.ways = options.ways;
+	config.small_room = geometry.small_room;
+	config.large_room = geometry.large_room;
+	config.max_key = options.max_key;
+	config.max_value = options.max_value;
+	config.nr_services = 1;
+	config.trust_sender = options.trust_sender;
+	config.port[0] = htons(Datapath::kPort);
+	return config;
+}
+
+std::vector<const PluginInfo *> plugin_named(const std::string &name)
+{
+	const auto all = plugins();
+	const auto found = std::find_if(all.begin(), all.end(), [&](const PluginInfo &info) {
+		return info.name == name;
+	});
+	if (found == all.end())
+		throw std::runtime_error("no plug-in " + name + " in this build");
+	return {&*found};
+}
+
+} // namespace
+
+Datapath::Datapath(const DatapathOptions &options)
+	: config_(config_of(options)),
+	  objects_(value_or_throw(
+		  Objects::load(config_, geometry_of(options), plugin_named(options.plugin)))),
+	  maps_(value_or_throw(ServiceMaps::open(map("ps_service_conf"), map("ps_service_state"))))
+{
+	allow({"0.0.0.0/0", "::/0"});
+	maps_.bump_epoch(0);
+}
+
+Outcome Datapath::run(int program, std::string_view frame, std::uint32_t repeat)
+{
+	Outcome outcome;
+	outcome.frame.resize(kLongestFrame);
+	LIBBPF_OPTS(bpf_test_run_opts, options);
+	options.data_in = frame.data();
+	options.data_size_in = static_cast<__u32>(frame.size());
+	options.data_out = outcome.frame.data();
+	options.data_size_out = static_cast<__u32>(outcome.frame.size());
+	options.repeat = static_cast<int>(repeat);
+	if (const int problem = bpf_prog_test_run_opts(program, &options); problem != 0)
+		throw std::system_error(-problem, std::generic_category(), "BPF_PROG_TEST_RUN");
+	outcome.verdict = static_cast<int>(options.retval);
+	outcome.frame.resize(options.data_size_out);
+	outcome.nanoseconds = options.duration;
+	return outcome;
+}
+
+Outcome Datapath::ingress(std::string_view frame, std::uint32_t repeat) const
+{
+	return run(program("ps_xdp"), frame, repeat);
+}
+
+Outcome Datapath::egress(std::string_view frame) const
+{
+	return run(program("ps_tc_egress"), frame);
+}
+
+Outcome Datapath::tc_ingress(std::string_view frame) const
+{
+	return run(program("ps_tc_ingress"), frame);
+}
+
+Counts Datapath::counts() const
+{
+	std::vector<ps_stats> per_cpu(static_cast<std::size_t>(libbpf_num_possible_cpus()));
+	const std::uint32_t service = 0;
+	if (bpf_map_lookup_elem(map("ps_stats"), &service, per_cpu.data()) != 0)
+		throw std::system_error(errno, std::generic_category(), "read ps_stats");
+	Counts sum{};
+	for (const ps_stats &each : per_cpu) {
+		for (std::size_t i = 0; i < sum.size(); ++i)
+			sum[i] += each.count[i];
+	}
+	return sum;
+}
+
+ps_scan Datapath::scan() const
+{
+	ps_scan result{};
+	LIBBPF_OPTS(bpf_test_run_opts, options);
+	options.ctx_in = &result;
+	options.ctx_size_in = sizeof(result);
+	if (const int problem = bpf_prog_test_run_opts(program("ps_scan"), &options); problem != 0)
+		throw std::system_error(-problem, std::generic_category(), "run ps_scan");
+	return result;
+}
+
+ps_service_conf Datapath::conf() const
+{
+	return value_or_throw(maps_.conf(0));
+}
+
+void Datapath::set_conf(const ps_service_conf &conf)
+{
+	if (auto published = maps_.publish(0, conf); !published)
+		throw std::runtime_error(to_string(published.error()));
+}
+
+void Datapath::allow(const std::vector<std::string> &prefixes)
+{
+	ServiceConfig service;
+	service.udp = true;
+	service.tcp = true;
+	for (const std::string &prefix : prefixes)
+		service.allow.push_back(parse_prefix(prefix).value());
+	set_conf(describe_service(service, 0));
+}
+
+int Datapath::map(const char *name) const
+{
+	return value_or_throw(objects_.map(name));
+}
+
+int Datapath::program(const char *name) const
+{
+	return value_or_throw(objects_.program(name));
+}
+
+std::string moved(const Counts &before, const Counts &after)
+{
+	std::string text;
+	for (std::size_t i = 0; i < after.size(); ++i) {
+		if (after[i] == before[i])
+			continue;
+		text += text.empty() ? "" : " ";
+		text += std::string(counters[i].name) + "+" + std::to_string(after[i] - before[i]);
+	}
+	return text;
+}
+
+} // namespace prestack::test
