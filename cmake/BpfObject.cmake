@@ -62,7 +62,7 @@ function(prestack_bpf_object)
 	set(skeleton ${PRESTACK_SKELETON_DIR}/${arg_NAME}.skel.h)
 	prestack_bpf_arch(arch)
 
-	set(flags -std=gnu11 -O2 -g -target bpf -mcpu=v3 -D__TARGET_ARCH_${arch}
+	set(flags -std=gnu11 -O2 -g -target bpf -mcpu=v3 -fno-strict-aliasing -D__TARGET_ARCH_${arch}
 		-Wall -Wextra
 		# Headers of inline functions: a program uses only some of them.
 		-Wno-unused-function

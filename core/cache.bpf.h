@@ -48,7 +48,7 @@ __noinline int ps_hook_key_load(__u32 hook, __u32 pos, __u32 len)
 		s->key.word[i] = w;
 		h = ps_mix(h, w);
 	}
-	s->key.hash = h;
+	s->key.hash = ps_mix_end(h);
 	return 0;
 }
 

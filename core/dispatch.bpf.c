@@ -163,6 +163,37 @@ static __always_inline void ps_flush_all(__u32 reason)
 	}
 }
 
+#define PS_DIRECT_PAYLOAD 128 /* payloads up to this many bytes are copied without a helper */
+
+/*
+ * Copies the payload into s->in; len <= PS_IN_SIZE. Short ones in words, the last of which overlaps
+ * the one before: the helper's fixed cost is half of a short copy.
+ */
+static __always_inline bool ps_copy_payload(struct xdp_md *ctx, struct ps_scratch *s, __u32 len)
+{
+	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end, *from;
+	__u32 at = s->pkt.payload & 0x3ff, last;
+
+	ps_opaque(len);
+	if (len < 8 || len > PS_DIRECT_PAYLOAD)
+		return len <= PS_IN_SIZE && len && !bpf_xdp_load_bytes(ctx, s->pkt.payload, s->in, len);
+	last = len - 8;
+	from = data + at;
+	for (__u32 i = 0; i < PS_DIRECT_PAYLOAD / 8; i++) {
+		if (i * 8 >= last)
+			break;
+		if (from + 8 > end)
+			return false;
+		ps_store64(s->in + i * 8, ps_load64(from));
+		from += 8;
+	}
+	from = data + at + last;
+	if (from + 8 > end)
+		return false;
+	ps_store64(s->in + last, ps_load64(from));
+	return true;
+}
+
 static __always_inline int ps_ingress(struct xdp_md *ctx)
 {
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
@@ -208,7 +239,7 @@ static __always_inline int ps_ingress(struct xdp_md *ctx)
 		ps_count(service, PS_COUNT_too_long);
 		return XDP_PASS;
 	}
-	if (bpf_xdp_load_bytes(ctx, s->pkt.payload, s->in, len)) {
+	if (!ps_copy_payload(ctx, s, len)) {
 		ps_count(service, PS_COUNT_bad_header);
 		return XDP_PASS;
 	}

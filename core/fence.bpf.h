@@ -26,12 +26,23 @@ static __always_inline void ps_ordered(void)
 #endif
 }
 
+/*
+ * The hash: ps_mix for each word, ps_mix_end last; seeded per load. A multiplication carries upwards
+ * only, so the high half is folded into the low one before it. Collisions cost misses, never wrong
+ * answers: entries compare the key.
+ */
 static __always_inline __u64 ps_mix(__u64 h, __u64 w)
 {
-	h = (h ^ w) * 0x9e3779b97f4a7c15ULL;
+	h ^= w;
 	h ^= h >> 32;
-	h = (h + ps_config.seed[1]) * 0xd6e8feb86659fd93ULL;
-	return h ^ (h >> 29);
+	return h * 0x9e3779b97f4a7c15ULL + ps_config.seed[1];
+}
+
+static __always_inline __u64 ps_mix_end(__u64 h)
+{
+	h ^= h >> 29;
+	h *= 0xd6e8feb86659fd93ULL;
+	return h ^ (h >> 32);
 }
 
 static __always_inline struct ps_fence *ps_fence_of(__u64 hash)
@@ -53,7 +64,7 @@ static __always_inline __u64 ps_lease_of(const struct ps_packet *p, __u64 key_ha
 	h = ps_mix(h, p->client[0]);
 	h = ps_mix(h, p->client[1]);
 	h = ps_mix(h, (__u64)request << 32 | (__u32)p->client_port << 16 | p->local_port);
-	h = ps_mix(h, (__u64)epoch << 32 | generation);
+	h = ps_mix_end(ps_mix(h, (__u64)epoch << 32 | generation));
 	return h ? h : 1;
 }
 

@@ -163,7 +163,7 @@ static __always_inline void ps_small_copy(struct ps_entry *e, const struct ps_sc
 static __always_inline void ps_large_copy(struct ps_entry *e, const struct ps_scratch *s, __u32 from,
 					  __u32 len)
 {
-	__u32 key_len = s->key.len;
+	__u32 key_len = s->key.len, key_words;
 	__u8 *data = (__u8 *)(e + 1);
 
 	ps_opaque(key_len);
@@ -171,9 +171,11 @@ static __always_inline void ps_large_copy(struct ps_entry *e, const struct ps_sc
 	ps_opaque(from);
 	if (key_len > ps_config.max_key || len > ps_config.max_value)
 		return;
-	key_len = (key_len + 7) & ~7U;
-	bpf_probe_read_kernel(data, key_len, s->key.word);
-	bpf_probe_read_kernel(data + key_len, len, s->in + (from & (PS_IN_SIZE - 1)));
+	/* Shifted down and up, not masked: of a mask the verifier keeps the bound of before. */
+	key_words = (key_len + 7) / 8;
+	ps_opaque(key_words);
+	bpf_probe_read_kernel(data, key_words * 8, s->key.word);
+	bpf_probe_read_kernel(data + key_words * 8, len, s->in + (from & (PS_IN_SIZE - 1)));
 }
 
 /*

@@ -69,7 +69,6 @@ static __always_inline __u32 ps_build_head(struct ps_scratch *s, const void *dat
 	const struct ps_packet *p = &s->pkt;
 	__u32 l2 = p->l3, ip_len = p->ipv6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
 	__u32 udp_len = sizeof(struct udphdr) + s->out_len, start;
-	const struct ethhdr *eth = data;
 	struct udphdr *udp = (void *)(s->head + PS_HEADER_ROOM - sizeof(*udp));
 	__u64 sum;
 	__u8 *head;
@@ -83,11 +82,14 @@ static __always_inline __u32 ps_build_head(struct ps_scratch *s, const void *dat
 	if (start >= PS_HEADER_ROOM - 42)
 		start = PS_HEADER_ROOM - 42;
 	head = s->head + start;
-	__builtin_memcpy(head, eth->h_source, 6);
-	__builtin_memcpy(head + 6, eth->h_dest, 6);
-	/* Tags and EtherType travel back as they came; bytes beyond l2 are overwritten below. */
-	__builtin_memcpy(head + 12, data + 12, 2);
-	__builtin_memcpy(head + 14, data + 14, 8);
+	/*
+	 * In words, each of which the next or the IP header completes: addresses change places, tags
+	 * and EtherType travel back as they came.
+	 */
+	ps_store64(head, ps_load64(data + 6));
+	ps_store64(head + 6, ps_load64(data));
+	ps_store64(head + 12, ps_load64(data + 12));
+	ps_store64(head + 14, ps_load64(data + 14));
 
 	udp->source = p->local_port;
 	udp->dest = p->client_port;
@@ -100,8 +102,10 @@ static __always_inline __u32 ps_build_head(struct ps_scratch *s, const void *dat
 		ip->payload_len = udp->len;
 		ip->nexthdr = IPPROTO_UDP;
 		ip->hop_limit = PS_REPLY_TTL;
-		__builtin_memcpy(&ip->saddr, p->local, 16);
-		__builtin_memcpy(&ip->daddr, p->client, 16);
+		ps_store64(&ip->saddr, p->local[0]);
+		ps_store64((void *)&ip->saddr + 8, p->local[1]);
+		ps_store64(&ip->daddr, p->client[0]);
+		ps_store64((void *)&ip->daddr + 8, p->client[1]);
 	} else {
 		struct iphdr *ip = (void *)udp - sizeof(*ip);
 
@@ -112,7 +116,9 @@ static __always_inline __u32 ps_build_head(struct ps_scratch *s, const void *dat
 		ip->check = 0;
 		ip->saddr = p->local[1] >> 32;
 		ip->daddr = p->client[1] >> 32;
-		ip->check = ~ps_fold(ps_sum(ip, sizeof(*ip), 0, 3));
+		sum = (__u64)((__u32 *)ip)[0] + ((__u32 *)ip)[1] + ((__u32 *)ip)[2] + ip->saddr +
+		      ip->daddr;
+		ip->check = ~ps_fold(sum);
 		return PS_HEADER_ROOM - start;
 	}
 	/* IPv6 demands a checksum (RFC 8200, 8.1); 0 means none, so it is sent as ~0. */
@@ -182,6 +188,54 @@ no_room:
 	return XDP_PASS;
 }
 
+#define PS_DIRECT_WORDS 32 /* frames up to this many words are written without a helper */
+
+/*
+ * Writes the whole frame from s->head + start. The helper's copy has a fixed cost that a short
+ * frame does not earn back (measured: docs/performance.md).
+ */
+static __always_inline bool ps_write_frame(struct xdp_md *ctx, struct ps_scratch *s, __u32 start,
+					   __u32 len)
+{
+	void *to = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	const __u8 *from;
+
+	ps_opaque(start);
+	start &= PS_HEADER_ROOM - 1;
+	from = s->head + start;
+	ps_opaque(len);
+	if (len > PS_DIRECT_WORDS * 8)
+		return len <= PS_OUT_SIZE + PS_HEADER_ROOM &&
+		       !bpf_xdp_store_bytes(ctx, 0, s->head + start, len);
+	for (__u32 i = 0; i < PS_DIRECT_WORDS; i++) {
+		if (to + 8 > end)
+			break;
+		ps_store64(to, ps_load64(from));
+		to += 8;
+		from += 8;
+	}
+	if (len & 4) {
+		if (to + 4 > end)
+			return false;
+		*(__u32 *)to = *(const __u32 *)from;
+		to += 4;
+		from += 4;
+	}
+	if (len & 2) {
+		if (to + 2 > end)
+			return false;
+		*(__u16 *)to = *(const __u16 *)from;
+		to += 2;
+		from += 2;
+	}
+	if (len & 1) {
+		if (to + 1 > end)
+			return false;
+		*(__u8 *)to = *from;
+	}
+	return true;
+}
+
 /*
  * Answers the request in s->pkt with out[0..out_len), which is the whole UDP payload, and returns
  * the XDP verdict. Passes the request to the server, with a reason counted, if it may not be
@@ -191,7 +245,7 @@ static __always_inline int ps_reply_datagram(struct xdp_md *ctx, struct ps_scrat
 {
 	const void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
 	struct ps_stats *st = ps_stats_of(s->pkt.service);
-	__u32 head, frame, start;
+	__u32 head, frame;
 	int growth;
 
 	if (!st)
@@ -213,12 +267,7 @@ static __always_inline int ps_reply_datagram(struct xdp_md *ctx, struct ps_scrat
 				  bpf_xdp_adjust_head(ctx, -growth)))) {
 		return ps_hand_over(ctx, s, head);
 	}
-	start = PS_HEADER_ROOM - head;
-	ps_opaque(start);
-	start &= PS_HEADER_ROOM - 1;
-	ps_opaque(frame);
-	if (frame > PS_OUT_SIZE + PS_HEADER_ROOM ||
-	    bpf_xdp_store_bytes(ctx, 0, s->head + start, frame)) {
+	if (!ps_write_frame(ctx, s, PS_HEADER_ROOM - head, frame)) {
 		st->count[PS_COUNT_reply_lost]++;
 		return XDP_DROP;
 	}

@@ -84,29 +84,6 @@ __noinline int mc_get_key(void)
 	return MC_STEP_MORE;
 }
 
-/* A datagram that holds "get <key>[ <key>...]\r\n" and nothing else. */
-static __always_inline int mc_get(struct xdp_md *ctx, struct ps_scratch *s)
-{
-	int step = MC_STEP_STOP;
-
-	/* The frame header of the reply: the request's number, datagram 0 of 1. */
-	ps_store64(s->out, bpf_htons(s->user[MC_REQUEST]) | 1ULL << 40);
-	s->out_len = MC_UDP_HEADER;
-	s->pos = MC_UDP_HEADER + 4;
-	s->user[MC_MISSED] = 0;
-	for (__u32 i = 0; i < PS_MAX_KEYS; i++) {
-		step = mc_get_key();
-		if (step != MC_STEP_MORE)
-			break;
-	}
-	if (step != MC_STEP_DONE)
-		return ps_pass(s, PS_COUNT_not_served);
-	if (s->user[MC_MISSED])
-		return ps_pass(s, s->user[MC_MISSED]);
-	ps_out_bytes(s, MC_NAME5('E', 'N', 'D', '\r', '\n'), 5);
-	return ps_reply_datagram(ctx, s);
-}
-
 /* Invalidates all keys of a gat or gats, from s->pos up to the end of the line in user[MC_END]. */
 static __always_inline bool mc_write_many(struct ps_scratch *s, const struct ps_cursor *c,
 					  __u32 pos, __u32 line_end)
@@ -171,6 +148,32 @@ static __always_inline int mc_observe(struct ps_scratch *s, __u32 reason)
 		ps_flush(s->pkt.service);
 	ps_count(s->pkt.service, reason);
 	return XDP_PASS;
+}
+
+/* A datagram that holds "get <key>[ <key>...]\r\n" and nothing else. */
+static __always_inline int mc_get(struct xdp_md *ctx, struct ps_scratch *s)
+{
+	int step = MC_STEP_STOP;
+
+	/* The frame header of the reply: the request's number, datagram 0 of 1. */
+	ps_store64(s->out, bpf_htons(s->user[MC_REQUEST]) | 1ULL << 40);
+	s->out_len = MC_UDP_HEADER;
+	s->pos = MC_UDP_HEADER + 4;
+	s->user[MC_MISSED] = 0;
+	for (__u32 i = 0; i < PS_MAX_KEYS; i++) {
+		step = mc_get_key();
+		if (step != MC_STEP_MORE)
+			break;
+	}
+	if (step != MC_STEP_DONE) {
+		/* Not just one get: what follows it may be a write. */
+		s->pos = MC_UDP_HEADER;
+		return mc_observe(s, PS_COUNT_not_served);
+	}
+	if (s->user[MC_MISSED])
+		return ps_pass(s, s->user[MC_MISSED]);
+	ps_out_bytes(s, MC_NAME5('E', 'N', 'D', '\r', '\n'), 5);
+	return ps_reply_datagram(ctx, s);
 }
 
 SEC("xdp")

@@ -4,8 +4,6 @@
 // Each test lets a request of the client wait for its reply (memcached is stopped), so that the
 // fill lease is there to be stolen, and has somebody else send the reply. The client itself gets
 // the forged datagram: that is between the two of them. The cache must not learn from it.
-#include <csignal>
-
 #include "fixture.hpp"
 #include "support/impostor.hpp"
 #include "support/packet_socket.hpp"
@@ -33,19 +31,20 @@ protected:
 	template <typename Forge>
 	void while_a_request_waits(const std::string &key, Forge forge)
 	{
-		::kill(bed().memcached().pid(), SIGSTOP);
+		bed().memcached().pause();
 		const std::uint16_t id = bed().udp_client().next_request_id();
+		const auto requests = bed().prestack().counter("requests");
 		bed().udp_client().send({.request_id = id}, get(key));
-		const auto seen = bed().prestack().counter("requests");
-		static_cast<void>(seen); // a round trip: the request has passed the hook
+		wait_until("the request passes the hook",
+			   [&] { return bed().prestack().counter("requests") > requests; });
 		try {
 			forge(id, UdpHeader{.request_id = id}.encode() + "VALUE " + key +
 					  " 0 6\r\nforged\r\nEND\r\n");
 		} catch (...) {
-			::kill(bed().memcached().pid(), SIGCONT);
+			bed().memcached().resume();
 			throw;
 		}
-		::kill(bed().memcached().pid(), SIGCONT);
+		bed().memcached().resume();
 	}
 
 	// The true value, again and again, until the kernel serves it: the forged one never shows.

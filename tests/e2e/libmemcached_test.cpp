@@ -22,18 +22,11 @@ protected:
 	Client connect(bool udp, bool binary = false)
 	{
 		Client client(memcached_create(nullptr));
-		if (udp) {
-			EXPECT_EQ(
-				memcached_behavior_set(client.get(), MEMCACHED_BEHAVIOR_USE_UDP, 1),
-				MEMCACHED_SUCCESS);
-			EXPECT_EQ(memcached_server_add_udp(client.get(), Bed::kServerV4, kPort),
-				  MEMCACHED_SUCCESS);
-		} else {
-			memcached_behavior_set(client.get(), MEMCACHED_BEHAVIOR_BINARY_PROTOCOL,
-					       binary ? 1 : 0);
-			EXPECT_EQ(memcached_server_add(client.get(), Bed::kServerV4, kPort),
-				  MEMCACHED_SUCCESS);
-		}
+		memcached_behavior_set(client.get(), MEMCACHED_BEHAVIOR_USE_UDP, udp ? 1 : 0);
+		memcached_behavior_set(client.get(), MEMCACHED_BEHAVIOR_BINARY_PROTOCOL,
+				       binary ? 1 : 0);
+		EXPECT_EQ(memcached_server_add(client.get(), Bed::kServerV4, kPort),
+			  MEMCACHED_SUCCESS);
 		return client;
 	}
 

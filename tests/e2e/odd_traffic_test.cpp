@@ -44,7 +44,14 @@ protected:
 			UdpHeader{.request_id = bed().udp_client().next_request_id()}.encode() +
 			get(keys_.front()));
 	}
-	void send(const UdpFrame &frame) { socket_->send(encode(frame)); }
+	void send(const UdpFrame &frame) { send_bytes(encode(frame)); }
+	// Waits for the server from time to time: a full socket buffer would drop what is good.
+	void send_bytes(const std::string &frame)
+	{
+		socket_->send(frame);
+		if (++sent_ % 20 == 0)
+			bed().udp_client().ask("version\r\n");
+	}
 
 	void expect_all_is_well(const std::string &after)
 	{
@@ -56,6 +63,7 @@ protected:
 		bed().read_hit(get(keys_.front()));
 	}
 
+	unsigned sent_ = 0;
 	std::vector<std::string> keys_;
 	std::unique_ptr<PacketSocket> socket_;
 };
@@ -64,13 +72,16 @@ TEST_P(OddTraffic, Truncated)
 {
 	const std::string frame = encode(request());
 	for (std::size_t size = 14; size < frame.size(); ++size)
-		socket_->send(frame.substr(0, size));
+		send_bytes(frame.substr(0, size));
 	expect_all_is_well("truncated frames");
 }
 
 TEST_P(OddTraffic, TruncatedWrites)
 {
-	const std::string payload = UdpHeader{}.encode() + store(keys_.front(), "never whole");
+	// Up to the line's end only: of a datagram that ends in a data block memcached takes the rest
+	// from the next datagram, whatever that is.
+	const std::string line = "set " + keys_.front() + " 0 0 5\r\n";
+	const std::string payload = UdpHeader{}.encode() + line;
 	for (std::size_t size = 0; size < payload.size() - 1; ++size)
 		send(bed().frame(payload.substr(0, size)));
 	expect_all_is_well("writes cut off at every byte");
@@ -90,6 +101,7 @@ TEST_P(OddTraffic, WrongLengthsAndChecksums)
 	}
 	expect_all_is_well("wrong lengths");
 	const std::uint64_t hits = bed().hits();
+	const unsigned strays = bed().udp_client().strays();
 	for (const int damage : {1, 0x100, 0x8000, 0xffff}) {
 		UdpFrame frame = request();
 		frame.damage_udp_checksum = static_cast<std::uint16_t>(damage);
@@ -101,7 +113,8 @@ TEST_P(OddTraffic, WrongLengthsAndChecksums)
 		}
 	}
 	EXPECT_EQ(bed().udp_client().ask("version\r\n").substr(0, 8), "VERSION ");
-	EXPECT_EQ(bed().udp_client().strays(), 0U) << "the server's stack drops a wrong checksum";
+	EXPECT_EQ(bed().udp_client().strays(), strays)
+		<< "the server's stack drops a wrong checksum";
 	EXPECT_EQ(bed().hits(), hits);
 	expect_all_is_well("wrong checksums");
 }
@@ -131,7 +144,7 @@ TEST_P(OddTraffic, FragmentedReadsAreAnsweredByMemcached)
 			bed().frame(UdpHeader{.request_id = id}.encode() + get(keys_.front()));
 		const std::uint64_t hits = bed().hits();
 		for (const std::string &each : encode_fragments(frame, first, 8, ++fragment_id))
-			socket_->send(each);
+			send_bytes(each);
 		EXPECT_EQ(bed().udp_client().collect(id),
 			  bed().control_udp().ask(get(keys_.front())));
 		EXPECT_EQ(bed().hits(), hits);
@@ -150,7 +163,7 @@ TEST_P(OddTraffic, FragmentedWritesInvalidate)
 		const std::uint16_t id = bed().udp_client().next_request_id();
 		const UdpFrame frame = bed().frame(UdpHeader{.request_id = id}.encode() + command);
 		for (const std::string &each : encode_fragments(frame, first, 16, ++fragment_id))
-			socket_->send(each);
+			send_bytes(each);
 		EXPECT_EQ(bed().udp_client().collect(id), bed().control_udp().ask(command));
 		bed().read(get(key));
 	}
@@ -162,13 +175,15 @@ TEST_P(OddTraffic, LoneFragments)
 	std::uint32_t fragment_id = 200;
 	for (int count = 0; count < 10; ++count) {
 		const auto fragments = encode_fragments(request(), 16, 8, ++fragment_id);
-		socket_->send(count % 2 == 0 ? fragments.front() : fragments.back());
+		send_bytes(count % 2 == 0 ? fragments.front() : fragments.back());
 	}
 	expect_all_is_well("fragments that are never whole");
 }
 
 TEST_P(OddTraffic, OversizedDatagrams)
 {
+	if (std::get<1>(GetParam()) == 2)
+		GTEST_SKIP() << "a veth drops frames of full MTU with two tags";
 	const std::string key = keys_.front();
 	for (const std::size_t size : {1'200U, 1'400U, 2'000U, 4'000U, 20'000U}) {
 		bed().warm(key);
@@ -202,7 +217,7 @@ TEST_P(OddTraffic, RandomBytes)
 			each = static_cast<char>(random());
 		// Past the Ethernet header, so that it is looked at.
 		frame.replace(0, 14, encode(request()).substr(0, 14));
-		socket_->send(frame);
+		send_bytes(frame);
 	}
 	expect_all_is_well("random frames");
 }
@@ -220,7 +235,7 @@ TEST_P(OddTraffic, RandomlyDamagedRequests)
 			frame.resize(14 + random() % (frame.size() - 14));
 		if (random() % 4 == 0)
 			frame += std::string(random() % 64, static_cast<char>(random()));
-		socket_->send(frame);
+		send_bytes(frame);
 		if (count % 500 == 499)
 			expect_all_is_well("damaged requests up to " + std::to_string(count));
 	}
@@ -233,7 +248,7 @@ std::string link_name(const testing::TestParamInfo<OddTraffic::ParamType> &info)
 }
 
 INSTANTIATE_TEST_SUITE_P(Memcached, OddTraffic,
-			 testing::Combine(testing::Bool(), testing::Values(0U, 2U)), link_name);
+			 testing::Combine(testing::Bool(), testing::Values(0U, 1U, 2U)), link_name);
 
 class OddHeaders : public BedTest
 {

@@ -24,7 +24,7 @@ std::list<std::unique_ptr<Bed>> &shared_beds()
 	return beds;
 }
 
-VethPair with_addresses(VethPair link)
+VethPair with_addresses(const Netns &server, VethPair link)
 {
 	for (const char *address : {"10.0.0.1/24", "fd00::1/64", "192.168.77.1/24"}) {
 		link.server_address(address);
@@ -32,6 +32,9 @@ VethPair with_addresses(VethPair link)
 	for (const char *address : {"10.0.0.2/24", "fd00::2/64", "192.168.77.2/24"}) {
 		link.client_address(address);
 	}
+	// Whatever the source address, a reply to it can leave: memcached does not get over one that cannot.
+	server.ip("route add default via 10.0.0.2");
+	server.ip("-6 route add default via fd00::2");
 	return link;
 }
 
@@ -60,8 +63,8 @@ std::unique_ptr<Prestack> start_prestack(const Netns &ns, const BedOptions &opti
 Bed::Bed(const BedOptions &options)
 	: options_(options), server_(options.ipv6 ? kServerV6 : kServerV4, kPort),
 	  server_ns_("server"), client_ns_("client"), control_ns_("control"),
-	  link_(with_addresses(
-		  VethPair(server_ns_, client_ns_, {.vlan_depth = options.vlan_depth}))),
+	  link_(with_addresses(server_ns_, VethPair(server_ns_, client_ns_,
+						    {.vlan_depth = options.vlan_depth}))),
 	  control_link_(with_control_addresses(
 		  VethPair(control_ns_, client_ns_, {.name = "veth9", .id = 9}))),
 	  memcached_(server_ns_, {.addresses = {kServerV4, kServerV6, kServerOutside}}),

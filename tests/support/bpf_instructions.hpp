@@ -33,6 +33,18 @@ constexpr bpf_insn mov64_reg(std::uint8_t dst, std::uint8_t src)
 {
 	return instruction(BPF_ALU64 | BPF_MOV | BPF_X, dst, src, 0);
 }
+constexpr bpf_insn load32(std::uint8_t dst, std::uint8_t src, std::int16_t offset)
+{
+	bpf_insn result = instruction(BPF_LDX | BPF_MEM | BPF_W, dst, src, 0);
+	result.off = offset;
+	return result;
+}
+constexpr bpf_insn skip_unless_zero(std::uint8_t reg, std::int16_t instructions)
+{
+	bpf_insn result = instruction(BPF_JMP | BPF_JNE | BPF_K, reg, 0, 0);
+	result.off = instructions;
+	return result;
+}
 constexpr bpf_insn call(std::int32_t helper)
 {
 	return instruction(BPF_JMP | BPF_CALL, 0, 0, helper);

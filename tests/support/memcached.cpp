@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "memcached.hpp"
 
+#include <csignal>
+#include <filesystem>
+#include <fstream>
 #include <sstream>
 
 #include "endpoint.hpp"
@@ -23,7 +26,7 @@ void Memcached::start()
 	}
 	const std::string port = std::to_string(options_.port);
 	ProcessOptions process{.argv = {"memcached", "-u", "nobody", "-p", port, "-U", port, "-l",
-					listen, "-m", "64", "-t", "2"},
+					listen, "-m", "64", "-t", "1"},
 			       .netns_fd = ns_.fd()};
 	process.argv.insert(process.argv.end(), options_.extra.begin(), options_.extra.end());
 	process_ = Process::spawn(process);
@@ -50,6 +53,27 @@ void Memcached::restart()
 {
 	process_.kill();
 	start();
+}
+
+void Memcached::pause()
+{
+	process_.signal(SIGSTOP);
+	const std::string tasks = "/proc/" + std::to_string(process_.pid()) + "/task";
+	wait_until("memcached stops", [&] {
+		for (const auto &task : std::filesystem::directory_iterator(tasks)) {
+			std::string stat;
+			std::getline(std::ifstream(task.path() / "stat"), stat);
+			// "<id> (<name>) <state> ..."
+			if (stat.at(stat.rfind(')') + 2) != 'T')
+				return false;
+		}
+		return true;
+	});
+}
+
+void Memcached::resume()
+{
+	process_.signal(SIGCONT);
 }
 
 std::map<std::string, std::string> Memcached::stats() const

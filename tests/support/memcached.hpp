@@ -23,6 +23,7 @@ class Memcached
 {
 public:
 	// Starts the server as user nobody and waits until it answers. Throws when it does not.
+	// It has one worker thread, so that datagrams are answered in the order in which they arrive.
 	Memcached(const Netns &ns, const MemcachedOptions &options);
 
 	// `stats` as the server tells it, asked from inside its own namespace: not on the wire.
@@ -32,7 +33,9 @@ public:
 
 	// Ends the process (its items are gone) and starts it again.
 	void restart();
-	pid_t pid() const { return process_.pid(); }
+	// Stops all of its threads (SIGSTOP) and returns once they stand; what arrives waits.
+	void pause();
+	void resume();
 
 private:
 	void start();

@@ -107,10 +107,15 @@ Prestack::~Prestack()
 void Prestack::start()
 {
 	process_ = spawn_prestack_run(ns_, config_file_, name_);
-	const bool serving = eventually(
-		[&] { return !process_.running() || cli("status --json").exit_code == 0; },
-		kPatience, Milliseconds{20});
-	if (!process_.running() || !serving) {
+	// The pins of a killed run may still answer for it: this one's process must be named.
+	const auto serving = [&] {
+		const Finished status = cli("status --json");
+		return status.exit_code == 0 &&
+		       nlohmann::json::parse(status.output).value("pid", -1) == process_.pid();
+	};
+	const bool ready = eventually([&] { return !process_.running() || serving(); }, kPatience,
+				      Milliseconds{20});
+	if (!process_.running() || !ready) {
 		throw std::runtime_error("prestack run does not serve: " + process_.errors() +
 					 process_.output());
 	}
@@ -141,7 +146,8 @@ std::uint64_t Prestack::counter(const std::string &name, std::size_t service) co
 std::uint64_t Prestack::counter(const std::string &name) const
 {
 	std::uint64_t sum = 0;
-	for (const auto &service : stats().at("services"))
+	const nlohmann::json all = stats();
+	for (const auto &service : all.at("services"))
 		sum += service.at(name).get<std::uint64_t>();
 	return sum;
 }

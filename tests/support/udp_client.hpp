@@ -55,8 +55,8 @@ public:
 			    Milliseconds patience = kPatience);
 
 	// Datagrams that came after their request was answered: two parties answered one request.
-	// Looks at what has arrived; a strayed one is surely there after a later exchange() on the
-	// same socket, since veth and loopback keep the order.
+	// Counts all since the socket was made, and drops what has arrived. One server thread and
+	// a veth keep the order: what strays is there once a later request has been answered.
 	unsigned strays();
 
 	std::uint16_t next_request_id() { return ++request_id_; }

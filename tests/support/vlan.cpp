@@ -8,6 +8,7 @@
 #include <net/ethernet.h>
 #include <net/if.h>
 
+#include <cstddef>
 #include <vector>
 
 #include "bpf_instructions.hpp"
@@ -24,10 +25,16 @@ constexpr unsigned kLastPriority = 60'000; // after every other filter
 constexpr int kTcxEgress = 47; // BPF_TCX_EGRESS, not in Debian 12's headers
 constexpr std::uint16_t kEthertypeQinQ = 0x88a8;
 
-// Six instructions per tag: r6 keeps the packet, since a call clobbers r1-r5.
+// Tags what has none: a reply that a program of the stack's below sent back has its own already.
+// r6 keeps the packet, since a call clobbers r1-r5.
 std::vector<bpf_insn> push_tags(unsigned depth)
 {
-	std::vector<bpf_insn> code{mov64_reg(BPF_REG_6, BPF_REG_1)};
+	const auto per_tag = 4;
+	std::vector<bpf_insn> code{
+		mov64_reg(BPF_REG_6, BPF_REG_1),
+		load32(BPF_REG_2, BPF_REG_6, offsetof(__sk_buff, vlan_present)),
+		skip_unless_zero(BPF_REG_2, static_cast<std::int16_t>(per_tag * depth)),
+	};
 	const auto push = [&](std::uint16_t ethertype, unsigned id) {
 		code.insert(code.end(), {mov64_reg(BPF_REG_1, BPF_REG_6),
 					 mov64_imm(BPF_REG_2, htons(ethertype)),
