@@ -56,9 +56,9 @@ TEST_F(Egress, OthersTrafficIsUntouched)
 
 TEST_F(Egress, RepliesLeaveUnchanged)
 {
-	for (const std::string &payload :
-	     std::vector<std::string>{toy_value("key", "value"), std::string("0001 OK\n"), std::string("nonsense"),
-	      std::string(3000, 'x'), std::string()}) {
+	for (const std::string &payload : std::vector<std::string>{
+		     toy_value("key", "value"), std::string("0001 OK\n"), std::string("nonsense"),
+		     std::string(3000, 'x'), std::string()}) {
 		const std::string frame = request_.reply(payload).bytes();
 		const Outcome outcome = datapath_.egress(frame);
 		EXPECT_EQ(outcome.verdict, kNext);
