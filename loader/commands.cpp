@@ -80,6 +80,12 @@ int run(const CommandLine &line)
 	if (!config) {
 		return report(config.error());
 	}
+	// Before anything is made: a signal from now on takes down in good order what there is.
+	auto loop = EventLoop::create();
+	auto armed = loop ? loop->stop_on_signals() : Result<void>(Failure(loop.error()));
+	if (!armed) {
+		return report(armed.error());
+	}
 	// For tests on kernels that have TCX.
 	const char *tc = std::getenv("PRESTACK_TC");
 	const bool force_clsact = tc != nullptr && std::string_view(tc) == "clsact";
@@ -87,7 +93,7 @@ int run(const CommandLine &line)
 	if (!instance) {
 		return report(instance.error());
 	}
-	const auto ended = instance->run();
+	const auto ended = instance->run(*loop);
 	return ended ? 0 : report(ended.error());
 }
 

@@ -18,17 +18,18 @@ struct Counter {
 	std::string_view text;
 };
 
-namespace counter_groups
+// The groups as PS_COUNTERS spells them.
+constexpr CounterGroup counter_group(std::string_view spelled)
 {
-inline constexpr auto TOTAL = CounterGroup::total;
-inline constexpr auto PASS = CounterGroup::pass;
-inline constexpr auto NOFILL = CounterGroup::no_fill;
-inline constexpr auto DROP = CounterGroup::drop;
-} // namespace counter_groups
+	return spelled == "TOTAL"    ? CounterGroup::total
+	       : spelled == "PASS"   ? CounterGroup::pass
+	       : spelled == "NOFILL" ? CounterGroup::no_fill
+				     : CounterGroup::drop;
+}
 
 // Index = enum ps_counter.
 inline constexpr std::array<Counter, PS_NR_COUNTERS> counters{{
-#define X(name, group, text) Counter{#name, counter_groups::group, text},
+#define X(name, group, text) Counter{#name, counter_group(#group), text},
 	PS_COUNTERS(X)
 #undef X
 }};

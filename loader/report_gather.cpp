@@ -10,6 +10,7 @@
 #include "address.hpp"
 #include "counters.hpp"
 #include "engine/host.hpp"
+#include "engine/libbpf_options.hpp"
 #include "engine/service_maps.hpp"
 #include "report.hpp"
 
@@ -64,7 +65,9 @@ Result<ps_scan> scan_tables(const InstanceView &view)
 	}
 	ps_scan scan{};
 	// A syscall program's context is written back in place.
-	LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = &scan, .ctx_size_in = sizeof scan);
+	auto options = libbpf_options<bpf_test_run_opts>();
+	options.ctx_in = &scan;
+	options.ctx_size_in = sizeof scan;
 	if (const int problem = bpf_prog_test_run_opts(program->get(), &options); problem != 0) {
 		return fail("program ps_scan", "run", problem);
 	}

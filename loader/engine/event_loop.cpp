@@ -75,7 +75,9 @@ Result<void> EventLoop::stop_on_signals()
 	owned_.push_back(std::move(fd));
 	return watch(raw, [raw, stopping = stopping_.get()]() -> Result<void> {
 		signalfd_siginfo info{};
-		*stopping = read(raw, &info, sizeof info) == sizeof info;
+		if (read(raw, &info, sizeof info) == sizeof info) {
+			*stopping = true;
+		}
 		return {};
 	});
 }

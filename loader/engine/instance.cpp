@@ -15,7 +15,6 @@
 
 #include "engine/bpffs.hpp"
 #include "engine/description.hpp"
-#include "engine/event_loop.hpp"
 #include "engine/host.hpp"
 #include "engine/link_watch.hpp"
 
@@ -48,7 +47,8 @@ std::vector<const PluginInfo *> plugins_in_use(const std::vector<ServiceConfig> 
 }
 
 Result<ps_config> kernel_config(const Config &config, const Geometry &geometry,
-				const std::vector<ServiceConfig> &services)
+				const std::vector<ServiceConfig> &services,
+				const std::vector<const PluginInfo *> &plugins)
 {
 	ps_config out{};
 	if (getrandom(out.seed, sizeof out.seed, 0) != sizeof out.seed) {
@@ -66,6 +66,10 @@ Result<ps_config> kernel_config(const Config &config, const Geometry &geometry,
 	out.nr_services = static_cast<std::uint32_t>(services.size());
 	std::ranges::transform(services, out.port,
 			       [](const ServiceConfig &service) { return htons(service.port); });
+	std::ranges::transform(services, out.plugin, [&](const ServiceConfig &service) {
+		const auto plugin = std::ranges::find(plugins, service.protocol, &PluginInfo::name);
+		return static_cast<std::uint8_t>(plugin - plugins.begin());
+	});
 	return out;
 }
 
@@ -133,15 +137,10 @@ Result<Instance> Instance::start(const Config &config, const InstanceOptions &op
 		interfaces.push_back({interface.name, interface_index(interface.name),
 				      config.xdp_mode != XdpMode::generic});
 	}
-	std::vector<ServiceKeeper::Service> kept;
-	for (const auto &service : services) {
-		const auto slot =
-			std::ranges::find(used, service.protocol, &PluginInfo::name) - used.begin();
-		if (used[static_cast<std::size_t>(slot)]->experimental) {
-			log->warn("service {}: plug-in {} is experimental", service.name,
-				  service.protocol);
+	for (const auto *plugin : used) {
+		if (plugin->experimental) {
+			log->warn("plug-in {} is experimental", plugin->name);
 		}
-		kept.push_back({service, static_cast<std::uint8_t>(slot)});
 	}
 
 	const auto bpffs = find_or_mount_bpffs(options.bpffs);
@@ -153,7 +152,14 @@ Result<Instance> Instance::start(const Config &config, const InstanceOptions &op
 		return tl::unexpected(dir.error());
 	}
 	remove_leftovers(dir->leftover(), *log);
-	const auto constants = kernel_config(config, *geometry, services);
+	// Attaching checks this again; here it saves the work and the messages before.
+	for (const auto &interface : interfaces) {
+		if (auto free = check_xdp_is_free(interface.name, interface.ifindex, *bpffs);
+		    !free) {
+			return tl::unexpected(free.error());
+		}
+	}
+	const auto constants = kernel_config(config, *geometry, services, used);
 	if (!constants) {
 		return tl::unexpected(constants.error());
 	}
@@ -167,7 +173,7 @@ Result<Instance> Instance::start(const Config &config, const InstanceOptions &op
 		return tl::unexpected((conf_map ? state_map : conf_map).error());
 	}
 	auto keeper = ServiceMaps::open(*conf_map, *state_map).and_then([&](ServiceMaps &&maps) {
-		return ServiceKeeper::create(std::move(maps), std::move(kept), interfaces, log);
+		return ServiceKeeper::create(std::move(maps), services, interfaces, log);
 	});
 	if (!keeper) {
 		return tl::unexpected(keeper.error());
@@ -277,30 +283,21 @@ Result<void> Instance::on_link_event(const LinkWatch &watch)
 	return changes->changed || changes->lost ? keeper_.refresh() : Result<void>();
 }
 
-Result<void> Instance::run()
+Result<void> Instance::run(EventLoop &loop)
 {
-	auto loop = EventLoop::create();
-	if (!loop) {
-		return tl::unexpected(loop.error());
-	}
 	const auto links = LinkWatch::open();
 	if (!links) {
 		return tl::unexpected(links.error());
 	}
-	auto armed = loop->stop_on_signals()
-			     .and_then([&] {
-				     return loop->every(1s, [this] { return keeper_.refresh(); });
-			     })
-			     .and_then([&] {
-				     return loop->watch(links->fd(),
-							[&] { return on_link_event(*links); });
-			     });
+	auto armed = loop.every(1s, [this] { return keeper_.refresh(); }).and_then([&] {
+		return loop.watch(links->fd(), [&] { return on_link_event(*links); });
+	});
 	if (!armed) {
 		return armed;
 	}
 	const auto closed = SocketDestroyEvents::open();
 	if (closed) {
-		armed = loop->watch(closed->fd(), [&]() -> Result<void> {
+		armed = loop.watch(closed->fd(), [&]() -> Result<void> {
 			const auto ports = closed->closed_ports();
 			if (!ports) {
 				return tl::unexpected(ports.error());
@@ -324,7 +321,7 @@ Result<void> Instance::run()
 	}
 	log_->info("serving");
 	sd_notify(0, "READY=1");
-	auto ended = loop->run();
+	auto ended = loop.run();
 	sd_notify(0, "STOPPING=1");
 	return ended;
 }

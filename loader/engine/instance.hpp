@@ -9,6 +9,7 @@
 #include <spdlog/logger.h>
 
 #include "config.hpp"
+#include "engine/event_loop.hpp"
 #include "engine/instance_dir.hpp"
 #include "engine/objects.hpp"
 #include "engine/service_keeper.hpp"
@@ -33,8 +34,9 @@ public:
 						    const InstanceOptions &options,
 						    std::shared_ptr<spdlog::logger> log);
 
-	// Serves until SIGTERM or SIGINT (good), or until an interface is deleted or the kernel fails us.
-	[[nodiscard]] Result<void> run();
+	// Serves until `loop` is told to stop (good), or until an interface is deleted or the kernel
+	// fails us.
+	[[nodiscard]] Result<void> run(EventLoop &loop);
 
 private:
 	struct Hooks {

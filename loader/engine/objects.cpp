@@ -14,6 +14,7 @@
 #include <fmt/format.h>
 
 #include "dispatch.skel.h"
+#include "engine/libbpf_options.hpp"
 #include "engine/table.hpp"
 
 namespace prestack
@@ -87,7 +88,8 @@ std::string load_mend(int problem)
 Result<BpfObject> open_object(const std::string &name, const void *bytes, std::size_t size,
 			      const ps_config &config)
 {
-	LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = name.c_str());
+	auto options = libbpf_options<bpf_object_open_opts>();
+	options.object_name = name.c_str();
 	BpfObject object(bpf_object__open_mem(bytes, size, &options));
 	if (!object) {
 		return fail("BPF object " + name, "open", errno);

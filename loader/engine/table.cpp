@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <prestack/types.h>
 
+#include "engine/libbpf_options.hpp"
 #include "text.hpp"
 
 namespace prestack
@@ -63,9 +64,10 @@ Result<UniqueFd> create_entry_table(const std::string &name, std::uint32_t eleme
 	if (!types) {
 		return tl::unexpected(types.error());
 	}
-	LIBBPF_OPTS(bpf_map_create_opts, options, .btf_fd = static_cast<__u32>(types->btf.get()),
-		    .btf_key_type_id = static_cast<__u32>(types->key),
-		    .btf_value_type_id = static_cast<__u32>(types->value));
+	auto options = libbpf_options<bpf_map_create_opts>();
+	options.btf_fd = static_cast<__u32>(types->btf.get());
+	options.btf_key_type_id = static_cast<__u32>(types->key);
+	options.btf_value_type_id = static_cast<__u32>(types->value);
 	UniqueFd map(bpf_map_create(BPF_MAP_TYPE_ARRAY, name.c_str(), sizeof(__u32), element_size,
 				    static_cast<__u32>(elements), &options));
 	if (!map) {

@@ -12,6 +12,7 @@
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 
+#include "engine/libbpf_options.hpp"
 #include "engine/netlink.hpp"
 
 namespace prestack
@@ -52,14 +53,18 @@ bpf_tc_hook hook_of(int ifindex, int point)
 std::string program_at_our_place(int ifindex, bpf_tc_attach_point point)
 {
 	auto hook = hook_of(ifindex, point);
-	LIBBPF_OPTS(bpf_tc_opts, query, .handle = filter_handle, .priority = filter_preference);
+	auto query = libbpf_options<bpf_tc_opts>();
+	query.handle = filter_handle;
+	query.priority = filter_preference;
 	return bpf_tc_query(&hook, &query) == 0 ? program_name(query.prog_id) : std::string();
 }
 
 void detach_filter(int ifindex, bpf_tc_attach_point point)
 {
 	auto hook = hook_of(ifindex, point);
-	LIBBPF_OPTS(bpf_tc_opts, options, .handle = filter_handle, .priority = filter_preference);
+	auto options = libbpf_options<bpf_tc_opts>();
+	options.handle = filter_handle;
+	options.priority = filter_preference;
 	bpf_tc_detach(&hook, &options);
 }
 
@@ -75,12 +80,17 @@ Result<void> attach_filter(const std::string &interface, int ifindex, bpf_tc_att
 			    EBUSY, "move that filter to another preference");
 	}
 	auto hook = hook_of(ifindex, point);
-	LIBBPF_OPTS(bpf_tc_opts, options, .prog_fd = program_fd,
-		    .flags = present.empty() ? 0u : static_cast<__u32>(BPF_TC_F_REPLACE),
-		    .handle = filter_handle, .priority = filter_preference);
+	auto options = libbpf_options<bpf_tc_opts>();
+	options.prog_fd = program_fd;
+	options.flags = present.empty() ? 0u : static_cast<__u32>(BPF_TC_F_REPLACE);
+	options.handle = filter_handle;
+	options.priority = filter_preference;
 	if (const int problem = bpf_tc_attach(&hook, &options); problem != 0) {
-		return fail("interface " + interface, fmt::format("attach the {} filter", our_name),
-			    problem);
+		return fail(
+			"interface " + interface, fmt::format("attach the {} filter", our_name),
+			problem,
+			fmt::format("is preference {} of its clsact qdisc taken by another filter?",
+				    filter_preference));
 	}
 	return {};
 }
@@ -149,7 +159,7 @@ Result<TcHook> TcHook::attach(const std::string &interface, int ifindex, const P
 			return hook;
 		}
 		// A kernel before 6.6 does not know the attach type.
-		if (ingress != -EINVAL && ingress != -EOPNOTSUPP && ingress != -ENOTSUP) {
+		if (ingress != -EINVAL && ingress != -EOPNOTSUPP) {
 			return fail("interface " + interface, "attach the TCX ingress program",
 				    ingress, ingress == -EPERM ? "run as root" : "");
 		}

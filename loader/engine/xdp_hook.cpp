@@ -10,6 +10,7 @@
 
 #include "engine/host.hpp"
 #include "engine/instance_dir.hpp"
+#include "engine/libbpf_options.hpp"
 
 namespace prestack
 {
@@ -47,7 +48,7 @@ std::string owner(const BpffsPtr &bpffs, int ifindex)
 
 Failure occupied(const std::string &interface, int ifindex, const BpffsPtr &bpffs)
 {
-	LIBBPF_OPTS(bpf_xdp_query_opts, query);
+	auto query = libbpf_options<bpf_xdp_query_opts>();
 	std::uint32_t id = 0;
 	if (bpf_xdp_query(ifindex, 0, &query) == 0) {
 		for (const auto candidate :
@@ -71,25 +72,30 @@ Failure occupied(const std::string &interface, int ifindex, const BpffsPtr &bpff
 
 bool has_xdp(int ifindex)
 {
-	LIBBPF_OPTS(bpf_xdp_query_opts, query);
+	auto query = libbpf_options<bpf_xdp_query_opts>();
 	return bpf_xdp_query(ifindex, 0, &query) == 0 && query.attach_mode != XDP_ATTACHED_NONE;
+}
+
+Result<void> check_xdp_is_free(const std::string &interface, int ifindex, const BpffsPtr &bpffs)
+{
+	return has_xdp(ifindex) ? Result<void>(occupied(interface, ifindex, bpffs))
+				: Result<void>();
 }
 
 Result<XdpHook> attach_xdp(const std::string &interface, int ifindex, int program_fd,
 			   XdpMode wanted, const BpffsPtr &bpffs)
 {
-	if (has_xdp(ifindex)) {
-		return occupied(interface, ifindex, bpffs);
+	if (auto free = check_xdp_is_free(interface, ifindex, bpffs); !free) {
+		return tl::unexpected(free.error());
 	}
 	XdpHook hook;
 	for (const auto mode : {XdpMode::native, XdpMode::generic}) {
 		if (wanted != XdpMode::automatic && wanted != mode) {
 			continue;
 		}
-		LIBBPF_OPTS(bpf_link_create_opts, options,
-			    .flags = static_cast<__u32>(mode == XdpMode::native
-								? XDP_FLAGS_DRV_MODE
-								: XDP_FLAGS_SKB_MODE));
+		auto options = libbpf_options<bpf_link_create_opts>();
+		options.flags = static_cast<__u32>(mode == XdpMode::native ? XDP_FLAGS_DRV_MODE
+									   : XDP_FLAGS_SKB_MODE);
 		const int fd = bpf_link_create(program_fd, ifindex, BPF_XDP, &options);
 		if (fd >= 0) {
 			hook.link = UniqueFd(fd);

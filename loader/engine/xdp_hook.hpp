@@ -23,6 +23,10 @@ struct XdpHook {
 [[nodiscard]] Result<XdpHook> attach_xdp(const std::string &interface, int ifindex, int program_fd,
 					 XdpMode wanted, const BpffsPtr &bpffs);
 
+// Fails as attach_xdp would if some XDP program is on the interface already.
+[[nodiscard]] Result<void> check_xdp_is_free(const std::string &interface, int ifindex,
+					     const BpffsPtr &bpffs);
+
 // Whether any XDP program is on the interface.
 [[nodiscard]] bool has_xdp(int ifindex);
 

@@ -38,11 +38,11 @@ TEST_P(DefectHLink, AnswersOverEveryKindOfLink)
 	EXPECT_EQ(bed().udp_client().strays(), 0U);
 }
 
-// Every length of reply, odd ones too: lengths and checksums are the client kernel's to check.
-TEST_P(DefectHLink, AnswersOfEveryLengthArrive)
+// Many lengths of reply, odd ones too: lengths and checksums are the client kernel's to check.
+TEST_P(DefectHLink, AnswersOfManyLengthsArrive)
 {
 	const std::string key = bed().key("length");
-	for (std::size_t size = 0; size <= 66; ++size) {
+	for (std::size_t size = 0; size <= 66; size += size < 18 ? 1 : 7) {
 		bed().store_and_warm(key, std::string(size, 'x'));
 		bed().read_hit(get(key));
 	}

@@ -14,6 +14,7 @@ namespace
 {
 
 constexpr uid_t daemon_user = 1;
+constexpr uid_t nobody = 65'534; // memcached's
 
 class DefectJ : public BedTest
 {
@@ -69,6 +70,24 @@ protected:
 
 	std::uint16_t client_port() { return bed().udp_client().local_port(); }
 
+	void expect_a_raw_socket_cannot_fill(uid_t owner)
+	{
+		const std::string key = prepared_key();
+		const auto fills = bed().prestack().counter("fills");
+		while_a_request_waits(key, [&](std::uint16_t, const std::string &payload) {
+			UdpFrame forged = bed().frame(payload);
+			std::swap(forged.source, forged.destination);
+			std::swap(forged.source_port, forged.destination_port);
+			const std::string packet = encode(forged).substr(14);
+			run_as(bed().server_ns(), 0,
+			       [&] { send_raw_ipv4(packet, Bed::kClientV4, owner); });
+			EXPECT_EQ(bed().udp_client().receive()->payload, payload.substr(8))
+				<< "the forgery arrives";
+			EXPECT_EQ(bed().prestack().counter("fills"), fills);
+		});
+		expect_only_the_truth(key);
+	}
+
 	std::unique_ptr<Bed> bed_;
 };
 
@@ -101,7 +120,6 @@ TEST_F(DefectJ, ASocketOfTheServersUserOnAnotherAddress)
 	const std::string key = prepared_key();
 	const auto fills = bed().prestack().counter("fills");
 	bed().server_ns().ip("addr add 10.0.0.9/24 dev veth0");
-	constexpr uid_t nobody = 65'534;
 	while_a_request_waits(key, [&](std::uint16_t, const std::string &payload) {
 		run_as(bed().server_ns(), nobody, [&] {
 			send_from_port("10.0.0.9", kPort, Bed::kClientV4, client_port(), payload);
@@ -113,19 +131,12 @@ TEST_F(DefectJ, ASocketOfTheServersUserOnAnotherAddress)
 
 TEST_F(DefectJ, ARawSocket)
 {
-	const std::string key = prepared_key();
-	const auto fills = bed().prestack().counter("fills");
-	while_a_request_waits(key, [&](std::uint16_t, const std::string &payload) {
-		UdpFrame forged = bed().frame(payload);
-		std::swap(forged.source, forged.destination);
-		std::swap(forged.source_port, forged.destination_port);
-		const std::string packet = encode(forged).substr(14);
-		run_as(bed().server_ns(), 0, [&] { send_raw_ipv4(packet, Bed::kClientV4); });
-		EXPECT_EQ(bed().udp_client().receive()->payload, payload.substr(8))
-			<< "the forgery arrives";
-		EXPECT_EQ(bed().prestack().counter("fills"), fills);
-	});
-	expect_only_the_truth(key);
+	expect_a_raw_socket_cannot_fill(0);
+}
+
+TEST_F(DefectJ, ARawSocketOfTheServersUser)
+{
+	expect_a_raw_socket_cannot_fill(nobody);
 }
 
 TEST_F(DefectJ, APacketSocket)

@@ -127,10 +127,6 @@ TEST_F(Pass, MissingProgramsAreCounted)
 	Packet packet = get();
 	packet.transport = Transport::tcp; // the toy protocol knows only datagrams
 	expect_pass(packet, "no_program+1");
-	ps_service_conf conf = datapath_.conf();
-	conf.plugin = 1;
-	datapath_.set_conf(conf);
-	expect_pass(get(), "no_program+1");
 }
 
 TEST_F(Pass, AFragmentFlushes)

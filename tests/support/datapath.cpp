@@ -165,7 +165,7 @@ void Datapath::allow(const std::vector<std::string> &prefixes)
 	service.tcp = true;
 	for (const std::string &prefix : prefixes)
 		service.allow.push_back(parse_prefix(prefix).value());
-	set_conf(describe_service(service, 0));
+	set_conf(describe_service(service));
 }
 
 int Datapath::map(const char *name) const
