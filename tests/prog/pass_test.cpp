@@ -122,7 +122,7 @@ TEST_F(Pass, TransportThatIsOff)
 	expect_pass(set(), "invalidations+1 writes+1 not_served+1");
 }
 
-TEST_F(Pass, MissingProgramsAreCounted)
+TEST_F(Pass, MissingProgramIsCounted)
 {
 	Packet packet = get();
 	packet.transport = Transport::tcp; // the toy protocol knows only datagrams
