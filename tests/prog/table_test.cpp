@@ -83,7 +83,8 @@ TEST_P(Full, SmallAndLargeTogether)
 			const bool large = (j % 3 == 0) != (j % 5 == 0);
 			const std::string reply = ask(key_of(j));
 			if (!reply.empty()) {
-				ASSERT_EQ(reply, toy_value(key_of(j), value_of(j, large ? 500 : 20)));
+				ASSERT_EQ(reply,
+					  toy_value(key_of(j), value_of(j, large ? 500 : 20)));
 			}
 		}
 	}
@@ -236,11 +237,13 @@ TEST_F(OneEntry, WithAnotherKeyIsNotRead)
 			std::vector<char> bytes;
 			const std::uint32_t element = find("ps_small", &bytes);
 			bytes[sizeof(ps_entry) + at] ^= 1;
-			bpf_map_update_elem(datapath_.map("ps_small"), &element, bytes.data(), BPF_ANY);
+			bpf_map_update_elem(datapath_.map("ps_small"), &element, bytes.data(),
+					    BPF_ANY);
 			EXPECT_FALSE(cached(key)) << at;
 			datapath_.bump_epoch();
 			bytes.assign(bytes.size(), '\0');
-			bpf_map_update_elem(datapath_.map("ps_small"), &element, bytes.data(), BPF_ANY);
+			bpf_map_update_elem(datapath_.map("ps_small"), &element, bytes.data(),
+					    BPF_ANY);
 		}
 	}
 }

@@ -70,9 +70,8 @@ ps_config config_of(const DatapathOptions &options)
 std::vector<const PluginInfo *> plugin_named(const std::string &name)
 {
 	const auto all = plugins();
-	const auto found = std::find_if(all.begin(), all.end(), [&](const PluginInfo &info) {
-		return info.name == name;
-	});
+	const auto found = std::find_if(all.begin(), all.end(),
+					[&](const PluginInfo &info) { return info.name == name; });
 	if (found == all.end())
 		throw std::runtime_error("no plug-in " + name + " in this build");
 	return {&*found};
