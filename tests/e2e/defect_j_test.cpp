@@ -80,7 +80,7 @@ protected:
 			std::swap(forged.source_port, forged.destination_port);
 			const std::string packet = encode(forged).substr(14);
 			run_as(bed().server_ns(), 0,
-			       [&] { send_raw_ipv4(packet, Bed::kClientV4, owner); });
+			       [&] { send_raw_ipv4(packet, Bed::client_v4, owner); });
 			EXPECT_EQ(bed().udp_client().receive()->payload, payload.substr(8))
 				<< "the forgery arrives";
 			EXPECT_EQ(bed().prestack().counter("fills"), fills);
@@ -88,6 +88,7 @@ protected:
 		expect_only_the_truth(key);
 	}
 
+private:
 	std::unique_ptr<Bed> bed_;
 };
 
@@ -108,7 +109,8 @@ TEST_F(DefectJ, ASocketOfAnotherUserOnAnotherAddress)
 	bed().server_ns().ip("addr add 10.0.0.9/24 dev veth0");
 	while_a_request_waits(key, [&](std::uint16_t, const std::string &payload) {
 		run_as(bed().server_ns(), daemon_user, [&] {
-			send_from_port("10.0.0.9", kPort, Bed::kClientV4, client_port(), payload);
+			send_from_port("10.0.0.9", memcached_port, Bed::client_v4, client_port(),
+				       payload);
 		});
 		EXPECT_EQ(bed().prestack().counter("fills"), fills);
 	});
@@ -122,7 +124,8 @@ TEST_F(DefectJ, ASocketOfTheServersUserOnAnotherAddress)
 	bed().server_ns().ip("addr add 10.0.0.9/24 dev veth0");
 	while_a_request_waits(key, [&](std::uint16_t, const std::string &payload) {
 		run_as(bed().server_ns(), nobody, [&] {
-			send_from_port("10.0.0.9", kPort, Bed::kClientV4, client_port(), payload);
+			send_from_port("10.0.0.9", memcached_port, Bed::client_v4, client_port(),
+				       payload);
 		});
 		EXPECT_EQ(bed().prestack().counter("fills"), fills);
 	});
@@ -172,7 +175,7 @@ TEST_F(DefectJ, AnUnsolicitedReplyOfTheServerItself)
 	const std::uint16_t id = bed().udp_client().next_request_id();
 	const std::string request = UdpHeader{.request_id = id}.encode() + get(key);
 	const std::string packet = encode(bed().frame(request)).substr(14);
-	run_as(bed().server_ns(), 0, [&] { send_raw_ipv4(packet, Bed::kServerV4); });
+	run_as(bed().server_ns(), 0, [&] { send_raw_ipv4(packet, Bed::server_v4); });
 	EXPECT_EQ(bed().udp_client().collect(id), "VALUE " + key + " 0 4\r\ntrue\r\nEND\r\n");
 	EXPECT_EQ(bed().memcached().stat("cmd_get"), gets + 1);
 	EXPECT_EQ(bed().prestack().counter("fills"), fills);

@@ -60,7 +60,7 @@ void TcpClient::send_segments(const std::vector<std::string> &pieces)
 std::string TcpClient::receive(unsigned replies)
 {
 	std::array<char, 65'536> chunk;
-	const auto deadline = Clock::now() + kPatience;
+	const auto deadline = Clock::now() + default_patience;
 	for (;;) {
 		std::size_t length = 0;
 		unsigned complete = 0;
