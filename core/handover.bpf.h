@@ -9,24 +9,6 @@
 
 #include "reply_head.bpf.h"
 
-#define PS_HANDOVER_SLOTS 256
-#define PS_HANDOVER_HEAD 128 /* room for the headers */
-
-struct ps_handover {
-	__u32 ticket; /* 0 while the slot is written; else the number in the metadata */
-	__u16 head; /* bytes of headers */
-	__u16 len; /* bytes of payload after them */
-	__u32 service;
-	__u32 reserved;
-	__u8 frame[PS_HANDOVER_HEAD + PS_OUT_SIZE];
-};
-
-/* What ps_tc_ingress finds in front of a frame that was handed over. */
-struct ps_handover_mark {
-	__u32 magic; /* low half of seed[1] */
-	__u32 ticket; /* slot = ticket % PS_HANDOVER_SLOTS */
-};
-
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, PS_HANDOVER_SLOTS);

@@ -56,9 +56,9 @@ TEST_F(Egress, OthersTrafficIsUntouched)
 
 TEST_F(Egress, RepliesLeaveUnchanged)
 {
-	for (const std::string &payload : std::vector<std::string>{
-		     toy_value("key", "value"), std::string("0001 OK\n"), std::string("nonsense"),
-		     std::string(3000, 'x'), std::string()}) {
+	for (const std::string &payload :
+	     std::vector<std::string>{toy_value("key", "value"), std::string("0001 OK\n"), std::string("nonsense"),
+	      std::string(3000, 'x'), std::string()}) {
 		const std::string frame = request_.reply(payload).bytes();
 		const Outcome outcome = datapath_.egress(frame);
 		EXPECT_EQ(outcome.verdict, kNext);
@@ -81,18 +81,10 @@ TEST_F(Egress, FragmentsAndOddRepliesDoNotFill)
 	EXPECT_EQ(count(PS_COUNT_fills), 0u);
 }
 
-// What the programs keep in a handover slot, core/handover.bpf.h. Not the loader's business, so it is
-// in no shared header; slot() compares the size.
-struct Slot {
-	std::uint32_t ticket;
-	std::uint16_t head;
-	std::uint16_t length;
-	std::uint32_t service;
-	std::uint32_t reserved;
-	char frame[128 + PS_OUT_SIZE];
-};
-constexpr std::size_t kMark = 8;
-constexpr std::uint32_t kSlots = 256;
+const char *bytes_of(const ps_handover &parked)
+{
+	return reinterpret_cast<const char *>(parked.frame);
+}
 
 class Handover : public ProgTest
 {
@@ -103,16 +95,10 @@ protected:
 		conf.flags |= PS_SERVICE_NO_XDP_TX;
 		datapath_.set_conf(conf);
 	}
-	Slot slot(std::uint32_t ticket)
+	ps_handover slot(std::uint32_t ticket)
 	{
-		Slot result{};
-		bpf_map_info info{};
-		__u32 size = sizeof(info);
-		EXPECT_EQ(bpf_obj_get_info_by_fd(datapath_.map("ps_handover"), &info, &size), 0);
-		EXPECT_EQ(info.value_size, sizeof(result)) << "struct ps_handover has changed";
-		if (info.value_size != sizeof(result))
-			return result;
-		const std::uint32_t at = ticket % kSlots;
+		ps_handover result{};
+		const std::uint32_t at = ticket % PS_HANDOVER_SLOTS;
 		EXPECT_EQ(bpf_map_lookup_elem(datapath_.map("ps_handover"), &at, &result), 0);
 		return result;
 	}
@@ -122,8 +108,8 @@ protected:
 	{
 		std::uint32_t mark[2] = {};
 		EXPECT_EQ(outcome.verdict, kPass);
-		EXPECT_EQ(outcome.frame.size(), frame.size() + kMark);
-		EXPECT_EQ(outcome.frame.substr(kMark), frame) << "the request itself must stay";
+		EXPECT_EQ(outcome.frame.size(), frame.size() + sizeof(ps_handover_mark));
+		EXPECT_EQ(outcome.frame.substr(sizeof(ps_handover_mark)), frame) << "the request itself must stay";
 		std::memcpy(mark, outcome.frame.data(), sizeof(mark));
 		EXPECT_EQ(mark[0], static_cast<std::uint32_t>(config.seed[1]));
 		return mark[1];
@@ -136,15 +122,15 @@ TEST_F(Handover, ParksTheReplyAndMarksTheRequest)
 {
 	const std::string value = some_bytes(700);
 	ASSERT_TRUE(fill("key", value));
-	for (unsigned round = 0; round < 2 * kSlots + 2; ++round) {
+	for (unsigned round = 0; round < 2 * PS_HANDOVER_SLOTS + 2; ++round) {
 		request_.payload = toy_get("key", round);
 		const std::string frame = request_.bytes();
 		const Outcome outcome = datapath_.ingress(frame);
 		const std::uint32_t ticket = ticket_of(outcome, frame, datapath_.config());
-		const Slot parked = slot(ticket);
+		const ps_handover parked = slot(ticket);
 		ASSERT_EQ(parked.ticket, ticket);
 		ASSERT_EQ(parked.service, 0u);
-		const std::string reply(parked.frame, parked.head + parked.length);
+		const std::string reply(bytes_of(parked), parked.head + parked.len);
 		const auto decoded = decode(reply);
 		ASSERT_TRUE(decoded);
 		EXPECT_EQ(reply.substr(0, 14), request_.reply("").bytes().substr(0, 14));
@@ -170,11 +156,11 @@ TEST_F(Handover, LeavesOutTheOuterTag)
 		const std::string frame = request_.bytes();
 		const std::uint32_t ticket =
 			ticket_of(datapath_.ingress(frame), frame, datapath_.config());
-		const Slot parked = slot(ticket);
+		const ps_handover parked = slot(ticket);
 		Packet expected = request_.reply("");
 		expected.tags.erase(expected.tags.begin());
-		EXPECT_EQ(std::string(parked.frame, 18), expected.bytes().substr(0, 18));
-		const auto decoded = decode(std::string(parked.frame, parked.head + parked.length));
+		EXPECT_EQ(std::string(bytes_of(parked), 18), expected.bytes().substr(0, 18));
+		const auto decoded = decode(std::string(bytes_of(parked), parked.head + parked.len));
 		ASSERT_TRUE(decoded);
 		EXPECT_EQ(decoded->payload, toy_value("key" + std::to_string(ipv6), "value"));
 		EXPECT_TRUE(decoded->good_udp_checksum || (!ipv6 && decoded->zero_udp_checksum));

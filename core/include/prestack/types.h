@@ -161,6 +161,27 @@ struct ps_fence {
 };
 
 /*
+ * A reply that waits for ps_tc_ingress, since the frame could not become it at XDP. Element
+ * ticket % PS_HANDOVER_SLOTS of map ps_handover.
+ */
+#define PS_HANDOVER_SLOTS 256
+#define PS_HANDOVER_HEAD 128 /* room for the headers */
+struct ps_handover {
+	__u32 ticket; /* 0 while the slot is written; else the number in the metadata */
+	__u16 head; /* bytes of headers */
+	__u16 len; /* bytes of payload after them */
+	__u32 service;
+	__u32 reserved;
+	__u8 frame[PS_HANDOVER_HEAD + PS_OUT_SIZE];
+};
+
+/* Metadata: what ps_tc_ingress finds in front of a frame that was handed over. */
+struct ps_handover_mark {
+	__u32 magic; /* low half of seed[1] */
+	__u32 ticket; /* slot = ticket % PS_HANDOVER_SLOTS */
+};
+
+/*
  * Counters, per service and per CPU (map ps_stats). One table, so that names exist once:
  * X(identifier, group, what it counts).
  */
@@ -229,5 +250,6 @@ PS_STATIC_ASSERT(sizeof(struct ps_service_state) == 64 + 32 * PS_MAX_PATHS, "ps_
 PS_STATIC_ASSERT(sizeof(struct ps_entry) == 32, "ps_entry");
 PS_STATIC_ASSERT(sizeof(struct ps_index_line) == 64, "ps_index_line");
 PS_STATIC_ASSERT(sizeof(struct ps_fence) == 24, "ps_fence");
+PS_STATIC_ASSERT(sizeof(struct ps_handover) == 16 + PS_HANDOVER_HEAD + PS_OUT_SIZE, "ps_handover");
 
 #endif /* PRESTACK_TYPES_H */

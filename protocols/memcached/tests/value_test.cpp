@@ -112,8 +112,9 @@ TEST(Value, AnythingElse)
 	      "VALUE k\t0 5\r\nhello\r\n"s, "VALUE \tk 0 5\r\nhello\r\n"s,
 	      "value k 0 5\r\nhello\r\n"s, "VALUES k 0 5\r\nhello\r\n"s,
 	      " VALUE k 0 5\r\nhello\r\n"s, "VALUE k x 5\r\nhello\r\n"s,
-	      "VALUE k 0 x\r\nhello\r\n"s, "VALUE k 0\r\nhello\r\n"s, "VALUE k a 0 5\r\nhello\r\n"s,
-	      "VA 5 t0\r\nhello\r\n"s, "STORED\r\n"s, "ERROR\r\n"s}) {
+	      "VALUE k 0 x\r\nhello\r\n"s, "VALUE k 0\r\nhello\r\n"s, "VALUE k 0\t5\r\nhello\r\n"s,
+	      "VALUE k 0x5\r\nhello\r\n"s, "VALUE k a 0 5\r\nhello\r\n"s, "VA 5 t0\r\nhello\r\n"s,
+	      "STORED\r\n"s, "ERROR\r\n"s}) {
 		SCOPED_TRACE(testing::PrintToString(text));
 		EXPECT_FALSE(parse(Input(text)));
 	}
