@@ -201,6 +201,14 @@ __noinline int ps_copy_payload(struct xdp_md *ctx)
 	return 0;
 }
 
+/* The tail call failed: nobody looked at a payload that may be a write. */
+static __always_inline int ps_no_program(__u32 service)
+{
+	ps_flush(service);
+	ps_count(service, PS_COUNT_no_program);
+	return XDP_PASS;
+}
+
 static __always_inline int ps_ingress(struct xdp_md *ctx)
 {
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
@@ -254,8 +262,7 @@ static __always_inline int ps_ingress(struct xdp_md *ctx)
 	s->pkt.no_xdp_tx = !!(conf->flags & PS_SERVICE_NO_XDP_TX);
 	if (h.protocol == IPPROTO_TCP) {
 		bpf_tail_call(ctx, &ps_xdp_progs, ps_program_of(service, PS_SLOT_STREAM));
-		ps_count(service, PS_COUNT_no_program);
-		return XDP_PASS;
+		return ps_no_program(service);
 	}
 	if (!ps_checksums_good(ctx, s)) {
 		ps_count(service, PS_COUNT_bad_checksum);
@@ -268,8 +275,7 @@ static __always_inline int ps_ingress(struct xdp_md *ctx)
 	else if (!ps_path_proven(state, &s->pkt))
 		s->pkt.refuse = PS_COUNT_path_unproven;
 	bpf_tail_call(ctx, &ps_xdp_progs, ps_program_of(service, PS_SLOT_DATAGRAM));
-	ps_count(service, PS_COUNT_no_program);
-	return XDP_PASS;
+	return ps_no_program(service);
 }
 
 SEC("xdp")

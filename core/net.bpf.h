@@ -35,7 +35,7 @@ enum ps_parsed {
 	PS_PARSED_OK,
 	PS_PARSED_FRAGMENT, /* UDP or TCP, but just a part of it */
 	PS_PARSED_BAD, /* UDP or TCP that contradicts itself or is cut off */
-	PS_PARSED_OPAQUE, /* IPv6 with headers that hide what follows */
+	PS_PARSED_OPAQUE, /* more IPv6 headers or VLAN tags than are followed */
 };
 
 /* Where things are; offsets from the start of the frame. Ports are valid when the result is OK. */
@@ -166,6 +166,8 @@ static __always_inline int ps_parse(void *data, void *end, __u32 vlan, struct ps
 		return ps_parse_ipv4(data, end, h);
 	if (proto == bpf_htons(PS_ETH_P_IPV6))
 		return ps_parse_ipv6(data, end, h);
+	if (proto == bpf_htons(PS_ETH_P_8021Q) || proto == bpf_htons(PS_ETH_P_8021AD))
+		return PS_PARSED_OPAQUE;
 	return PS_PARSED_OTHER;
 }
 

@@ -56,9 +56,9 @@ TEST_F(Egress, OthersTrafficIsUntouched)
 
 TEST_F(Egress, RepliesLeaveUnchanged)
 {
-	for (const std::string &payload :
-	     std::vector<std::string>{toy_value("key", "value"), std::string("0001 OK\n"), std::string("nonsense"),
-	      std::string(3000, 'x'), std::string()}) {
+	for (const std::string &payload : std::vector<std::string>{
+		     toy_value("key", "value"), std::string("0001 OK\n"), std::string("nonsense"),
+		     std::string(3000, 'x'), std::string()}) {
 		const std::string frame = request_.reply(payload).bytes();
 		const Outcome outcome = datapath_.egress(frame);
 		EXPECT_EQ(outcome.verdict, kNext);
@@ -109,7 +109,8 @@ protected:
 		std::uint32_t mark[2] = {};
 		EXPECT_EQ(outcome.verdict, kPass);
 		EXPECT_EQ(outcome.frame.size(), frame.size() + sizeof(ps_handover_mark));
-		EXPECT_EQ(outcome.frame.substr(sizeof(ps_handover_mark)), frame) << "the request itself must stay";
+		EXPECT_EQ(outcome.frame.substr(sizeof(ps_handover_mark)), frame)
+			<< "the request itself must stay";
 		std::memcpy(mark, outcome.frame.data(), sizeof(mark));
 		EXPECT_EQ(mark[0], static_cast<std::uint32_t>(config.seed[1]));
 		return mark[1];
@@ -160,7 +161,8 @@ TEST_F(Handover, LeavesOutTheOuterTag)
 		Packet expected = request_.reply("");
 		expected.tags.erase(expected.tags.begin());
 		EXPECT_EQ(std::string(bytes_of(parked), 18), expected.bytes().substr(0, 18));
-		const auto decoded = decode(std::string(bytes_of(parked), parked.head + parked.len));
+		const auto decoded =
+			decode(std::string(bytes_of(parked), parked.head + parked.len));
 		ASSERT_TRUE(decoded);
 		EXPECT_EQ(decoded->payload, toy_value("key" + std::to_string(ipv6), "value"));
 		EXPECT_TRUE(decoded->good_udp_checksum || (!ipv6 && decoded->zero_udp_checksum));

@@ -122,11 +122,23 @@ TEST_F(Pass, TransportThatIsOff)
 	expect_pass(set(), "invalidations+1 writes+1 not_served+1");
 }
 
-TEST_F(Pass, MissingProgramIsCounted)
+// Nobody looked at what may have been a write.
+TEST_F(Pass, WithoutAProgramItFlushes)
 {
 	Packet packet = get();
 	packet.transport = Transport::tcp; // the toy protocol knows only datagrams
-	expect_pass(packet, "no_program+1");
+	expect_pass(packet, "flushes+1 no_program+1");
+	EXPECT_FALSE(cached("key"));
+	packet.payload.clear(); // an acknowledgement
+	expect_pass(packet, "");
+}
+
+TEST_F(Pass, MoreTagsThanAreFollowedFlush)
+{
+	Packet packet = set();
+	packet.tags = {{0x88a8, 1}, {0x8100, 2}, {0x8100, 3}};
+	expect_pass(packet, "flushes+1 fragment+1");
+	EXPECT_FALSE(cached("key"));
 }
 
 TEST_F(Pass, AFragmentFlushes)

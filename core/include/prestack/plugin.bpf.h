@@ -3,7 +3,7 @@
  * The plug-in contract: the one header that a protocol's BPF half includes.
  *
  * A plug-in is one BPF object, protocols/<name>/plugin.bpf.c, with up to four programs. The loader
- * finds them by name; one that is missing means "not supported".
+ * finds them by name. A request that none is there for passes, and flushes the service.
  *
  *   SEC("xdp") ps_datagram_request  a UDP datagram to the service's port
  *   SEC("xdp") ps_stream_request    a TCP segment to the service's port (observe writes; pass)
