@@ -166,32 +166,39 @@ static __always_inline void ps_flush_all(__u32 reason)
 #define PS_DIRECT_PAYLOAD 128 /* payloads up to this many bytes are copied without a helper */
 
 /*
- * Copies the payload into s->in; len <= PS_IN_SIZE. Short ones in words, the last of which overlaps
- * the one before: the helper's fixed cost is half of a short copy.
+ * Copies the payload that s->pkt describes into s->in; 0 if that is done. Short ones in words, the
+ * last of which overlaps the one before: the helper's fixed cost is half of a short copy. A
+ * function of its own, so that the verifier looks at it once and not once per service.
  */
-static __always_inline bool ps_copy_payload(struct xdp_md *ctx, struct ps_scratch *s, __u32 len)
+__noinline int ps_copy_payload(struct xdp_md *ctx)
 {
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end, *from;
-	__u32 at = s->pkt.payload & 0x3ff, last;
+	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
+	__u32 at, len, last;
 
-	ps_opaque(len);
+	if (!s)
+		return -1;
+	at = s->pkt.payload & 0x3ff;
+	len = s->pkt.payload_len;
 	if (len < 8 || len > PS_DIRECT_PAYLOAD)
-		return len <= PS_IN_SIZE && len && !bpf_xdp_load_bytes(ctx, s->pkt.payload, s->in, len);
+		return len && len <= PS_IN_SIZE ?
+			       bpf_xdp_load_bytes(ctx, s->pkt.payload, s->in, len) :
+			       -1;
 	last = len - 8;
 	from = data + at;
 	for (__u32 i = 0; i < PS_DIRECT_PAYLOAD / 8; i++) {
 		if (i * 8 >= last)
 			break;
 		if (from + 8 > end)
-			return false;
+			return -1;
 		ps_store64(s->in + i * 8, ps_load64(from));
 		from += 8;
 	}
 	from = data + at + last;
 	if (from + 8 > end)
-		return false;
+		return -1;
 	ps_store64(s->in + last, ps_load64(from));
-	return true;
+	return 0;
 }
 
 static __always_inline int ps_ingress(struct xdp_md *ctx)
@@ -201,7 +208,7 @@ static __always_inline int ps_ingress(struct xdp_md *ctx)
 	struct ps_service_conf *conf;
 	struct ps_headers h = {};
 	struct ps_scratch *s;
-	__u32 len, plugin;
+	__u32 len;
 	int service;
 
 	switch (ps_parse(data, end, 0, &h)) {
@@ -239,15 +246,14 @@ static __always_inline int ps_ingress(struct xdp_md *ctx)
 		ps_count(service, PS_COUNT_too_long);
 		return XDP_PASS;
 	}
-	if (!ps_copy_payload(ctx, s, len)) {
+	if (ps_copy_payload(ctx)) {
 		ps_count(service, PS_COUNT_bad_header);
 		return XDP_PASS;
 	}
 	s->pkt.mtu = conf->mtu;
 	s->pkt.no_xdp_tx = !!(conf->flags & PS_SERVICE_NO_XDP_TX);
-	plugin = (conf->plugin & (PS_MAX_PLUGINS - 1)) * PS_HOOK_SLOTS;
 	if (h.protocol == IPPROTO_TCP) {
-		bpf_tail_call(ctx, &ps_xdp_progs, plugin + PS_SLOT_STREAM);
+		bpf_tail_call(ctx, &ps_xdp_progs, ps_program_of(service, PS_SLOT_STREAM));
 		ps_count(service, PS_COUNT_no_program);
 		return XDP_PASS;
 	}
@@ -261,7 +267,7 @@ static __always_inline int ps_ingress(struct xdp_md *ctx)
 		s->pkt.refuse = PS_COUNT_not_allowed;
 	else if (!ps_path_proven(state, &s->pkt))
 		s->pkt.refuse = PS_COUNT_path_unproven;
-	bpf_tail_call(ctx, &ps_xdp_progs, plugin + PS_SLOT_DATAGRAM);
+	bpf_tail_call(ctx, &ps_xdp_progs, ps_program_of(service, PS_SLOT_DATAGRAM));
 	ps_count(service, PS_COUNT_no_program);
 	return XDP_PASS;
 }
@@ -311,8 +317,7 @@ int ps_tc_egress(struct __sk_buff *skb)
 	len = s->pkt.payload_len;
 	if (!len || len > PS_IN_SIZE || bpf_skb_load_bytes(skb, s->pkt.payload, s->in, len))
 		return PS_TC_NEXT;
-	bpf_tail_call(skb, &ps_tc_progs,
-		      (conf->plugin & (PS_MAX_PLUGINS - 1)) * PS_HOOK_SLOTS + PS_SLOT_DATAGRAM);
+	bpf_tail_call(skb, &ps_tc_progs, ps_program_of(service, PS_SLOT_DATAGRAM));
 	return PS_TC_NEXT;
 }
 

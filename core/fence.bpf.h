@@ -63,6 +63,9 @@ static __always_inline __u64 ps_lease_of(const struct ps_packet *p, __u64 key_ha
 
 	h = ps_mix(h, p->client[0]);
 	h = ps_mix(h, p->client[1]);
+	/* Who was asked: another socket of the server's user on another address was not. */
+	h = ps_mix(h, p->local[0]);
+	h = ps_mix(h, p->local[1]);
 	h = ps_mix(h, (__u64)request << 32 | (__u32)p->client_port << 16 | p->local_port);
 	h = ps_mix_end(ps_mix(h, (__u64)epoch << 32 | generation));
 	return h ? h : 1;

@@ -53,7 +53,6 @@ struct ps_scratch {
 	__u32 out_len; /* bytes of out[] in use */
 	__u64 user[8]; /* the plug-in's own */
 	__u8 in[PS_IN_BUFFER];
-	__u8 head[PS_HEADER_ROOM]; /* L2-L4 headers of the reply, right-aligned against out[] */
 	__u8 out[PS_OUT_SIZE + PS_MAX_VALUE + 64];
 };
 

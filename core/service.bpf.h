@@ -24,6 +24,12 @@ static __always_inline int ps_service_of(__u16 port)
 	return -1;
 }
 
+/* Index of a service's program in the program arrays. */
+static __always_inline __u32 ps_program_of(__u32 service, __u32 slot)
+{
+	return ps_config.plugin[service] * PS_HOOK_SLOTS + slot;
+}
+
 static __always_inline struct ps_service_state *ps_state_of(__u32 service)
 {
 	return bpf_map_lookup_elem(&ps_service_state, &service);

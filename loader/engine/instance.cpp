@@ -47,7 +47,8 @@ std::vector<const PluginInfo *> plugins_in_use(const std::vector<ServiceConfig> 
 }
 
 Result<ps_config> kernel_config(const Config &config, const Geometry &geometry,
-				const std::vector<ServiceConfig> &services)
+				const std::vector<ServiceConfig> &services,
+				const std::vector<const PluginInfo *> &plugins)
 {
 	ps_config out{};
 	if (getrandom(out.seed, sizeof out.seed, 0) != sizeof out.seed) {
@@ -65,6 +66,10 @@ Result<ps_config> kernel_config(const Config &config, const Geometry &geometry,
 	out.nr_services = static_cast<std::uint32_t>(services.size());
 	std::ranges::transform(services, out.port,
 			       [](const ServiceConfig &service) { return htons(service.port); });
+	std::ranges::transform(services, out.plugin, [&](const ServiceConfig &service) {
+		const auto plugin = std::ranges::find(plugins, service.protocol, &PluginInfo::name);
+		return static_cast<std::uint8_t>(plugin - plugins.begin());
+	});
 	return out;
 }
 
@@ -132,15 +137,10 @@ Result<Instance> Instance::start(const Config &config, const InstanceOptions &op
 		interfaces.push_back({interface.name, interface_index(interface.name),
 				      config.xdp_mode != XdpMode::generic});
 	}
-	std::vector<ServiceKeeper::Service> kept;
-	for (const auto &service : services) {
-		const auto slot =
-			std::ranges::find(used, service.protocol, &PluginInfo::name) - used.begin();
-		if (used[static_cast<std::size_t>(slot)]->experimental) {
-			log->warn("service {}: plug-in {} is experimental", service.name,
-				  service.protocol);
+	for (const auto *plugin : used) {
+		if (plugin->experimental) {
+			log->warn("plug-in {} is experimental", plugin->name);
 		}
-		kept.push_back({service, static_cast<std::uint8_t>(slot)});
 	}
 
 	const auto bpffs = find_or_mount_bpffs(options.bpffs);
@@ -159,7 +159,7 @@ Result<Instance> Instance::start(const Config &config, const InstanceOptions &op
 			return tl::unexpected(free.error());
 		}
 	}
-	const auto constants = kernel_config(config, *geometry, services);
+	const auto constants = kernel_config(config, *geometry, services, used);
 	if (!constants) {
 		return tl::unexpected(constants.error());
 	}
@@ -173,7 +173,7 @@ Result<Instance> Instance::start(const Config &config, const InstanceOptions &op
 		return tl::unexpected((conf_map ? state_map : conf_map).error());
 	}
 	auto keeper = ServiceMaps::open(*conf_map, *state_map).and_then([&](ServiceMaps &&maps) {
-		return ServiceKeeper::create(std::move(maps), std::move(kept), interfaces, log);
+		return ServiceKeeper::create(std::move(maps), services, interfaces, log);
 	});
 	if (!keeper) {
 		return tl::unexpected(keeper.error());

@@ -10,7 +10,7 @@
 namespace prestack
 {
 
-Result<ServiceKeeper> ServiceKeeper::create(ServiceMaps maps, std::vector<Service> services,
+Result<ServiceKeeper> ServiceKeeper::create(ServiceMaps maps, std::vector<ServiceConfig> services,
 					    std::vector<ServedInterface> interfaces,
 					    std::shared_ptr<spdlog::logger> log)
 {
@@ -22,7 +22,7 @@ Result<ServiceKeeper> ServiceKeeper::create(ServiceMaps maps, std::vector<Servic
 			     std::move(log));
 	for (auto &service : services) {
 		Kept kept;
-		kept.conf = describe_service(service.config, service.plugin_slot);
+		kept.conf = describe_service(service);
 		kept.service = std::move(service);
 		keeper.services_.push_back(std::move(kept));
 	}
@@ -44,11 +44,11 @@ Result<void> ServiceKeeper::refresh()
 Result<void> ServiceKeeper::refresh(std::uint32_t index, Kept &kept, std::uint32_t mtu,
 				    bool tc_replies)
 {
-	const auto sockets = diag_.on_port(kept.service.config.port);
+	const auto sockets = diag_.on_port(kept.service.port);
 	if (!sockets) {
 		return tl::unexpected(sockets.error());
 	}
-	auto server = judge(*sockets, kept.service.config);
+	auto server = judge(*sockets, kept.service);
 	const bool first = !kept.published;
 	const bool changed = first || server != kept.server;
 
@@ -74,7 +74,7 @@ Result<void> ServiceKeeper::refresh(std::uint32_t index, Kept &kept, std::uint32
 		}
 	}
 	if (changed) {
-		report(kept.service.config, kept.server, server);
+		report(kept.service, kept.server, server);
 	}
 	kept.server = std::move(server);
 	kept.published = true;
@@ -161,7 +161,7 @@ void ServiceKeeper::flush_all(const std::string &reason)
 bool ServiceKeeper::is_server_port(std::uint16_t port) const
 {
 	return std::ranges::any_of(
-		services_, [port](const Kept &kept) { return kept.service.config.port == port; });
+		services_, [port](const Kept &kept) { return kept.service.port == port; });
 }
 
 } // namespace prestack

@@ -27,13 +27,8 @@ struct ServedInterface {
 class ServiceKeeper
 {
 public:
-	struct Service {
-		ServiceConfig config;
-		std::uint8_t plugin_slot = 0;
-	};
-
 	[[nodiscard]] static Result<ServiceKeeper> create(ServiceMaps maps,
-							  std::vector<Service> services,
+							  std::vector<ServiceConfig> services,
 							  std::vector<ServedInterface> interfaces,
 							  std::shared_ptr<spdlog::logger> log);
 
@@ -49,7 +44,7 @@ public:
 
 private:
 	struct Kept {
-		Service service;
+		ServiceConfig service;
 		ps_service_conf conf{}; // as published
 		ServerState server;
 		bool published = false;

@@ -105,11 +105,10 @@ std::vector<ps_path> ServiceMaps::proven_paths(std::uint32_t service) const
 	return paths;
 }
 
-ps_service_conf describe_service(const ServiceConfig &service, std::uint8_t plugin_slot)
+ps_service_conf describe_service(const ServiceConfig &service)
 {
 	ps_service_conf conf{};
 	conf.flags = flag_if(service.udp, PS_SERVICE_UDP) | flag_if(service.tcp, PS_SERVICE_TCP);
-	conf.plugin = plugin_slot;
 	conf.mtu = PS_MAX_MTU;
 	for (const auto &prefix : service.allow) {
 		ps_prefix &out = conf.allow[conf.nr_allow++];

@@ -55,7 +55,6 @@ private:
 }
 
 // The part of a service's description that the configuration decides.
-[[nodiscard]] ps_service_conf describe_service(const ServiceConfig &service,
-					       std::uint8_t plugin_slot);
+[[nodiscard]] ps_service_conf describe_service(const ServiceConfig &service);
 
 } // namespace prestack

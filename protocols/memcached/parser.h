@@ -14,6 +14,7 @@
 #define MC_MAX_KEY 250
 #define MC_MAX_TOKENS 16 /* flags of a meta command looked at; more is MC_UNKNOWN */
 #define MC_MAX_DATA (1U << 30) /* bytes of a data block; memcached's own limit is 1 GiB at most */
+#define MC_MAX_UNIQUE_DIGITS 19 /* of a cas unique; with 20 it may exceed 64 bits and be refused */
 #define MC_UDP_HEADER 8
 
 enum mc_kind {
@@ -128,7 +129,7 @@ ps_inline void mc_parse_storage(const struct ps_cursor *c, struct mc_command *cm
 	pos += len;
 	if (has_unique) {
 		len = mc_token(c, &pos, cmd->line_end);
-		if (!len || !mc_is_number(c, pos, len, 0))
+		if (!len || len > MC_MAX_UNIQUE_DIGITS || !mc_is_number(c, pos, len, 0))
 			return;
 		pos += len;
 	}

@@ -4,6 +4,7 @@
  * replies; every command that may change an item, on UDP or TCP, invalidates.
  */
 #include <prestack/plugin.bpf.h>
+
 #include "parser.h"
 
 #define MC_MAX_COMMANDS 64 /* commands followed in one packet; more flush the cache */

@@ -41,9 +41,9 @@ __u32 bench_sink_size = 0; /* size that a reply has */
 /* Makes the frame the next request. */
 static __always_inline bool bench_restore(struct xdp_md *ctx)
 {
-	__u32 zero = 0, next = bench_next++;
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
-	long wrong = BENCH_REQUEST - (end - data);
+	long wrong = BENCH_REQUEST + (long)bench_grown - (end - data);
+	__u32 zero = 0, next = bench_next++;
 	__u32 *order = bpf_map_lookup_elem(&bench_order, &zero);
 	struct bench_frame *request, *frame;
 	__u32 i;

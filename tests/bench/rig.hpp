@@ -15,6 +15,8 @@
 
 namespace prestack::bench {
 
+inline constexpr std::uint32_t any_verdict = ~0U;  // but XDP_ABORTED
+
 enum class Workload { one_key, zipf, missing };
 
 struct CloseFrames {
@@ -29,7 +31,7 @@ public:
     // Moves the process into a fresh network namespace; loads and fills everything.
     [[nodiscard]] static Result<std::unique_ptr<Rig>> create(std::uint32_t ways);
 
-    // Mean ns per run of the wrapper and `target`; checks that all of them gave `verdict`.
+    // Mean ns per run of the wrapper and `target`; checks that the last one gave `verdict`.
     [[nodiscard]] Result<double> run(bench_target target, Workload workload, std::uint32_t verdict,
                                      std::uint32_t repeat);
     // Frames per second that come back over the veth pair from `target`, and how many did not.

@@ -218,7 +218,7 @@ TEST_F(Cli, AnInstanceStartedUnderIpNetnsExecIsFoundFromOutside)
 	const Memcached memcached(server, {.addresses = {"10.0.0.1"}});
 	TempDir directory;
 	const std::string file = directory.write("good.toml", good_config);
-	const std::string name = server.name(); // as unique as an instance name has to be
+	const std::string &name = server.name(); // as unique as an instance name has to be
 	Process running =
 		Process::spawn({.argv = {"ip", "netns", "exec", server.name(), *prestack_binary(),
 					 "run", "--config", file, "--name", name}});
@@ -226,7 +226,7 @@ TEST_F(Cli, AnInstanceStartedUnderIpNetnsExecIsFoundFromOutside)
 		[&] {
 			return prestack({"status", "--name", name}).exit_code == 0;
 		},
-		kPatience, Milliseconds{20}))
+		default_patience, Milliseconds{20}))
 		<< running.errors();
 	EXPECT_EQ(prestack({"stats", "--json", "--name", name}).exit_code, 0);
 	EXPECT_EQ(running.stop(), 0) << running.errors();

@@ -14,6 +14,7 @@ namespace
 {
 
 constexpr uid_t daemon_user = 1;
+constexpr uid_t nobody = 65'534; // memcached's
 
 class DefectJ : public BedTest
 {
@@ -69,6 +70,25 @@ protected:
 
 	std::uint16_t client_port() { return bed().udp_client().local_port(); }
 
+	void expect_a_raw_socket_cannot_fill(uid_t owner)
+	{
+		const std::string key = prepared_key();
+		const auto fills = bed().prestack().counter("fills");
+		while_a_request_waits(key, [&](std::uint16_t, const std::string &payload) {
+			UdpFrame forged = bed().frame(payload);
+			std::swap(forged.source, forged.destination);
+			std::swap(forged.source_port, forged.destination_port);
+			const std::string packet = encode(forged).substr(14);
+			run_as(bed().server_ns(), 0,
+			       [&] { send_raw_ipv4(packet, Bed::client_v4, owner); });
+			EXPECT_EQ(bed().udp_client().receive()->payload, payload.substr(8))
+				<< "the forgery arrives";
+			EXPECT_EQ(bed().prestack().counter("fills"), fills);
+		});
+		expect_only_the_truth(key);
+	}
+
+private:
 	std::unique_ptr<Bed> bed_;
 };
 
@@ -89,7 +109,8 @@ TEST_F(DefectJ, ASocketOfAnotherUserOnAnotherAddress)
 	bed().server_ns().ip("addr add 10.0.0.9/24 dev veth0");
 	while_a_request_waits(key, [&](std::uint16_t, const std::string &payload) {
 		run_as(bed().server_ns(), daemon_user, [&] {
-			send_from_port("10.0.0.9", kPort, Bed::kClientV4, client_port(), payload);
+			send_from_port("10.0.0.9", memcached_port, Bed::client_v4, client_port(),
+				       payload);
 		});
 		EXPECT_EQ(bed().prestack().counter("fills"), fills);
 	});
@@ -101,10 +122,10 @@ TEST_F(DefectJ, ASocketOfTheServersUserOnAnotherAddress)
 	const std::string key = prepared_key();
 	const auto fills = bed().prestack().counter("fills");
 	bed().server_ns().ip("addr add 10.0.0.9/24 dev veth0");
-	constexpr uid_t nobody = 65'534;
 	while_a_request_waits(key, [&](std::uint16_t, const std::string &payload) {
 		run_as(bed().server_ns(), nobody, [&] {
-			send_from_port("10.0.0.9", kPort, Bed::kClientV4, client_port(), payload);
+			send_from_port("10.0.0.9", memcached_port, Bed::client_v4, client_port(),
+				       payload);
 		});
 		EXPECT_EQ(bed().prestack().counter("fills"), fills);
 	});
@@ -113,19 +134,12 @@ TEST_F(DefectJ, ASocketOfTheServersUserOnAnotherAddress)
 
 TEST_F(DefectJ, ARawSocket)
 {
-	const std::string key = prepared_key();
-	const auto fills = bed().prestack().counter("fills");
-	while_a_request_waits(key, [&](std::uint16_t, const std::string &payload) {
-		UdpFrame forged = bed().frame(payload);
-		std::swap(forged.source, forged.destination);
-		std::swap(forged.source_port, forged.destination_port);
-		const std::string packet = encode(forged).substr(14);
-		run_as(bed().server_ns(), 0, [&] { send_raw_ipv4(packet, Bed::kClientV4); });
-		EXPECT_EQ(bed().udp_client().receive()->payload, payload.substr(8))
-			<< "the forgery arrives";
-		EXPECT_EQ(bed().prestack().counter("fills"), fills);
-	});
-	expect_only_the_truth(key);
+	expect_a_raw_socket_cannot_fill(0);
+}
+
+TEST_F(DefectJ, ARawSocketOfTheServersUser)
+{
+	expect_a_raw_socket_cannot_fill(nobody);
 }
 
 TEST_F(DefectJ, APacketSocket)
@@ -161,7 +175,7 @@ TEST_F(DefectJ, AnUnsolicitedReplyOfTheServerItself)
 	const std::uint16_t id = bed().udp_client().next_request_id();
 	const std::string request = UdpHeader{.request_id = id}.encode() + get(key);
 	const std::string packet = encode(bed().frame(request)).substr(14);
-	run_as(bed().server_ns(), 0, [&] { send_raw_ipv4(packet, Bed::kServerV4); });
+	run_as(bed().server_ns(), 0, [&] { send_raw_ipv4(packet, Bed::server_v4); });
 	EXPECT_EQ(bed().udp_client().collect(id), "VALUE " + key + " 0 4\r\ntrue\r\nEND\r\n");
 	EXPECT_EQ(bed().memcached().stat("cmd_get"), gets + 1);
 	EXPECT_EQ(bed().prestack().counter("fills"), fills);

@@ -95,7 +95,7 @@ std::string cas_unique(TcpClient &client, const std::string &key)
 
 std::string base64(std::string_view bytes)
 {
-	static constexpr char kAlphabet[] =
+	static constexpr char alphabet[] =
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	std::string out;
 	for (std::size_t at = 0; at < bytes.size(); at += 3) {
@@ -107,7 +107,7 @@ std::string base64(std::string_view bytes)
 		}
 		for (unsigned place = 0; place < 4; ++place) {
 			const bool used = at + place <= bytes.size();
-			out += used ? kAlphabet[word >> (18 - 6 * place) & 63] : '=';
+			out += used ? alphabet[word >> (18 - 6 * place) & 63] : '=';
 		}
 	}
 	return out;

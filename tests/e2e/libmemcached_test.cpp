@@ -25,7 +25,7 @@ protected:
 		memcached_behavior_set(client.get(), MEMCACHED_BEHAVIOR_USE_UDP, udp ? 1 : 0);
 		memcached_behavior_set(client.get(), MEMCACHED_BEHAVIOR_BINARY_PROTOCOL,
 				       binary ? 1 : 0);
-		EXPECT_EQ(memcached_server_add(client.get(), Bed::kServerV4, kPort),
+		EXPECT_EQ(memcached_server_add(client.get(), Bed::server_v4, memcached_port),
 			  MEMCACHED_SUCCESS);
 		return client;
 	}

@@ -35,6 +35,7 @@ protected:
 		return {*code, second.output(), second.errors()};
 	}
 
+private:
 	std::unique_ptr<Bed> bed_;
 };
 

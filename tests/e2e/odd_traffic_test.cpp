@@ -22,11 +22,11 @@ protected:
 		BedTest::SetUp();
 		if (IsSkipped())
 			return;
-		socket_ =
+		socket =
 			std::make_unique<PacketSocket>(bed().client_ns(), bed().link().interface());
 		for (int count = 0; count < 5; ++count) {
-			keys_.push_back(bed().key("known"));
-			bed().store_and_warm(keys_.back(), "value " + std::to_string(count));
+			known.push_back(bed().key("known"));
+			bed().store_and_warm(known.back(), "value " + std::to_string(count));
 		}
 	}
 
@@ -42,14 +42,14 @@ protected:
 	{
 		return bed().frame(
 			UdpHeader{.request_id = bed().udp_client().next_request_id()}.encode() +
-			get(keys_.front()));
+			get(known.front()));
 	}
 	void send(const UdpFrame &frame) { send_bytes(encode(frame)); }
 	// Waits for the server from time to time: a full socket buffer would drop what is good.
 	void send_bytes(const std::string &frame)
 	{
-		socket_->send(frame);
-		if (++sent_ % 20 == 0)
+		socket->send(frame);
+		if (++sent % 20 == 0)
 			bed().udp_client().ask("version\r\n");
 	}
 
@@ -57,15 +57,15 @@ protected:
 	{
 		SCOPED_TRACE("after " + after);
 		bed().udp_client().strays(); // drops what memcached had to say
-		for (const std::string &key : keys_)
+		for (const std::string &key : known)
 			bed().read(get(key));
-		bed().warm(keys_.front());
-		bed().read_hit(get(keys_.front()));
+		bed().warm(known.front());
+		bed().read_hit(get(known.front()));
 	}
 
-	unsigned sent_ = 0;
-	std::vector<std::string> keys_;
-	std::unique_ptr<PacketSocket> socket_;
+	unsigned sent = 0;
+	std::vector<std::string> known;
+	std::unique_ptr<PacketSocket> socket;
 };
 
 TEST_P(OddTraffic, Truncated)
@@ -80,7 +80,7 @@ TEST_P(OddTraffic, TruncatedWrites)
 {
 	// Up to the line's end only: of a datagram that ends in a data block memcached takes the rest
 	// from the next datagram, whatever that is.
-	const std::string line = "set " + keys_.front() + " 0 0 5\r\n";
+	const std::string line = "set " + known.front() + " 0 0 5\r\n";
 	const std::string payload = UdpHeader{}.encode() + line;
 	for (std::size_t size = 0; size < payload.size() - 1; ++size)
 		send(bed().frame(payload.substr(0, size)));
@@ -124,13 +124,13 @@ TEST_P(OddTraffic, PaddingBehindThePacketIsIgnored)
 {
 	for (const std::size_t size : {1, 2, 7, 20, 300}) {
 		UdpFrame frame = request();
-		frame.trailer = "set " + keys_.front() + " 0 0 1\r\nx\r\n";
+		frame.trailer = "set " + known.front() + " 0 0 1\r\nx\r\n";
 		frame.trailer.resize(size, 'x');
 		const std::uint16_t id = bed().udp_client().next_request_id();
 		frame.payload.replace(0, 8, UdpHeader{.request_id = id}.encode());
 		send(frame);
 		EXPECT_EQ(bed().udp_client().collect(id),
-			  bed().control_udp().ask(get(keys_.front())));
+			  bed().control_udp().ask(get(known.front())));
 	}
 	expect_all_is_well("frames with padding");
 }
@@ -141,12 +141,12 @@ TEST_P(OddTraffic, FragmentedReadsAreAnsweredByMemcached)
 	for (const std::size_t first : {8U, 16U, 24U}) {
 		const std::uint16_t id = bed().udp_client().next_request_id();
 		const UdpFrame frame =
-			bed().frame(UdpHeader{.request_id = id}.encode() + get(keys_.front()));
+			bed().frame(UdpHeader{.request_id = id}.encode() + get(known.front()));
 		const std::uint64_t hits = bed().hits();
 		for (const std::string &each : encode_fragments(frame, first, 8, ++fragment_id))
 			send_bytes(each);
 		EXPECT_EQ(bed().udp_client().collect(id),
-			  bed().control_udp().ask(get(keys_.front())));
+			  bed().control_udp().ask(get(known.front())));
 		EXPECT_EQ(bed().hits(), hits);
 	}
 	expect_all_is_well("fragmented reads");
@@ -156,7 +156,7 @@ TEST_P(OddTraffic, FragmentedWritesInvalidate)
 {
 	std::uint32_t fragment_id = 100;
 	for (const std::size_t first : {8U, 16U, 24U, 32U}) {
-		const std::string key = keys_.front();
+		const std::string key = known.front();
 		bed().warm(key);
 		const std::string command =
 			store(key, "written in fragments " + std::to_string(first));
@@ -184,7 +184,7 @@ TEST_P(OddTraffic, OversizedDatagrams)
 {
 	if (std::get<1>(GetParam()) == 2)
 		GTEST_SKIP() << "a veth drops frames of full MTU with two tags";
-	const std::string key = keys_.front();
+	const std::string key = known.front();
 	for (const std::size_t size : {1'200U, 1'400U, 2'000U, 4'000U, 20'000U}) {
 		bed().warm(key);
 		bed().read(store(key, std::string(size, 'x'))); // in IP fragments where it must be
@@ -194,7 +194,7 @@ TEST_P(OddTraffic, OversizedDatagrams)
 	}
 	std::string many = "get";
 	for (int count = 0; count < 150; ++count)
-		many += " " + keys_[static_cast<unsigned>(count) % keys_.size()];
+		many += " " + known[static_cast<unsigned>(count) % known.size()];
 	bed().read(many + "\r\n");
 	expect_all_is_well("oversized datagrams");
 }

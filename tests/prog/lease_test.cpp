@@ -210,7 +210,8 @@ TEST_F(Strangers, NeitherProveAPathNorFill)
 	for (unsigned i = 0; i < PS_MAX_PATHS; ++i) {
 		ps_service_state state{};
 		const std::uint32_t service = 0;
-		ASSERT_EQ(bpf_map_lookup_elem(datapath_.map("ps_service_state"), &service, &state), 0);
+		ASSERT_EQ(bpf_map_lookup_elem(datapath_.map("ps_service_state"), &service, &state),
+			  0);
 		EXPECT_EQ(state.path[i].epoch, 0u);
 	}
 }

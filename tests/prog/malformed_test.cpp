@@ -72,7 +72,8 @@ TEST_F(Malformed, CutOffSegmentsAndReplies)
 	for (std::size_t length = 14; length < reply.size(); ++length) {
 		SCOPED_TRACE(length);
 		// The kernel takes no skb that is shorter than its own IP header.
-		EXPECT_EQ(datapath_.egress(reply.substr(0, std::max<std::size_t>(length, 34))).verdict,
+		EXPECT_EQ(datapath_.egress(reply.substr(0, std::max<std::size_t>(length, 34)))
+				  .verdict,
 			  kNext);
 	}
 }

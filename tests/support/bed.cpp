@@ -13,10 +13,10 @@ namespace prestack::test
 namespace
 {
 
-constexpr const char *kControl = "10.9.0.1";
+constexpr const char *control_address = "10.9.0.1";
 
 // Shared beds kept at once; the least recently used goes first.
-constexpr std::size_t kSharedBeds = 6;
+constexpr std::size_t max_shared_beds = 6;
 
 std::list<std::unique_ptr<Bed>> &shared_beds()
 {
@@ -61,18 +61,18 @@ std::unique_ptr<Prestack> start_prestack(const Netns &ns, const BedOptions &opti
 } // namespace
 
 Bed::Bed(const BedOptions &options)
-	: options_(options), server_(options.ipv6 ? kServerV6 : kServerV4, kPort),
+	: options_(options), server_(options.ipv6 ? server_v6 : server_v4, memcached_port),
 	  server_ns_("server"), client_ns_("client"), control_ns_("control"),
 	  link_(with_addresses(server_ns_, VethPair(server_ns_, client_ns_,
 						    {.vlan_depth = options.vlan_depth}))),
 	  control_link_(with_control_addresses(
 		  VethPair(control_ns_, client_ns_, {.name = "veth9", .id = 9}))),
-	  memcached_(server_ns_, {.addresses = {kServerV4, kServerV6, kServerOutside}}),
-	  control_(control_ns_, {.addresses = {kControl}}),
+	  memcached_(server_ns_, {.addresses = {server_v4, server_v6, server_outside}}),
+	  control_(control_ns_, {.addresses = {control_address}}),
 	  prestack_(start_prestack(server_ns_, options)), tcp_client_(client_ns_, server_),
-	  control_tcp_client_(client_ns_, Endpoint(kControl, kPort)),
+	  control_tcp_client_(client_ns_, Endpoint(control_address, memcached_port)),
 	  udp_client_(client_ns_, server_),
-	  control_udp_client_(client_ns_, Endpoint(kControl, kPort))
+	  control_udp_client_(client_ns_, Endpoint(control_address, memcached_port))
 {
 }
 
@@ -85,7 +85,7 @@ Bed &Bed::shared(const BedOptions &options)
 			return *beds.front();
 		}
 	}
-	while (beds.size() >= kSharedBeds)
+	while (beds.size() >= max_shared_beds)
 		beds.pop_back();
 	beds.push_front(std::make_unique<Bed>(options));
 	return *beds.front();
@@ -98,7 +98,7 @@ void Bed::discard_all()
 
 TcpClient Bed::control_tcp() const
 {
-	return TcpClient(client_ns_, Endpoint(kControl, kPort));
+	return TcpClient(client_ns_, Endpoint(control_address, memcached_port));
 }
 
 UdpFrame Bed::frame(std::string payload) const
@@ -106,10 +106,10 @@ UdpFrame Bed::frame(std::string payload) const
 	return {.source_mac = link_.client_mac(),
 		.destination_mac = link_.server_mac(),
 		.vlan_depth = options_.vlan_depth,
-		.source = options_.ipv6 ? kClientV6 : kClientV4,
-		.destination = options_.ipv6 ? kServerV6 : kServerV4,
+		.source = options_.ipv6 ? client_v6 : client_v4,
+		.destination = options_.ipv6 ? server_v6 : server_v4,
 		.source_port = udp_client_.local_port(),
-		.destination_port = kPort,
+		.destination_port = memcached_port,
 		.payload = std::move(payload)};
 }
 

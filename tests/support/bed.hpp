@@ -20,7 +20,7 @@
 namespace prestack::test
 {
 
-inline constexpr std::uint16_t kPort = 11211;
+inline constexpr std::uint16_t memcached_port = 11211;
 
 struct BedOptions {
 	unsigned associativity = 4;
@@ -82,13 +82,13 @@ public:
 	const BedOptions &options() const { return options_; }
 	std::uint64_t hits() const { return prestack_->counter("hits"); }
 
-	static constexpr const char *kServerV4 = "10.0.0.1";
-	static constexpr const char *kClientV4 = "10.0.0.2";
-	static constexpr const char *kServerV6 = "fd00::1";
-	static constexpr const char *kClientV6 = "fd00::2";
+	static constexpr const char *server_v4 = "10.0.0.1";
+	static constexpr const char *client_v4 = "10.0.0.2";
+	static constexpr const char *server_v6 = "fd00::1";
+	static constexpr const char *client_v6 = "fd00::2";
 	// Addresses on the same link that `allow` does not hold.
-	static constexpr const char *kServerOutside = "192.168.77.1";
-	static constexpr const char *kClientOutside = "192.168.77.2";
+	static constexpr const char *server_outside = "192.168.77.1";
+	static constexpr const char *client_outside = "192.168.77.2";
 
 private:
 	BedOptions options_;

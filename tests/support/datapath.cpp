@@ -70,9 +70,8 @@ ps_config config_of(const DatapathOptions &options)
 std::vector<const PluginInfo *> plugin_named(const std::string &name)
 {
 	const auto all = plugins();
-	const auto found = std::find_if(all.begin(), all.end(), [&](const PluginInfo &info) {
-		return info.name == name;
-	});
+	const auto found = std::find_if(all.begin(), all.end(),
+					[&](const PluginInfo &info) { return info.name == name; });
 	if (found == all.end())
 		throw std::runtime_error("no plug-in " + name + " in this build");
 	return {&*found};
@@ -166,7 +165,7 @@ void Datapath::allow(const std::vector<std::string> &prefixes)
 	service.tcp = true;
 	for (const std::string &prefix : prefixes)
 		service.allow.push_back(parse_prefix(prefix).value());
-	set_conf(describe_service(service, 0));
+	set_conf(describe_service(service));
 }
 
 int Datapath::map(const char *name) const

@@ -16,8 +16,8 @@ namespace prestack::test
 namespace
 {
 
-constexpr std::uint8_t kFragmentHeader = 44; // IPv6 next header
-constexpr std::uint16_t kMoreFragments = 0x2000;
+constexpr std::uint8_t fragment_header = 44; // IPv6 next header
+constexpr std::uint16_t more_fragments = 0x2000;
 
 void put8(std::string &out, unsigned value)
 {
@@ -86,11 +86,11 @@ std::string ethernet_header(const UdpFrame &frame)
 	std::string out = mac_bytes(frame.destination_mac) + mac_bytes(frame.source_mac);
 	if (frame.vlan_depth == 2) {
 		put16(out, 0x88a8);
-		put16(out, kOuterVlan);
+		put16(out, outer_vlan_id);
 	}
 	if (frame.vlan_depth > 0) {
 		put16(out, 0x8100);
-		put16(out, kInnerVlan);
+		put16(out, inner_vlan_id);
 	}
 	put16(out, is_v6(frame.source) ? 0x86dd : 0x0800);
 	return out;
@@ -193,10 +193,10 @@ std::vector<std::string> encode_fragments(const UdpFrame &frame, std::size_t fir
 			put16(body, static_cast<unsigned>(at) | (more ? 1 : 0));
 			put32(body, id);
 			frames.push_back(ethernet_header(frame) +
-					 ipv6_packet(frame, body.append(part), kFragmentHeader));
+					 ipv6_packet(frame, body.append(part), fragment_header));
 		} else {
 			const unsigned field =
-				static_cast<unsigned>(at / 8) | (more ? kMoreFragments : 0);
+				static_cast<unsigned>(at / 8) | (more ? more_fragments : 0);
 			frames.push_back(
 				ethernet_header(frame) +
 				ipv4_packet(frame, part, static_cast<std::uint16_t>(id), field));

@@ -69,11 +69,12 @@ void send_from_port(const std::string &source, std::uint16_t port, const std::st
 	      "sendto");
 }
 
-void send_raw_ipv4(const std::string &packet, const std::string &destination)
+void send_raw_ipv4(const std::string &packet, const std::string &destination, uid_t owner)
 {
 	const Endpoint remote(destination, 0);
 	const UniqueFd fd(
 		check(::socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW), "raw socket"));
+	check(::fchown(fd.get(), owner, static_cast<gid_t>(-1)), "fchown a socket");
 	check(::sendto(fd.get(), packet.data(), packet.size(), 0, remote.address(), remote.size()),
 	      "sendto, raw");
 }

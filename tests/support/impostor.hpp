@@ -22,7 +22,8 @@ void run_as(const Netns &ns, uid_t uid, const std::function<void()> &action);
 void send_from_port(const std::string &source, std::uint16_t port, const std::string &destination,
 		    std::uint16_t destination_port, const std::string &bytes);
 
-// Sends a whole IPv4 packet (an encoded frame's, without its Ethernet header) through a raw socket.
-void send_raw_ipv4(const std::string &packet, const std::string &destination);
+// Sends a whole IPv4 packet (an encoded frame's, without its Ethernet header) through a raw socket
+// that belongs to this user.
+void send_raw_ipv4(const std::string &packet, const std::string &destination, uid_t owner = 0);
 
 } // namespace prestack::test

@@ -18,13 +18,13 @@ namespace prestack::test
 namespace
 {
 
-constexpr const char *kPrefix = "pse2e";
-constexpr const char *kDirectory = "/run/netns";
+constexpr const char *name_prefix = "pse2e";
+constexpr const char *netns_directory = "/run/netns";
 
 std::string unique_name(const std::string &label)
 {
 	static std::atomic<unsigned> counter{0};
-	return kPrefix + std::to_string(::getpid()) + "-" + std::to_string(++counter) + label;
+	return name_prefix + std::to_string(::getpid()) + "-" + std::to_string(++counter) + label;
 }
 
 } // namespace
@@ -32,7 +32,7 @@ std::string unique_name(const std::string &label)
 Netns::Netns(const std::string &label) : name_(unique_name(label))
 {
 	run_ok({.argv = {"ip", "netns", "add", name_}});
-	const std::string path = std::string(kDirectory) + "/" + name_;
+	const std::string path = std::string(netns_directory) + "/" + name_;
 	fd_ = UniqueFd(check(::open(path.c_str(), O_RDONLY | O_CLOEXEC), "open " + path));
 	ip("link set lo up");
 }
@@ -79,11 +79,11 @@ void Netns::remove_leftovers()
 {
 	std::error_code ignored;
 	std::vector<std::string> dead;
-	for (const auto &entry : std::filesystem::directory_iterator(kDirectory, ignored)) {
+	for (const auto &entry : std::filesystem::directory_iterator(netns_directory, ignored)) {
 		const std::string name = entry.path().filename();
-		if (!name.starts_with(kPrefix))
+		if (!name.starts_with(name_prefix))
 			continue;
-		const pid_t owner = std::atoi(name.c_str() + std::string(kPrefix).size());
+		const pid_t owner = std::atoi(name.c_str() + std::string(name_prefix).size());
 		if (owner > 0 && ::kill(owner, 0) < 0 && errno == ESRCH)
 			dead.push_back(name);
 	}

@@ -67,7 +67,8 @@ std::string with_checksum(const Packet &packet)
 		put_checksum(out, at, ones_complement_sum(pseudo));
 		return out;
 	}
-	auto sum = static_cast<std::uint16_t>(~ones_complement_sum(out, ones_complement_sum(pseudo)));
+	auto sum =
+		static_cast<std::uint16_t>(~ones_complement_sum(out, ones_complement_sum(pseudo)));
 	if (sum == 0)
 		sum = 0xffff; // 0 would mean "none" in UDP
 	put_checksum(out, at, packet.checksum == Checksum::wrong ? sum ^ 0x0400 : sum);

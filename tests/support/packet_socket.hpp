@@ -25,10 +25,10 @@ public:
 	// Sends the frame as it is.
 	void send(std::string_view frame);
 	// The next frame that comes in from outside, tags and all; nullopt when none does in time.
-	std::optional<std::string> receive(Milliseconds patience = kPatience);
+	std::optional<std::string> receive(Milliseconds patience = default_patience);
 	// The next UDP datagram that comes in for this port.
 	std::optional<ReceivedUdp> receive_udp(std::uint16_t destination_port,
-					       Milliseconds patience = kPatience);
+					       Milliseconds patience = default_patience);
 
 private:
 	UniqueFd fd_;

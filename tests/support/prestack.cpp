@@ -113,8 +113,8 @@ void Prestack::start()
 		return status.exit_code == 0 &&
 		       nlohmann::json::parse(status.output).value("pid", -1) == process_.pid();
 	};
-	const bool ready = eventually([&] { return !process_.running() || serving(); }, kPatience,
-				      Milliseconds{20});
+	const bool ready = eventually([&] { return !process_.running() || serving(); },
+				      default_patience, Milliseconds{20});
 	if (!process_.running() || !ready) {
 		throw std::runtime_error("prestack run does not serve: " + process_.errors() +
 					 process_.output());

@@ -34,15 +34,17 @@ public:
 	Process() = default;
 	Process(Process &&other) noexcept { *this = std::move(other); }
 	Process &operator=(Process &&other) noexcept;
+	Process(const Process &) = delete;
+	Process &operator=(const Process &) = delete;
 	~Process();
 
 	pid_t pid() const { return pid_; }
 	bool running();
 	// Waits for the end; nullopt when `patience` passes first.
-	std::optional<ExitCode> wait(Milliseconds patience = kPatience);
+	std::optional<ExitCode> wait(Milliseconds patience = default_patience);
 	void signal(int number);
 	// SIGTERM, then SIGKILL when `grace` passes. Returns how it ended.
-	ExitCode stop(Milliseconds grace = kPatience);
+	ExitCode stop(Milliseconds grace = default_patience);
 	// SIGKILL and reap.
 	ExitCode kill();
 
@@ -65,10 +67,10 @@ struct Finished {
 };
 
 // Runs a command to its end. Throws std::runtime_error when it does not end in time.
-Finished run(const ProcessOptions &options, Milliseconds patience = kPatience);
+Finished run(const ProcessOptions &options, Milliseconds patience = default_patience);
 
 // Runs a command that must succeed; throws std::runtime_error with its output when it does not.
-Finished run_ok(const ProcessOptions &options, Milliseconds patience = kPatience);
+Finished run_ok(const ProcessOptions &options, Milliseconds patience = default_patience);
 
 // Splits on blanks (no quoting): for the fixed `ip` and `ethtool` command lines of the harness.
 std::vector<std::string> words(const std::string &line);

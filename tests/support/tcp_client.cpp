@@ -7,6 +7,7 @@
 #include <sys/ioctl.h>
 
 #include <array>
+#include <utility>
 
 #include "system_error.hpp"
 #include "text_protocol.hpp"
@@ -59,7 +60,7 @@ void TcpClient::send_segments(const std::vector<std::string> &pieces)
 std::string TcpClient::receive(unsigned replies)
 {
 	std::array<char, 65'536> chunk;
-	const auto deadline = Clock::now() + kPatience;
+	const auto deadline = Clock::now() + default_patience;
 	for (;;) {
 		std::size_t length = 0;
 		unsigned complete = 0;
@@ -94,6 +95,27 @@ std::string TcpClient::ask(std::string_view command, unsigned replies)
 {
 	send(command);
 	return receive(replies);
+}
+
+std::string TcpClient::receive_to_end()
+{
+	::shutdown(fd_.get(), SHUT_WR); // the server may have closed already
+	std::array<char, 65'536> chunk;
+	const auto deadline = Clock::now() + kPatience;
+	for (;;) {
+		pollfd ready{fd_.get(), POLLIN, 0};
+		const int count = ::poll(&ready, 1, remaining_ms(deadline));
+		if (count < 0 && errno == EINTR)
+			continue;
+		if (count <= 0)
+			throw std::runtime_error("not closed by the server; got " +
+						 printable(buffer_));
+		// A server that closes with input unread resets the connection.
+		const auto size = ::recv(fd_.get(), chunk.data(), chunk.size(), 0);
+		if (size <= 0)
+			return std::exchange(buffer_, {});
+		buffer_.append(chunk.data(), static_cast<std::size_t>(size));
+	}
 }
 
 } // namespace prestack::test

@@ -27,6 +27,9 @@ public:
 	// std::runtime_error when they are not in time or when the server closes.
 	std::string receive(unsigned replies = 1);
 	std::string ask(std::string_view command, unsigned replies = 1);
+	// Says that nothing more will be sent, and reads until the server has closed the connection:
+	// then everything that was sent has been executed, or never will be. Throws when it does not.
+	std::string receive_to_end();
 
 private:
 	// Waits until everything that was sent has been acknowledged.

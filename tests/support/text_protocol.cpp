@@ -10,14 +10,14 @@ namespace prestack::test
 namespace
 {
 
-constexpr auto kNone = std::string_view::npos;
+constexpr auto not_found = std::string_view::npos;
 
 // The number in the `index`th blank-separated field of a line; 0 when there is none.
 std::size_t number_in_field(std::string_view line, unsigned index)
 {
 	for (; index > 0; --index) {
 		const auto blank = line.find(' ');
-		if (blank == kNone)
+		if (blank == not_found)
 			return 0;
 		line.remove_prefix(blank + 1);
 	}
@@ -33,7 +33,7 @@ std::size_t reply_length(std::string_view stream)
 	std::size_t position = 0;
 	for (;;) {
 		const auto newline = stream.find('\n', position);
-		if (newline == kNone)
+		if (newline == not_found)
 			return 0;
 		const std::string_view line = stream.substr(position, newline - position);
 		position = newline + 1;

@@ -16,10 +16,10 @@ namespace prestack::test
 namespace
 {
 
-constexpr std::size_t kHeaderSize = 8;
+constexpr std::size_t frame_header_size = 8;
 
 // Within this time a lost datagram shows; tests fail then, so it may be generous.
-constexpr Milliseconds kReplyPatience{5'000};
+constexpr Milliseconds reply_patience{5'000};
 
 std::uint16_t read16(const char *bytes)
 {
@@ -79,14 +79,14 @@ std::optional<Datagram> UdpClient::receive(Milliseconds patience)
 		// An ICMP error of an earlier datagram surfaces here once; the socket is still good.
 		if (size < 0)
 			continue;
-		if (static_cast<std::size_t>(size) < kHeaderSize) {
+		if (static_cast<std::size_t>(size) < frame_header_size) {
 			throw std::runtime_error("a reply without a frame header");
 		}
 		const char *bytes = buffer.data();
 		return Datagram{
 			{read16(bytes), read16(bytes + 2), read16(bytes + 4), read16(bytes + 6)},
-			std::string(bytes + kHeaderSize,
-				    static_cast<std::size_t>(size) - kHeaderSize)};
+			std::string(bytes + frame_header_size,
+				    static_cast<std::size_t>(size) - frame_header_size)};
 	}
 }
 
@@ -96,7 +96,7 @@ std::vector<Datagram> UdpClient::exchange(std::string_view request, unsigned rep
 	send({.request_id = id}, request);
 	std::vector<Datagram> datagrams;
 	std::string stream;
-	const auto deadline = Clock::now() + kReplyPatience;
+	const auto deadline = Clock::now() + reply_patience;
 	while (auto datagram = receive(Milliseconds{remaining_ms(deadline)})) {
 		if (datagram->header.request_id != id) {
 			++strays_;

@@ -49,10 +49,10 @@ public:
 	// Sends with a header of the caller's choice.
 	void send(const UdpHeader &header, std::string_view payload);
 	// The next datagram, whatever its id; nullopt when none arrives in time.
-	std::optional<Datagram> receive(Milliseconds patience = kPatience);
+	std::optional<Datagram> receive(Milliseconds patience = default_patience);
 	// Collects every datagram of this id until one complete reply is there, or patience ends.
 	std::string collect(std::uint16_t request_id, unsigned replies = 1,
-			    Milliseconds patience = kPatience);
+			    Milliseconds patience = default_patience);
 
 	// Datagrams that came after their request was answered: two parties answered one request.
 	// Counts all since the socket was made, and drops what has arrived. One server thread and

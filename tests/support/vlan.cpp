@@ -20,10 +20,10 @@ namespace prestack::test
 namespace
 {
 
-constexpr std::int32_t kNext = -1; // TC_ACT_UNSPEC, TCX_NEXT: on to the next program
-constexpr unsigned kLastPriority = 60'000; // after every other filter
-constexpr int kTcxEgress = 47; // BPF_TCX_EGRESS, not in Debian 12's headers
-constexpr std::uint16_t kEthertypeQinQ = 0x88a8;
+constexpr std::int32_t next_program = -1; // TC_ACT_UNSPEC, TCX_NEXT: on to the next program
+constexpr unsigned last_priority = 60'000; // after every other filter
+constexpr int tcx_egress = 47; // BPF_TCX_EGRESS, not in Debian 12's headers
+constexpr std::uint16_t ethertype_qin_q = 0x88a8;
 
 // Tags what has none: a reply that a program of the stack's below sent back has its own already.
 // r6 keeps the packet, since a call clobbers r1-r5.
@@ -41,10 +41,10 @@ std::vector<bpf_insn> push_tags(unsigned depth)
 					 mov64_imm(BPF_REG_3, static_cast<std::int32_t>(id)),
 					 call(BPF_FUNC_skb_vlan_push)});
 	};
-	push(ETHERTYPE_VLAN, kInnerVlan);
+	push(ETHERTYPE_VLAN, inner_vlan_id);
 	if (depth == 2)
-		push(kEthertypeQinQ, kOuterVlan);
-	code.insert(code.end(), {mov64_imm(BPF_REG_0, kNext), exit_program()});
+		push(ethertype_qin_q, outer_vlan_id);
+	code.insert(code.end(), {mov64_imm(BPF_REG_0, next_program), exit_program()});
 	return code;
 }
 
@@ -55,7 +55,7 @@ std::vector<bpf_insn> pop_tags(unsigned depth)
 		code.insert(code.end(),
 			    {mov64_reg(BPF_REG_1, BPF_REG_6), call(BPF_FUNC_skb_vlan_pop)});
 	}
-	code.insert(code.end(), {mov64_imm(BPF_REG_0, kNext), exit_program()});
+	code.insert(code.end(), {mov64_imm(BPF_REG_0, next_program), exit_program()});
 	return code;
 }
 
@@ -102,9 +102,9 @@ void tag_interface(const Netns &ns, const std::string &interface, unsigned depth
 		if (index == 0)
 			throw_errno("find interface " + interface);
 		create_clsact(index);
-		attach_filter(index, BPF_TC_INGRESS, pop.get(), kLastPriority);
+		attach_filter(index, BPF_TC_INGRESS, pop.get(), last_priority);
 		// TCX programs run before clsact's: where the kernel has them, only there is it the first.
-		const auto type = static_cast<bpf_attach_type>(kTcxEgress);
+		const auto type = static_cast<bpf_attach_type>(tcx_egress);
 		if (::bpf_prog_attach(push.get(), index, type, 0) < 0) {
 			attach_filter(index, BPF_TC_EGRESS, push.get(), 1);
 		}

@@ -13,8 +13,8 @@
 namespace prestack::test
 {
 
-inline constexpr unsigned kOuterVlan = 200; // 802.1ad, the outer one of two
-inline constexpr unsigned kInnerVlan = 100; // 802.1Q
+inline constexpr unsigned outer_vlan_id = 200; // 802.1ad, the outer one of two
+inline constexpr unsigned inner_vlan_id = 100; // 802.1Q
 
 // Makes everything on the interface carry `depth` tags (1: 802.1Q, 2: 802.1ad around 802.1Q) until
 // the interface goes away. Attach it before anything else. Throws when the kernel refuses.

@@ -15,7 +15,7 @@ using Clock = std::chrono::steady_clock;
 using Milliseconds = std::chrono::milliseconds;
 
 // Long enough for a loaded two-core machine; reached only when something is broken.
-inline constexpr Milliseconds kPatience{10'000};
+inline constexpr Milliseconds default_patience{10'000};
 
 // Time left until `deadline` in whole milliseconds for poll(2), never negative.
 inline int remaining_ms(Clock::time_point deadline)
@@ -26,7 +26,7 @@ inline int remaining_ms(Clock::time_point deadline)
 
 // Calls `condition` until it returns true or `patience` has passed; returns its last answer.
 template <typename Condition>
-bool eventually(Condition condition, Milliseconds patience = kPatience,
+bool eventually(Condition condition, Milliseconds patience = default_patience,
 		Milliseconds pause = Milliseconds{5})
 {
 	const auto deadline = Clock::now() + patience;
@@ -40,7 +40,8 @@ bool eventually(Condition condition, Milliseconds patience = kPatience,
 
 // As `eventually`, but throws std::runtime_error naming `what` when the condition never held.
 template <typename Condition>
-void wait_until(const std::string &what, Condition condition, Milliseconds patience = kPatience)
+void wait_until(const std::string &what, Condition condition,
+		Milliseconds patience = default_patience)
 {
 	if (!eventually(condition, patience)) {
 		throw std::runtime_error("gave up waiting after " +

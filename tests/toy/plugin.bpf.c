@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The toy protocol over UDP: get is answered from the cache, set invalidates, the rest flushes. */
 #include <prestack/plugin.bpf.h>
+
 #include "parser.h"
 
 /* Answers a get from the cache, or lets the server's reply to it fill the cache. */

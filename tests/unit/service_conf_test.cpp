@@ -29,19 +29,18 @@ ps_service_conf allowing(std::initializer_list<std::string_view> prefixes)
 	for (const auto text : prefixes) {
 		service.allow.push_back(*parse_prefix(text));
 	}
-	return describe_service(service, 3);
+	return describe_service(service);
 }
 
-TEST(DescribeService, FlagsAndSlot)
+TEST(DescribeService, Flags)
 {
 	ServiceConfig service;
-	EXPECT_EQ(describe_service(service, 0).flags, 0u);
+	EXPECT_EQ(describe_service(service).flags, 0u);
 	service.udp = true;
-	EXPECT_EQ(describe_service(service, 0).flags, static_cast<std::uint32_t>(PS_SERVICE_UDP));
+	EXPECT_EQ(describe_service(service).flags, static_cast<std::uint32_t>(PS_SERVICE_UDP));
 	service.tcp = true;
-	const auto conf = describe_service(service, 7);
+	const auto conf = describe_service(service);
 	EXPECT_EQ(conf.flags, static_cast<std::uint32_t>(PS_SERVICE_UDP | PS_SERVICE_TCP));
-	EXPECT_EQ(conf.plugin, 7);
 	EXPECT_EQ(conf.mtu, static_cast<std::uint32_t>(PS_MAX_MTU));
 }
 

@@ -91,10 +91,13 @@ static __always_inline void ps_out_number(struct ps_scratch *s, __u32 value)
 
 	/* Digits come from the low end: shift them in; at most ten, eight in one word. */
 	for (__u32 i = 0; i < PS_MAX_DIGITS; i++) {
+		/* value / 10: the multiplication that BPF's compiler does not make of it. */
+		__u32 tenth = ((__u64)value * 0xcccccccdULL) >> 35;
+
 		high = high << 8 | low >> 56;
-		low = low << 8 | ('0' + value % 10);
+		low = low << 8 | ('0' + value - tenth * 10);
 		digits++;
-		value /= 10;
+		value = tenth;
 		if (!value)
 			break;
 	}

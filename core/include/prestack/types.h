@@ -30,7 +30,6 @@ typedef uint16_t __u16;
 #define PS_MAX_WAYS 16
 #define PS_IN_SIZE 2048 /* payload bytes copied for the parser (power of two) */
 #define PS_OUT_SIZE 2048 /* reply payload bytes (power of two) */
-#define PS_HEADER_ROOM 128 /* room for L2-L4 headers in front of a reply */
 #define PS_MAX_MTU 1500 /* replies are never longer than this, whatever the interface allows */
 
 /* Slots of a plug-in in the program arrays: index = plugin * PS_HOOK_SLOTS + slot. */
@@ -65,6 +64,7 @@ struct ps_config {
 	__u32 nr_services; /* 1..PS_MAX_SERVICES */
 	__u32 trust_sender; /* tests only: skip the check of who sends a reply */
 	__u16 port[PS_MAX_SERVICES]; /* net: service i listens here (UDP and TCP) */
+	__u8 plugin[PS_MAX_SERVICES]; /* its plug-in's slot; a constant makes the tail call a jump */
 };
 
 /* A prefix: an address matches if (address & mask) == addr, in both words. */
@@ -89,9 +89,7 @@ struct ps_service_conf {
 	__u32 flags; /* enum ps_service_flags */
 	__u32 server_uid; /* owner of the server's sockets */
 	__u32 mtu; /* least MTU of the interfaces served, at most PS_MAX_MTU */
-	__u8 plugin; /* plug-in slot in the program arrays */
-	__u8 nr_allow; /* used elements of allow[] */
-	__u16 reserved;
+	__u32 nr_allow; /* used elements of allow[] */
 	struct ps_prefix allow[PS_MAX_ALLOW];
 };
 
@@ -163,6 +161,27 @@ struct ps_fence {
 };
 
 /*
+ * A reply that waits for ps_tc_ingress, since the frame could not become it at XDP. Element
+ * ticket % PS_HANDOVER_SLOTS of map ps_handover.
+ */
+#define PS_HANDOVER_SLOTS 256
+#define PS_HANDOVER_HEAD 128 /* room for the headers */
+struct ps_handover {
+	__u32 ticket; /* 0 while the slot is written; else the number in the metadata */
+	__u16 head; /* bytes of headers */
+	__u16 len; /* bytes of payload after them */
+	__u32 service;
+	__u32 reserved;
+	__u8 frame[PS_HANDOVER_HEAD + PS_OUT_SIZE];
+};
+
+/* Metadata: what ps_tc_ingress finds in front of a frame that was handed over. */
+struct ps_handover_mark {
+	__u32 magic; /* low half of seed[1] */
+	__u32 ticket; /* slot = ticket % PS_HANDOVER_SLOTS */
+};
+
+/*
  * Counters, per service and per CPU (map ps_stats). One table, so that names exist once:
  * X(identifier, group, what it counts).
  */
@@ -223,7 +242,7 @@ struct ps_scan {
 #else
 #define PS_STATIC_ASSERT _Static_assert
 #endif
-PS_STATIC_ASSERT(sizeof(struct ps_config) == 32 * 3, "ps_config");
+PS_STATIC_ASSERT(sizeof(struct ps_config) == 16 * 7, "ps_config");
 PS_STATIC_ASSERT(sizeof(struct ps_prefix) == 32, "ps_prefix");
 PS_STATIC_ASSERT(sizeof(struct ps_service_conf) == 16 + 32 * PS_MAX_ALLOW, "ps_service_conf");
 PS_STATIC_ASSERT(sizeof(struct ps_path) == 32, "ps_path");
@@ -231,5 +250,6 @@ PS_STATIC_ASSERT(sizeof(struct ps_service_state) == 64 + 32 * PS_MAX_PATHS, "ps_
 PS_STATIC_ASSERT(sizeof(struct ps_entry) == 32, "ps_entry");
 PS_STATIC_ASSERT(sizeof(struct ps_index_line) == 64, "ps_index_line");
 PS_STATIC_ASSERT(sizeof(struct ps_fence) == 24, "ps_fence");
+PS_STATIC_ASSERT(sizeof(struct ps_handover) == 16 + PS_HANDOVER_HEAD + PS_OUT_SIZE, "ps_handover");
 
 #endif /* PRESTACK_TYPES_H */

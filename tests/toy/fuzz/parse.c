@@ -10,7 +10,7 @@
 static struct toy_message parse(const uint8_t *data, size_t size, int leftover)
 {
 	static __u8 buf[PS_IN_BUFFER];
-	const struct ps_cursor c = { .buf = buf, .end = size };
+	const struct ps_cursor c = {.buf = buf, .end = size};
 	struct toy_message m;
 
 	memset(buf, leftover, sizeof(buf));

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Handing a reply over from XDP to ps_tc_ingress, for frames that cannot become it in place. The
+ * reply waits in a slot of ps_handover; the frame carries the slot's ticket as metadata and stays a
+ * valid request, so that whatever fails on the way, the server still answers it.
+ */
+#ifndef PRESTACK_HANDOVER_BPF_H
+#define PRESTACK_HANDOVER_BPF_H
+
+#include "reply_head.bpf.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, PS_HANDOVER_SLOTS);
+	__type(key, __u32);
+	__type(value, struct ps_handover);
+} ps_handover SEC(".maps");
+
+/* Element 0 counts tickets. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} ps_ticket SEC(".maps");
+
+/* A slot of this packet's own, its ticket in *ticket. NULL: none, or the reply does not fit one. */
+static __always_inline struct ps_handover *ps_handover_slot(const struct ps_scratch *s, __u32 *ticket)
+{
+	__u32 zero = 0, slot;
+	__u64 *tickets = bpf_map_lookup_elem(&ps_ticket, &zero);
+
+	/* A partial checksum is anchored where the request's header was; it must not move. */
+	if (!tickets || (s->pkt.partial_csum && s->pkt.odd_header))
+		return NULL;
+	*ticket = __sync_fetch_and_add(tickets, 1) + 1;
+	slot = *ticket % PS_HANDOVER_SLOTS;
+	return *ticket ? bpf_map_lookup_elem(&ps_handover, &slot) : NULL;
+}
+
+/* Writes the reply into a slot. */
+static __always_inline bool ps_handover_fill(struct ps_handover *h, struct ps_scratch *s,
+					     struct ps_reply_head *head, const void *data)
+{
+	const struct ps_packet *p = &s->pkt;
+	__u32 l2 = head->l2, len = s->out_len, payload;
+
+	/* The stack takes the outer tag out of the frame before TC ingress and puts it back later. */
+	if (l2 > sizeof(struct ethhdr)) {
+		l2 -= sizeof(struct ps_vlan_tag);
+		head->tags[0] = ps_load64(data + 16);
+		head->tags[1] = ps_load64(data + 18);
+	}
+	if (p->partial_csum)
+		head->check = ps_fold(ps_pseudo_sum(p->local, p->client, p->ipv6, IPPROTO_UDP,
+						    head->udp_len));
+	ps_opaque(l2);
+	l2 &= 31;
+	ps_write_l2(h->frame, head);
+	if (p->ipv6)
+		ps_write_ipv6(h->frame + l2, head, p);
+	else
+		ps_write_ipv4(h->frame + l2, head, p);
+	payload = l2 + (p->ipv6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr)) +
+		  sizeof(struct udphdr);
+	ps_opaque(payload);
+	ps_opaque(len);
+	if (payload > PS_HANDOVER_HEAD || len > PS_OUT_SIZE ||
+	    bpf_probe_read_kernel(h->frame + payload, len, s->out))
+		return false;
+	h->head = payload;
+	h->len = len;
+	h->service = p->service;
+	return true;
+}
+
+/* Parks the reply and marks the frame; returns the verdict for it, which is to go up the stack. */
+static __always_inline int ps_hand_over(struct xdp_md *ctx, struct ps_scratch *s,
+					struct ps_reply_head *head)
+{
+	const void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	struct ps_handover_mark *mark;
+	struct ps_handover *h;
+	__u32 ticket = 0;
+
+	if (data + 26 > end)
+		goto no_room;
+	h = ps_handover_slot(s, &ticket);
+	if (!h)
+		goto no_room;
+	h->ticket = 0;
+	ps_ordered();
+	if (!ps_handover_fill(h, s, head, data) ||
+	    bpf_xdp_adjust_meta(ctx, -(int)sizeof(*mark)))
+		goto no_room;
+	mark = (void *)(long)ctx->data_meta;
+	if ((void *)(mark + 1) > (void *)(long)ctx->data)
+		goto no_room;
+	mark->magic = ps_config.seed[1];
+	mark->ticket = ticket;
+	ps_ordered();
+	h->ticket = ticket;
+	return XDP_PASS;
+no_room:
+	ps_count(s->pkt.service, PS_COUNT_no_room);
+	return XDP_PASS;
+}
+
+#endif /* PRESTACK_HANDOVER_BPF_H */

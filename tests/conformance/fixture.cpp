@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "fixture.hpp"
+
+#include "report.hpp"
+#include "support/frame.hpp"
+
+namespace prestack::test
+{
+
+namespace
+{
+
+constexpr int kPass = 2;
+constexpr int kTransmit = 3;
+constexpr int kNext = -1;
+
+} // namespace
+
+void Conformance::TearDown()
+{
+	const std::string test = testing::UnitTest::GetInstance()->current_test_info()->name();
+	report(dialect().plugin(), spaced(test.substr(0, test.find('/'))),
+	       HasFailure()  ? "no"
+	       : applicable_ ? "yes"
+			     : "n.a.");
+}
+
+bool Conformance::arrives(const std::string &payload, Transport transport)
+{
+	Packet packet = client_;
+	packet.transport = transport;
+	packet.payload = payload;
+	const std::string frame = packet.bytes();
+	const Outcome outcome = datapath_.ingress(frame);
+	if (outcome.verdict != kTransmit) {
+		EXPECT_EQ(outcome.verdict, kPass);
+		EXPECT_EQ(outcome.frame, frame);
+		return false;
+	}
+	const auto reply = decode(outcome.frame);
+	EXPECT_TRUE(reply);
+	answer_ = reply ? reply->payload : "";
+	return true;
+}
+
+void Conformance::leaves(const std::string &payload)
+{
+	const std::string frame = client_.reply(payload).bytes();
+	const Outcome outcome = datapath_.egress(frame);
+	EXPECT_EQ(outcome.verdict, kNext);
+	EXPECT_EQ(outcome.frame, frame);
+}
+
+void Conformance::fill(const std::vector<Item> &items)
+{
+	const std::uint16_t request = next_request();
+	EXPECT_FALSE(arrives(dialect().read(request, keys_of(items)))) << "is cached already";
+	for (const std::string &datagram : dialect().reply(request, items))
+		leaves(datagram);
+}
+
+bool Conformance::hits(const std::vector<Item> &items)
+{
+	const std::uint16_t request = next_request();
+	if (!arrives(dialect().read(request, keys_of(items))))
+		return false;
+	EXPECT_EQ(answer_, dialect().hit(request, items));
+	return true;
+}
+
+void Conformance::ensure(const Item &item)
+{
+	fill({item});
+	ASSERT_TRUE(hits(item));
+}
+
+std::vector<std::string> keys_of(const std::vector<Item> &items)
+{
+	std::vector<std::string> keys;
+	for (const Item &item : items)
+		keys.push_back(item.key);
+	return keys;
+}
+
+} // namespace prestack::test

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// How hard each program is for the kernel's verifier. It gives up at a million instructions, and a
+// small change of the source can double the number; so growth is noticed here, not by a user whose
+// kernel is a little less patient.
+#include <bpf/bpf.h>
+#include <gtest/gtest.h>
+#include <sys/utsname.h>
+
+#include <array>
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <map>
+#include <sstream>
+#include <string>
+#include <system_error>
+
+#include "loader/registry.hpp"
+#include "support/datapath.hpp"
+#include "support/unique_fd.hpp"
+
+namespace prestack::test
+{
+
+namespace
+{
+
+constexpr const char *kBaseline = PRESTACK_SOURCE_DIR "/tests/prog/verifier_baseline.txt";
+constexpr const char *kUpdate = "PRESTACK_UPDATE_BASELINE=1 scripts/sandbox "
+				"build/release/tests/prog_tests --gtest_filter='VerifierCost.*'";
+constexpr std::array kWays{1u, 4u, 16u};
+// Percent of the baseline. Another kernel's verifier prunes differently: that says little about us.
+constexpr std::uint64_t kMost = 110;
+constexpr std::uint64_t kMostOnOtherKernels = 300;
+constexpr std::uint64_t kVerifierLimit = 1000000;
+
+// "<object> <program> <ways>" -> instructions processed.
+using Costs = std::map<std::string, std::uint64_t>;
+
+// "6.18", of the running kernel.
+std::string kernel_series()
+{
+	utsname names{};
+	uname(&names);
+	const std::string release = names.release;
+	return release.substr(0, release.find_first_not_of("0123456789", release.find('.') + 1));
+}
+
+std::uint64_t processed(int program)
+{
+	bpf_prog_info info{};
+	__u32 size = sizeof(info);
+	if (bpf_obj_get_info_by_fd(program, &info, &size) != 0)
+		throw std::system_error(errno, std::generic_category(), "bpf_prog_info");
+	return info.verified_insns;
+}
+
+// Of the program in slot `index` of a program array; 0 if the slot is empty.
+std::uint64_t processed_in(int array, std::uint32_t index)
+{
+	std::uint32_t id = 0;
+	if (bpf_map_lookup_elem(array, &index, &id) != 0)
+		return 0;
+	const UniqueFd program(bpf_prog_get_fd_by_id(id));
+	return processed(program.get());
+}
+
+Costs measure()
+{
+	Costs costs;
+	for (const PluginInfo &plugin : plugins()) {
+		for (const unsigned ways : kWays) {
+			const Datapath datapath({.plugin = std::string(plugin.name), .ways = ways});
+			const auto note = [&](std::string_view object, std::string_view program,
+					      std::uint64_t cost) {
+				if (cost != 0)
+					costs[std::string(object) + " " + std::string(program) +
+					      " " + std::to_string(ways)] = cost;
+			};
+			for (const char *name :
+			     {"ps_xdp", "ps_tc_egress", "ps_tc_ingress", "ps_scan"})
+				note("core", name, processed(datapath.program(name)));
+			const int xdp = datapath.map("ps_xdp_progs");
+			const int tc = datapath.map("ps_tc_progs");
+			note(plugin.name, "ps_datagram_request",
+			     processed_in(xdp, PS_SLOT_DATAGRAM));
+			note(plugin.name, "ps_stream_request", processed_in(xdp, PS_SLOT_STREAM));
+			note(plugin.name, "ps_datagram_reply", processed_in(tc, PS_SLOT_DATAGRAM));
+			note(plugin.name, "ps_stream_reply", processed_in(tc, PS_SLOT_STREAM));
+		}
+	}
+	return costs;
+}
+
+struct Baseline {
+	std::string kernel;
+	Costs costs;
+};
+
+// One "kernel <series>" line, and "<object> <program> <ways> <instructions>" lines; # comments.
+Baseline read_baseline()
+{
+	Baseline baseline;
+	std::ifstream file(kBaseline);
+	for (std::string line; std::getline(file, line);) {
+		std::istringstream words(line);
+		std::string object, program, ways;
+		std::uint64_t cost = 0;
+		if (line.starts_with('#'))
+			continue;
+		if (line.starts_with("kernel "))
+			baseline.kernel = line.substr(7);
+		else if (words >> object >> program >> ways >> cost)
+			baseline.costs[object + " " + program + " " + ways] = cost;
+	}
+	return baseline;
+}
+
+void write_baseline(const Costs &costs)
+{
+	std::ofstream file(kBaseline);
+	file << "# Instructions that the verifier goes through: object, program, ways, "
+		"instructions.\n"
+	     << "# Written by\n# " << kUpdate << "\n"
+	     << "kernel " << kernel_series() << "\n";
+	for (const auto &[what, cost] : costs)
+		file << what << " " << cost << "\n";
+}
+
+TEST(VerifierCost, IsNotMuchMoreThanTheBaseline)
+{
+	const Costs costs = measure();
+	if (std::getenv("PRESTACK_UPDATE_BASELINE") != nullptr)
+		write_baseline(costs);
+	const Baseline baseline = read_baseline();
+	const bool same_kernel = baseline.kernel == kernel_series();
+	const std::uint64_t most = same_kernel ? kMost : kMostOnOtherKernels;
+	if (!same_kernel) {
+		std::cout << "NOTE: this kernel is " << kernel_series() << ", the baseline's is "
+			  << baseline.kernel << ": up to " << most << " % of it is accepted\n";
+	}
+	for (const auto &[what, cost] : costs) {
+		EXPECT_LT(cost, kVerifierLimit / 2)
+			<< what << " is too near to the verifier's limit";
+		const auto known = baseline.costs.find(what);
+		if (known == baseline.costs.end()) {
+			ADD_FAILURE()
+				<< what << " (" << cost << ") is not in the baseline; add it with\n"
+				<< kUpdate;
+			continue;
+		}
+		EXPECT_LE(cost * 100, known->second * most)
+			<< what << ": " << cost << " instructions, the baseline says "
+			<< known->second << ". If that is worth it, update the baseline:\n"
+			<< kUpdate;
+	}
+}
+
+} // namespace
+
+} // namespace prestack::test
