@@ -37,15 +37,21 @@ std::uint32_t fences_for(std::uint64_t small_elements)
 
 bool doubled_small_fits(Geometry g, std::uint64_t limit)
 {
+	if (g.small_elements() * 2 > most_elements) {
+		return false;
+	}
 	g.small_sets *= 2;
 	g.fences = fences_for(g.small_elements());
-	return g.small_elements() <= most_elements && g.memory() <= limit;
+	return g.memory() <= limit;
 }
 
 bool doubled_large_fits(Geometry g, std::uint64_t limit)
 {
+	if (g.large_sets == g.small_sets) {
+		return false;
+	}
 	g.large_sets *= 2;
-	return g.large_sets <= g.small_sets && g.memory() <= limit;
+	return g.memory() <= limit;
 }
 
 } // namespace

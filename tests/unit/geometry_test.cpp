@@ -77,6 +77,17 @@ TEST(Geometry, StaysWithinMemoryAndUsesMostOfIt)
 	}
 }
 
+TEST(Geometry, ElementNumbersStayBelowThirtyTwoBits)
+{
+	const auto g = plan_geometry(cache(std::uint64_t{1} << 40, 1, 1, 1));
+	ASSERT_TRUE(g);
+	EXPECT_EQ(g->small_elements(), std::uint64_t{1} << 31);
+	const auto both = plan_geometry(cache(std::uint64_t{1} << 40, 1, 8, 96));
+	ASSERT_TRUE(both);
+	EXPECT_EQ(both->small_elements(), std::uint64_t{1} << 31);
+	EXPECT_EQ(both->large_elements(), std::uint64_t{1} << 31);
+}
+
 TEST(Geometry, LeastMemoryIsExactlyEnough)
 {
 	for (const std::uint32_t ways : {1u, 2u, 4u, 8u, 16u}) {
