@@ -160,8 +160,8 @@ void ServiceKeeper::flush_all(const std::string &reason)
 
 bool ServiceKeeper::is_server_port(std::uint16_t port) const
 {
-	return std::ranges::any_of(
-		services_, [port](const Kept &kept) { return kept.service.port == port; });
+	return std::ranges::any_of(services_,
+				   [port](const Kept &kept) { return kept.service.port == port; });
 }
 
 } // namespace prestack
