@@ -19,6 +19,7 @@ enum ps_hook { PS_HOOK_XDP = 0, PS_HOOK_TC = 1, PS_HOOKS = 2 };
 struct ps_packet {
 	__u64 client[2]; /* net; v4-mapped for IPv4 */
 	__u64 local[2]; /* net: the server's side */
+	__u64 mac; /* the server's side; as in struct ps_path */
 	__u32 ifindex;
 	__u32 vlan; /* as in struct ps_path */
 	__u32 l3; /* offset of the IP header in the frame */

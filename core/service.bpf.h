@@ -2,9 +2,10 @@
 /*
  * Services: which one a port belongs to, who may be answered, and on which paths.
  *
- * A path is (interface, VLAN tags, server address). It is proven once the server's own socket was
+ * A path is (interface, Ethernet address, VLAN tags, server address). It is proven once the server's own socket was
  * seen to answer on it, in the current epoch: an address that the server does not listen on, a
- * tag that the driver hides, or a reply that would leave by another interface never is.
+ * frame for another host that a promiscuous interface lets in, a tag that the driver hides, or a
+ * reply that would leave by another interface never is.
  */
 #ifndef PRESTACK_SERVICE_BPF_H
 #define PRESTACK_SERVICE_BPF_H
@@ -65,7 +66,7 @@ static __always_inline bool ps_client_allowed(const struct ps_service_conf *conf
 static __always_inline bool ps_path_is(const struct ps_path *path, const struct ps_packet *p)
 {
 	return path->addr[1] == p->local[1] && path->addr[0] == p->local[0] &&
-	       path->ifindex == p->ifindex && path->vlan == p->vlan;
+	       path->mac == p->mac && path->ifindex == p->ifindex && path->vlan == p->vlan;
 }
 
 static __always_inline bool ps_path_proven(const struct ps_service_state *state,
@@ -98,6 +99,7 @@ static __always_inline void ps_path_prove(struct ps_service_state *state, const 
 		if (path->epoch != epoch) {
 			path->addr[0] = p->local[0];
 			path->addr[1] = p->local[1];
+			path->mac = p->mac;
 			path->ifindex = p->ifindex;
 			path->vlan = p->vlan;
 			/* The exchange orders the address before the epoch that makes it valid. */

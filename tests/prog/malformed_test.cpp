@@ -186,7 +186,7 @@ TEST_F(Malformed, RandomDamage)
 		ASSERT_TRUE(reply);
 		EXPECT_EQ(reply->payload.substr(4), toy_value("key", "value").substr(4));
 	}
-	EXPECT_GT(answered, 100u);
+	EXPECT_GT(answered, 50u);
 }
 
 } // namespace

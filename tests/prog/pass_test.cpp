@@ -50,6 +50,9 @@ TEST_F(Pass, UnprovenPath)
 	packet.destination = "10.0.0.9";
 	expect_pass(packet, "requests+1 path_unproven+1");
 	packet = get();
+	packet.destination_mac = "others"; // a promiscuous interface shows us other hosts' frames
+	expect_pass(packet, "requests+1 path_unproven+1");
+	packet = get();
 	packet.tags = {{0x8100, 5}};
 	expect_pass(packet, "requests+1 path_unproven+1");
 	packet.tags = {{0x8100, 0}};

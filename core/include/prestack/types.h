@@ -101,6 +101,7 @@ struct ps_path {
 	__u64 addr[2]; /* net: the server's address */
 	__u32 ifindex;
 	__u32 vlan; /* outer VLAN id << 16 | inner VLAN id, each + 1; 0 = no tag */
+	__u64 mac; /* the server's Ethernet address, its bytes in order from the low end */
 	__u32 epoch; /* valid while equal to the service's epoch; 0 = never */
 	__u32 busy; /* a writer owns this path */
 };
@@ -245,8 +246,8 @@ struct ps_scan {
 PS_STATIC_ASSERT(sizeof(struct ps_config) == 16 * 7, "ps_config");
 PS_STATIC_ASSERT(sizeof(struct ps_prefix) == 32, "ps_prefix");
 PS_STATIC_ASSERT(sizeof(struct ps_service_conf) == 16 + 32 * PS_MAX_ALLOW, "ps_service_conf");
-PS_STATIC_ASSERT(sizeof(struct ps_path) == 32, "ps_path");
-PS_STATIC_ASSERT(sizeof(struct ps_service_state) == 64 + 32 * PS_MAX_PATHS, "ps_service_state");
+PS_STATIC_ASSERT(sizeof(struct ps_path) == 40, "ps_path");
+PS_STATIC_ASSERT(sizeof(struct ps_service_state) == 64 + 40 * PS_MAX_PATHS, "ps_service_state");
 PS_STATIC_ASSERT(sizeof(struct ps_entry) == 32, "ps_entry");
 PS_STATIC_ASSERT(sizeof(struct ps_index_line) == 64, "ps_index_line");
 PS_STATIC_ASSERT(sizeof(struct ps_fence) == 24, "ps_fence");
