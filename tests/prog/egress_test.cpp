@@ -42,9 +42,9 @@ TEST_F(Egress, OthersTrafficIsUntouched)
 				packet.destination = "fd00::2";
 			}
 			packet.transport = transport;
-			packet.source_port = Datapath::kPort + 1;
+			packet.source_port = Datapath::service_port + 1;
 			expect_untouched(packet.bytes());
-			packet.destination_port = Datapath::kPort;
+			packet.destination_port = Datapath::service_port;
 			expect_untouched(packet.bytes());
 			packet.checksum = Checksum::wrong;
 			expect_untouched(packet.bytes());

@@ -205,10 +205,10 @@ TEST_F(Pass, OtherPortsAndProtocolsAreLeftAlone)
 	for (const Transport transport : {Transport::udp, Transport::tcp}) {
 		Packet packet = set();
 		packet.transport = transport;
-		packet.destination_port = Datapath::kPort + 1;
+		packet.destination_port = Datapath::service_port + 1;
 		expect_pass(packet, "");
 		// Out of the service's port, but coming in: another's traffic.
-		packet.source_port = Datapath::kPort;
+		packet.source_port = Datapath::service_port;
 		expect_pass(packet, "");
 		packet.checksum = Checksum::wrong;
 		expect_pass(packet, "");

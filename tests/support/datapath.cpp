@@ -12,6 +12,7 @@
 
 #include "loader/address.hpp"
 #include "loader/counters.hpp"
+#include "loader/engine/libbpf_options.hpp"
 #include "loader/geometry.hpp"
 #include "loader/registry.hpp"
 
@@ -21,7 +22,7 @@ namespace prestack::test
 namespace
 {
 
-constexpr std::size_t kLongestFrame = 4096;
+constexpr std::size_t longest_frame = 4096;
 
 template <typename T>
 T value_or_throw(Result<T> result)
@@ -63,7 +64,7 @@ ps_config config_of(const DatapathOptions &options)
 	config.max_value = options.max_value;
 	config.nr_services = 1;
 	config.trust_sender = options.trust_sender;
-	config.port[0] = htons(Datapath::kPort);
+	config.port[0] = htons(Datapath::service_port);
 	return config;
 }
 
@@ -92,8 +93,8 @@ Datapath::Datapath(const DatapathOptions &options)
 Outcome Datapath::run(int program, std::string_view frame, std::uint32_t repeat)
 {
 	Outcome outcome;
-	outcome.frame.resize(kLongestFrame);
-	LIBBPF_OPTS(bpf_test_run_opts, options);
+	outcome.frame.resize(longest_frame);
+	auto options = libbpf_options<bpf_test_run_opts>();
 	options.data_in = frame.data();
 	options.data_size_in = static_cast<__u32>(frame.size());
 	options.data_out = outcome.frame.data();
@@ -139,7 +140,7 @@ Counts Datapath::counts() const
 ps_scan Datapath::scan() const
 {
 	ps_scan result{};
-	LIBBPF_OPTS(bpf_test_run_opts, options);
+	auto options = libbpf_options<bpf_test_run_opts>();
 	options.ctx_in = &result;
 	options.ctx_size_in = sizeof(result);
 	if (const int problem = bpf_prog_test_run_opts(program("ps_scan"), &options); problem != 0)

@@ -19,7 +19,7 @@ namespace prestack::test
 {
 
 struct DatapathOptions {
-	std::string plugin = "toy"; // of the service; one service, port kPort
+	std::string plugin = "toy"; // of the service; one service, port service_port
 	std::uint32_t ways = 4;
 	std::uint32_t sets = 1024; // a power of two, at least PS_MAX_WAYS
 	std::uint32_t large_sets = 64; // a power of two, at most `sets`
@@ -44,12 +44,12 @@ struct Outcome {
 class Datapath
 {
 public:
-	static constexpr std::uint16_t kPort = 11211;
+	static constexpr std::uint16_t service_port = 11211;
 
 	explicit Datapath(const DatapathOptions &options = {});
 
-	// Packets arrive and leave by interface `kInterface` (the loopback's number).
-	static constexpr std::uint32_t kInterface = 1;
+	// Packets arrive and leave by interface `test_ifindex` (the loopback's number).
+	static constexpr std::uint32_t test_ifindex = 1;
 	Outcome ingress(std::string_view frame, std::uint32_t repeat = 1) const;
 	Outcome egress(std::string_view frame) const;
 	Outcome tc_ingress(std::string_view frame) const;

@@ -14,7 +14,7 @@ namespace prestack::test
 namespace
 {
 
-constexpr std::uint8_t kIp6Fragment = 44;
+constexpr std::uint8_t ip6_fragment = 44;
 
 std::string be16(unsigned value)
 {
@@ -48,9 +48,9 @@ std::string transport_part(const Packet &packet)
 		const auto length = static_cast<std::uint16_t>(8 + packet.payload.size());
 		return out + be16(packet.udp_length.value_or(length)) + be16(0) + packet.payload;
 	}
-	constexpr unsigned kAckPush = 0x18;
+	constexpr unsigned ack_push = 0x18;
 	out += be32(1000) + be32(2000);
-	out += be16(static_cast<unsigned>(packet.tcp_header_words.value_or(5)) << 12 | kAckPush);
+	out += be16(static_cast<unsigned>(packet.tcp_header_words.value_or(5)) << 12 | ack_push);
 	return out + be16(512) + be16(0) + be16(0) + packet.payload;
 }
 
@@ -102,7 +102,7 @@ std::string ipv6(const Packet &packet, const std::string &body)
 		chain += be16(static_cast<unsigned>(packet.fragment->offset) << 3 |
 			      (packet.fragment->more ? 1 : 0));
 		chain += be32(99);
-		next = kIp6Fragment;
+		next = ip6_fragment;
 	}
 	while (!extensions.empty()) {
 		std::string header = extensions.back().body;
