@@ -27,6 +27,18 @@ struct ps_hit {
 	__u32 value_word; /* index of the value's first word in the entry's data */
 };
 
+/* First and last step of a key's hash; ps_mix of each word is between them. */
+static __always_inline __u64 ps_key_hash_begin(const struct ps_scratch *s)
+{
+	return ps_config.seed[0] ^ s->pkt.service;
+}
+
+static __always_inline void ps_key_hash_end(struct ps_scratch *s, __u64 h, __u32 len)
+{
+	s->key.len = len;
+	s->key.hash = ps_mix_end(h ^ len);
+}
+
 /* See ps_key_load. */
 __noinline int ps_hook_key_load(__u32 hook, __u32 pos, __u32 len)
 {
@@ -37,8 +49,7 @@ __noinline int ps_hook_key_load(__u32 hook, __u32 pos, __u32 len)
 	if (!s)
 		return 0;
 	c = ps_payload(s, hook, 0);
-	h = ps_mix(ps_config.seed[0], (__u64)s->pkt.service << 32 | len);
-	s->key.len = len;
+	h = ps_key_hash_begin(s);
 	for (__u32 i = 0; i < PS_KEY_WORDS; i++) {
 		__u64 w;
 
@@ -48,7 +59,7 @@ __noinline int ps_hook_key_load(__u32 hook, __u32 pos, __u32 len)
 		s->key.word[i] = w;
 		h = ps_mix(h, w);
 	}
-	s->key.hash = ps_mix_end(h);
+	ps_key_hash_end(s, h, len);
 	return 0;
 }
 
@@ -59,6 +70,48 @@ __noinline int ps_hook_key_load(__u32 hook, __u32 pos, __u32 len)
 static __always_inline void ps_key_load(__u32 hook, __u32 pos, __u32 len)
 {
 	ps_hook_key_load(hook, pos, len);
+}
+
+/*
+ * Finds a token as ps_cursor_token does, at in[pos], and makes it the current key as ps_key_load
+ * does, in one pass. Returns its length; if that is 0 or beyond PS_MAX_KEY there is no current key.
+ */
+__noinline __u32 ps_key_scan(__u32 hook, __u32 pos)
+{
+	struct ps_scratch *s = ps_scratch(hook);
+	__u32 len = 0, left;
+	struct ps_cursor c;
+	__u64 h;
+
+	if (!s)
+		return 0;
+	c = ps_payload(s, hook, pos);
+	left = ps_cursor_left(&c);
+	h = ps_key_hash_begin(s);
+	for (__u32 i = 0; i < PS_KEY_WORDS; i++) {
+		__u64 w = ps_cursor_word(&c, pos + i * 8), marks = ps_bytes_below(w, 0x21);
+		bool last = marks || left < 8;
+		__u32 n;
+
+		if (last) {
+			n = marks ? ps_first_marked(marks) : left;
+			if (n > left)
+				n = left;
+			if (!n)
+				break;
+			w &= ~0ULL >> (64 - n * 8);
+			len += n;
+		} else {
+			len += 8;
+			left -= 8;
+		}
+		s->key.word[i] = w;
+		h = ps_mix(h, w);
+		if (last)
+			break;
+	}
+	ps_key_hash_end(s, h, len);
+	return len;
 }
 
 static __always_inline __u32 ps_set_of(__u64 hash)
@@ -173,8 +226,7 @@ static __always_inline bool ps_lookup(struct ps_scratch *s, struct ps_hit *hit)
 				continue;
 			seq = ps_read_once(e->seq);
 			ps_ordered();
-			if ((seq & 1) ||
-			    !ps_entry_match(e, s, epoch, ps_config.large_room / 8))
+			if ((seq & 1) || !ps_entry_match(e, s, epoch, ps_config.large_room / 8))
 				continue;
 			hit->large = e;
 			ps_hit_note(hit, e, seq);
@@ -185,12 +237,13 @@ static __always_inline bool ps_lookup(struct ps_scratch *s, struct ps_hit *hit)
 }
 
 /*
- * Appends the value of a hit to out[]. Returns 0, or -1 if the entry changed meanwhile or the value
+ * Writes the value of a hit to out[pos]. Returns 0, or -1 if the entry changed meanwhile or the value
  * does not fit: then out[] holds nothing that may be sent.
  */
-static __always_inline int ps_put_value(struct ps_scratch *s, const struct ps_hit *hit)
+static __always_inline int ps_put_value_at(struct ps_scratch *s, __u32 pos,
+					   const struct ps_hit *hit)
 {
-	__u32 len = hit->value_len, pos = s->out_len, seq;
+	__u32 len = hit->value_len, seq;
 
 	if (len > ps_config.max_value || pos >= PS_OUT_SIZE)
 		return -1;
@@ -220,9 +273,15 @@ static __always_inline int ps_put_value(struct ps_scratch *s, const struct ps_hi
 	} else {
 		return -1;
 	}
-	if (seq != hit->seq)
+	return seq == hit->seq ? 0 : -1;
+}
+
+/* The same, appended to out[]. */
+static __always_inline int ps_put_value(struct ps_scratch *s, const struct ps_hit *hit)
+{
+	if (ps_put_value_at(s, s->out_len, hit))
 		return -1;
-	s->out_len += len;
+	s->out_len += hit->value_len;
 	return 0;
 }
 

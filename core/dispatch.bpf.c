@@ -3,12 +3,11 @@
  * Entry points. Ingress (XDP) and egress (TC): from the Ethernet header to the service's plug-in.
  * TC ingress: sends replies that XDP could not. Syscall: counts what is in the cache.
  */
-#include "maps.bpf.h"
-#include "net.bpf.h"
 #include "cache.bpf.h"
 #include "fill.bpf.h"
+#include "maps.bpf.h"
+#include "net.bpf.h"
 #include "udp.bpf.h"
-
 
 /* Addresses in the 16-byte form, client first. Which header field is the client's depends on the hook. */
 static __always_inline bool ps_addresses(struct ps_packet *p, void *data, void *end,
@@ -94,14 +93,6 @@ static __always_inline bool ps_find_payload(struct ps_packet *p, void *data, voi
 	return true;
 }
 
-/* Sums with loops are functions of their own: the verifier looks at each once. */
-__noinline __u32 ps_in_sum(void)
-{
-	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
-
-	return s ? ps_fold(ps_sum(s->in, s->pkt.payload_len, 0, PS_IN_SIZE / 8)) : 0;
-}
-
 /* Sum of `len` <= 40 bytes of IPv4 options at `off`; 0 if they cannot be read (which is no sum). */
 __noinline __u32 ps_options_sum(struct xdp_md *ctx, __u32 off, __u32 len)
 {
@@ -150,7 +141,7 @@ static __always_inline bool ps_checksums_good(struct xdp_md *ctx, struct ps_scra
 		return true;
 	}
 	sum += udp->source + udp->dest + udp->len + (__u64)udp->check;
-	return ps_fold(sum + ps_in_sum()) == 0xffff;
+	return ps_fold(sum + (__u32)ps_fold(s->in_sum)) == 0xffff;
 }
 
 /* A fragment, or headers that hide the transport: it might be a write to any service. */
@@ -167,38 +158,50 @@ static __always_inline void ps_flush_all(__u32 reason)
 #define PS_DIRECT_PAYLOAD 128 /* payloads up to this many bytes are copied without a helper */
 
 /*
- * Copies the payload that s->pkt describes into s->in; 0 if that is done. Short ones in words, the
- * last of which overlaps the one before: the helper's fixed cost is half of a short copy. A
+ * Copies the payload that s->pkt describes into s->in and sums it up; 0 if that is done. Short ones
+ * in words, the last of which overlaps the one before: a helper's fixed cost is most of such a copy. A
  * function of its own, so that the verifier looks at it once and not once per service.
  */
 __noinline int ps_copy_payload(struct xdp_md *ctx)
 {
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end, *from;
 	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
+	__u64 w, sum = 0;
 	__u32 at, len, last;
 
 	if (!s)
 		return -1;
 	at = s->pkt.payload & 0x3ff;
 	len = s->pkt.payload_len;
-	if (len < 8 || len > PS_DIRECT_PAYLOAD)
-		return len && len <= PS_IN_SIZE ?
-			       bpf_xdp_load_bytes(ctx, s->pkt.payload, s->in, len) :
-			       -1;
+	if (len < 8 || len > PS_DIRECT_PAYLOAD) {
+		if (!len || len > PS_IN_SIZE || bpf_xdp_load_bytes(ctx, s->pkt.payload, s->in, len))
+			return -1;
+		s->in_sum = ps_sum(s->in, len, 0, PS_IN_SIZE / 8);
+		return 0;
+	}
 	last = len - 8;
 	from = data + at;
 	for (__u32 i = 0; i < PS_DIRECT_PAYLOAD / 8; i++) {
-		if (i * 8 >= last)
+		if (i * 8 > last)
 			break;
 		if (from + 8 > end)
 			return -1;
-		ps_store64(s->in + i * 8, ps_load64(from));
+		w = ps_load64(from);
+		ps_store64(s->in + i * 8, w);
+		sum += (w & 0xffffffff) + (w >> 32);
 		from += 8;
 	}
 	from = data + at + last;
 	if (from + 8 > end)
 		return -1;
-	ps_store64(s->in + last, ps_load64(from));
+	w = ps_load64(from);
+	ps_store64(s->in + last, w);
+	/* Of the last word only what the others did not hold. */
+	if (len & 7) {
+		w >>= 64 - (len & 7) * 8;
+		sum += (w & 0xffffffff) + (w >> 32);
+	}
+	s->in_sum = sum;
 	return 0;
 }
 
@@ -336,8 +339,7 @@ int ps_tc_ingress(struct __sk_buff *skb)
 	struct ps_handover *h;
 	__u32 slot, ticket, len;
 
-	if ((void *)(mark + 1) > (void *)(long)skb->data ||
-	    mark->magic != (__u32)ps_config.seed[1])
+	if ((void *)(mark + 1) > (void *)(long)skb->data || mark->magic != (__u32)ps_config.seed[1])
 		return PS_TC_NEXT;
 	ticket = mark->ticket;
 	slot = ticket % PS_HANDOVER_SLOTS;
@@ -345,7 +347,8 @@ int ps_tc_ingress(struct __sk_buff *skb)
 	if (!h || !ticket || ps_read_once(h->ticket) != ticket)
 		return PS_TC_NEXT;
 	len = h->head + h->len;
-	if (len < sizeof(struct ethhdr) || len > sizeof(h->frame) || bpf_skb_change_tail(skb, len, 0))
+	if (len < sizeof(struct ethhdr) || len > sizeof(h->frame) ||
+	    bpf_skb_change_tail(skb, len, 0))
 		return PS_TC_NEXT;
 	if (bpf_skb_store_bytes(skb, 0, h->frame, len, 0) || ps_read_once(h->ticket) != ticket) {
 		ps_count(h->service & (PS_MAX_SERVICES - 1), PS_COUNT_handover_lost);

@@ -83,8 +83,8 @@ static __always_inline __u32 ps_victim(struct ps_index_line *line, __u32 set, __
 
 		if (i >= ps_config.ways)
 			break;
-		e = (ps_word(line, base, way) & 3) == PS_CLASS_LARGE ? ps_large_at(set, way) :
-								       ps_small_at(set, way);
+		e = (ps_word(line, base, way) & 3) == PS_CLASS_LARGE ? ps_large_at(set, way)
+								     : ps_small_at(set, way);
 		if (!e || !ps_entry_live(e, epoch) || !e->used)
 			return way;
 		e->used = 0;
@@ -137,10 +137,10 @@ static __always_inline void ps_entry_describe(struct ps_entry *e, const struct p
 }
 
 /* Copies key and value into a small entry. */
-static __always_inline void ps_small_copy(struct ps_entry *e, const struct ps_scratch *s, __u32 from,
-					  __u32 len)
+static __always_inline void ps_small_copy(struct ps_entry *e, const struct ps_scratch *s,
+					  __u32 from, __u32 len)
 {
-	const struct ps_cursor c = { .buf = s->in };
+	const struct ps_cursor c = {.buf = s->in};
 	__u32 key_words = (s->key.len + 7) / 8;
 	__u64 *data = (__u64 *)(e + 1);
 
@@ -160,8 +160,8 @@ static __always_inline void ps_small_copy(struct ps_entry *e, const struct ps_sc
 }
 
 /* The same for a large entry, whose room is that of the largest key and value. */
-static __always_inline void ps_large_copy(struct ps_entry *e, const struct ps_scratch *s, __u32 from,
-					  __u32 len)
+static __always_inline void ps_large_copy(struct ps_entry *e, const struct ps_scratch *s,
+					  __u32 from, __u32 len)
 {
 	__u32 key_len = s->key.len, key_words;
 	__u8 *data = (__u8 *)(e + 1);

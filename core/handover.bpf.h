@@ -25,7 +25,8 @@ struct {
 } ps_ticket SEC(".maps");
 
 /* A slot of this packet's own, its ticket in *ticket. NULL: none, or the reply does not fit one. */
-static __always_inline struct ps_handover *ps_handover_slot(const struct ps_scratch *s, __u32 *ticket)
+static __always_inline struct ps_handover *ps_handover_slot(const struct ps_scratch *s,
+							    __u32 *ticket)
 {
 	__u32 zero = 0, slot;
 	__u64 *tickets = bpf_map_lookup_elem(&ps_ticket, &zero);
@@ -52,8 +53,8 @@ static __always_inline bool ps_handover_fill(struct ps_handover *h, struct ps_sc
 		head->tags[1] = ps_load64(data + 18);
 	}
 	if (p->partial_csum)
-		head->check = ps_fold(ps_pseudo_sum(p->local, p->client, p->ipv6, IPPROTO_UDP,
-						    head->udp_len));
+		head->check = ps_fold(
+			ps_pseudo_sum(p->local, p->client, p->ipv6, IPPROTO_UDP, head->udp_len));
 	ps_opaque(l2);
 	l2 &= 31;
 	ps_write_l2(h->frame, head);
@@ -90,8 +91,7 @@ static __always_inline int ps_hand_over(struct xdp_md *ctx, struct ps_scratch *s
 		goto no_room;
 	h->ticket = 0;
 	ps_ordered();
-	if (!ps_handover_fill(h, s, head, data) ||
-	    bpf_xdp_adjust_meta(ctx, -(int)sizeof(*mark)))
+	if (!ps_handover_fill(h, s, head, data) || bpf_xdp_adjust_meta(ctx, -(int)sizeof(*mark)))
 		goto no_room;
 	mark = (void *)(long)ctx->data_meta;
 	if ((void *)(mark + 1) > (void *)(long)ctx->data)

@@ -7,8 +7,8 @@
 #ifndef PRESTACK_REPLY_HEAD_BPF_H
 #define PRESTACK_REPLY_HEAD_BPF_H
 
-#include "net.bpf.h"
 #include "fence.bpf.h"
+#include "net.bpf.h"
 
 #define PS_REPLY_TTL 64
 #define PS_CSUM_WORDS ((PS_OUT_SIZE + 7) / 8)

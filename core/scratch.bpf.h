@@ -50,6 +50,7 @@ struct ps_key {
 struct ps_scratch {
 	struct ps_packet pkt;
 	struct ps_key key;
+	__u64 in_sum; /* one's complement sum of the payload, XDP only */
 	__u32 pos; /* the plug-in's position in in[], for what it does over several calls */
 	__u32 out_len; /* bytes of out[] in use */
 	__u64 user[8]; /* the plug-in's own */
@@ -108,7 +109,7 @@ __noinline __u64 ps_hook_number(__u32 hook, __u32 pos)
 /* A cursor over the payload that the dispatcher copied, starting at byte `skip` of it. */
 static __always_inline struct ps_cursor ps_payload(struct ps_scratch *s, __u32 hook, __u32 skip)
 {
-	struct ps_cursor c = { .buf = s->in, .pos = skip, .hook = hook };
+	struct ps_cursor c = {.buf = s->in, .pos = skip, .hook = hook};
 
 	c.end = s->pkt.payload_len;
 	return c;

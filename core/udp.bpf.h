@@ -11,8 +11,8 @@
 #ifndef PRESTACK_UDP_BPF_H
 #define PRESTACK_UDP_BPF_H
 
-#include "reply_head.bpf.h"
 #include "handover.bpf.h"
+#include "reply_head.bpf.h"
 
 #define PS_MAX_HEAD_GROWTH 208 /* XDP_PACKET_HEADROOM less what drivers keep for themselves */
 
@@ -43,9 +43,9 @@ static __always_inline int ps_reply_datagram(struct xdp_md *ctx, struct ps_scrat
 	}
 	frame = h.l2 + h.ip_len + h.udp_len;
 	growth = (int)frame - (int)(end - data);
-	if (s->pkt.no_xdp_tx || (growth && bpf_xdp_adjust_tail(ctx, growth) &&
-				 (growth < 0 || growth > PS_MAX_HEAD_GROWTH ||
-				  bpf_xdp_adjust_head(ctx, -growth))))
+	if (s->pkt.no_xdp_tx ||
+	    (growth && bpf_xdp_adjust_tail(ctx, growth) &&
+	     (growth < 0 || growth > PS_MAX_HEAD_GROWTH || bpf_xdp_adjust_head(ctx, -growth))))
 		return ps_hand_over(ctx, s, &h);
 	if (!ps_write_frame(ctx, s, &h)) {
 		st->count[PS_COUNT_reply_lost]++;

@@ -4,9 +4,9 @@
  * tail-calls the target, the echo that is the floor, the generator of live frames and their sink.
  */
 #include "vmlinux.h"
+#include "bench_types.h"
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
-#include "bench_types.h"
 
 /* Requests, one per key. */
 struct {
@@ -42,14 +42,15 @@ __u32 bench_sink_size = 0; /* size that a reply has */
 static __always_inline bool bench_restore(struct xdp_md *ctx)
 {
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
-	long wrong = BENCH_REQUEST + (long)bench_grown - (end - data);
+	long grown = end - data == BENCH_REQUEST ? 0 : bench_grown; /* a pass left it alone */
+	long wrong = BENCH_REQUEST + grown - (end - data);
 	__u32 zero = 0, next = bench_next++;
 	__u32 *order = bpf_map_lookup_elem(&bench_order, &zero);
 	struct bench_frame *request, *frame;
 	__u32 i;
 
 	if (!order || (wrong && bpf_xdp_adjust_tail(ctx, wrong)) ||
-	    (bench_grown && bpf_xdp_adjust_head(ctx, bench_grown)))
+	    (grown && bpf_xdp_adjust_head(ctx, grown)))
 		return false;
 	bench_grown = 0;
 	i = order[next & (BENCH_ORDER - 1)];

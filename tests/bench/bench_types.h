@@ -6,7 +6,8 @@
 #define BENCH_KEY_LEN 16
 #define BENCH_VALUE_LEN 32
 #define BENCH_HEADERS 42 /* Ethernet, IPv4, UDP */
-#define BENCH_REQUEST (BENCH_HEADERS + 8 + 4 + BENCH_KEY_LEN + 2) /* frame header, "get ", key, CRLF */
+#define BENCH_REQUEST                                                                              \
+	(BENCH_HEADERS + 8 + 4 + BENCH_KEY_LEN + 2) /* frame header, "get ", key, CRLF */
 #define BENCH_NAIVE_GROWTH 128 /* bytes by which the naive cache grows a frame at its head */
 #define BENCH_KEYS 100000
 #define BENCH_ORDER (1 << 20) /* keys drawn in advance, power of two */

@@ -8,9 +8,10 @@
 
 #include "bench_types.h"
 
-namespace prestack::bench {
+namespace prestack::bench
+{
 
-inline constexpr std::uint32_t client_address = 0x0a000002;  // 10.0.0.2
+inline constexpr std::uint32_t client_address = 0x0a000002; // 10.0.0.2
 inline constexpr std::uint32_t server_address = 0x0a000001;
 inline constexpr std::uint16_t port = 11211;
 
@@ -27,4 +28,4 @@ inline constexpr std::uint16_t port = 11211;
 // BENCH_ORDER draws of 0..keys-1, Zipf with exponent `skew`, ranks scattered over the keys.
 [[nodiscard]] std::vector<std::uint32_t> draw_zipf(std::uint32_t keys, double skew);
 
-}  // namespace prestack::bench
+} // namespace prestack::bench

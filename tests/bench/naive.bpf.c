@@ -5,9 +5,9 @@
  * and headroom for the growth of a reply. No checksum test, no allow list, one service.
  */
 #include "vmlinux.h"
+#include "bench_types.h"
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
-#include "bench_types.h"
 
 #define NAIVE_ENTRIES (1 << 18)
 #define NAIVE_MAX_DATA 1300

@@ -110,7 +110,7 @@ ps_inline __u32 ps_first_marked(__u64 marks)
 /* See ps_cursor_token. */
 ps_inline __u32 ps_scan_token(const __u8 *buf, __u32 end, __u32 pos, __u32 max)
 {
-	const struct ps_cursor c = { .buf = buf, .pos = pos, .end = end, .hook = 0 };
+	const struct ps_cursor c = {.buf = buf, .pos = pos, .end = end, .hook = 0};
 	__u32 len = 0, left = pos < end ? end - pos : 0;
 
 	if (left < max)
@@ -135,7 +135,7 @@ ps_inline __u32 ps_scan_token(const __u8 *buf, __u32 end, __u32 pos, __u32 max)
 /* See ps_cursor_line. */
 ps_inline __u32 ps_scan_line(const __u8 *buf, __u32 end, __u32 pos)
 {
-	const struct ps_cursor c = { .buf = buf, .pos = pos, .end = end, .hook = 0 };
+	const struct ps_cursor c = {.buf = buf, .pos = pos, .end = end, .hook = 0};
 
 	for (__u32 i = 0; i < PS_LINE_WORDS; i++) {
 		__u64 marks;
@@ -158,7 +158,7 @@ ps_inline __u32 ps_scan_line(const __u8 *buf, __u32 end, __u32 pos)
 /* See ps_cursor_blanks. */
 ps_inline __u32 ps_scan_blanks(const __u8 *buf, __u32 end, __u32 pos)
 {
-	const struct ps_cursor c = { .buf = buf, .pos = pos, .end = end, .hook = 0 };
+	const struct ps_cursor c = {.buf = buf, .pos = pos, .end = end, .hook = 0};
 
 	for (__u32 i = 0; i < PS_MAX_BLANKS; i++) {
 		if (pos >= end || ps_cursor_at(&c, pos) != ' ')
@@ -173,7 +173,7 @@ ps_inline __u32 ps_scan_blanks(const __u8 *buf, __u32 end, __u32 pos)
 /* See ps_cursor_digits. */
 ps_inline __u32 ps_scan_digits(const __u8 *buf, __u32 end, __u32 pos)
 {
-	const struct ps_cursor c = { .buf = buf, .pos = pos, .end = end, .hook = 0 };
+	const struct ps_cursor c = {.buf = buf, .pos = pos, .end = end, .hook = 0};
 	__u32 digits = 0;
 
 	for (__u32 i = 0; i < PS_MAX_LONG_DIGITS; i++) {
@@ -194,7 +194,7 @@ ps_inline __u32 ps_scan_digits(const __u8 *buf, __u32 end, __u32 pos)
 /* See ps_cursor_number. Returns digits << 32 | value. */
 ps_inline __u64 ps_scan_number(const __u8 *buf, __u32 end, __u32 pos)
 {
-	const struct ps_cursor c = { .buf = buf, .pos = pos, .end = end, .hook = 0 };
+	const struct ps_cursor c = {.buf = buf, .pos = pos, .end = end, .hook = 0};
 	__u64 v = 0;
 
 	for (__u64 i = 0; i <= PS_MAX_DIGITS; i++) {

@@ -18,6 +18,7 @@
  *
  * On ps_datagram_request, a read:
  *   ps_key_load(hook, pos, len)     make in[pos, pos + len) the current key
+ *   ps_key_scan(hook, pos)          the same for a token of unknown length, in one pass
  *   ps_lookup(s, &hit)              is it cached? hit.flags and hit.value_len are known from here
  *   ps_out_*(s, ...)                render what comes before and after the value
  *   ps_put_value(s, &hit)           append the value; non-zero: forget the reply, treat it as a miss
@@ -42,12 +43,12 @@
 #define PRESTACK_PLUGIN_BPF_H
 
 #include "vmlinux.h"
-#include <bpf/bpf_endian.h>
-#include <bpf/bpf_helpers.h>
-#include <prestack/types.h>
 #include "cache.bpf.h"
 #include "fill.bpf.h"
 #include "udp.bpf.h"
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+#include <prestack/types.h>
 
 /* Counts a read request that the server has to answer, and why; the verdict is XDP_PASS. */
 static __always_inline int ps_pass(struct ps_scratch *s, __u32 reason)
@@ -57,34 +58,46 @@ static __always_inline int ps_pass(struct ps_scratch *s, __u32 reason)
 	return XDP_PASS;
 }
 
-/* Appends the low n <= 8 bytes of `text` (little endian) to the reply. */
+/*
+ * Rendering. Each comes in two forms: ..._at writes at out[pos] and returns the position after it, for
+ * code that counts nanoseconds (the position stays in a register); the other appends.
+ */
+
+/* The low n <= 8 bytes of `text`, little endian. */
+static __always_inline __u32 ps_out_bytes_at(struct ps_scratch *s, __u32 pos, __u64 text, __u32 n)
+{
+	__u32 at = pos;
+
+	ps_opaque(at);
+	ps_store64(s->out + (at & (PS_OUT_SIZE - 1)), text);
+	return pos + n;
+}
+
 static __always_inline void ps_out_bytes(struct ps_scratch *s, __u64 text, __u32 n)
 {
-	__u32 pos = s->out_len;
-
-	ps_opaque(pos);
-	ps_store64(s->out + (pos & (PS_OUT_SIZE - 1)), text);
-	s->out_len += n;
+	s->out_len = ps_out_bytes_at(s, s->out_len, text, n);
 }
 
-/* Appends the current key to the reply. */
-static __always_inline void ps_out_key(struct ps_scratch *s)
+/* The current key. */
+static __always_inline __u32 ps_out_key_at(struct ps_scratch *s, __u32 pos)
 {
-	__u32 pos = s->out_len;
+	__u32 len = s->key.len;
 
 	for (__u32 i = 0; i < PS_KEY_WORDS; i++) {
-		__u32 to = pos + i * 8;
-
-		if (i * 8 >= s->key.len)
+		if (i * 8 >= len)
 			break;
-		ps_opaque(to);
-		ps_store64(s->out + (to & (PS_OUT_SIZE - 1)), s->key.word[i]);
+		ps_out_bytes_at(s, pos + i * 8, s->key.word[i], 8);
 	}
-	s->out_len += s->key.len;
+	return pos + len;
 }
 
-/* Appends a decimal number to the reply. */
-static __always_inline void ps_out_number(struct ps_scratch *s, __u32 value)
+static __always_inline void ps_out_key(struct ps_scratch *s)
+{
+	s->out_len = ps_out_key_at(s, s->out_len);
+}
+
+/* A decimal number. */
+static __always_inline __u32 ps_out_number_at(struct ps_scratch *s, __u32 pos, __u32 value)
 {
 	__u64 low = 0, high = 0;
 	__u32 digits = 0;
@@ -101,14 +114,15 @@ static __always_inline void ps_out_number(struct ps_scratch *s, __u32 value)
 		if (!value)
 			break;
 	}
-	ps_out_bytes(s, low, 8);
-	s->out_len -= 8;
-	if (digits > 8) {
-		s->out_len += 8;
-		ps_out_bytes(s, high, digits - 8);
-	} else {
-		s->out_len += digits;
-	}
+	ps_out_bytes_at(s, pos, low, 8);
+	if (digits > 8)
+		ps_out_bytes_at(s, pos + 8, high, 8);
+	return pos + digits;
+}
+
+static __always_inline void ps_out_number(struct ps_scratch *s, __u32 value)
+{
+	s->out_len = ps_out_number_at(s, s->out_len, value);
 }
 
 #endif /* PRESTACK_PLUGIN_BPF_H */

@@ -64,7 +64,8 @@ struct ps_config {
 	__u32 nr_services; /* 1..PS_MAX_SERVICES */
 	__u32 trust_sender; /* tests only: skip the check of who sends a reply */
 	__u16 port[PS_MAX_SERVICES]; /* net: service i listens here (UDP and TCP) */
-	__u8 plugin[PS_MAX_SERVICES]; /* its plug-in's slot; a constant makes the tail call a jump */
+	__u8 plugin
+		[PS_MAX_SERVICES]; /* its plug-in's slot; a constant makes the tail call a jump */
 };
 
 /* A prefix: an address matches if (address & mask) == addr, in both words. */
@@ -223,7 +224,7 @@ enum ps_counter {
 #define X(name, group, text) PS_COUNT_##name,
 	PS_COUNTERS(X)
 #undef X
-	PS_NR_COUNTERS,
+		PS_NR_COUNTERS,
 };
 
 struct ps_stats {
