@@ -57,6 +57,9 @@ TEST_F(Pass, UnprovenPath)
 	expect_pass(packet, "requests+1 path_unproven+1");
 	packet.tags = {{0x8100, 0}};
 	expect_pass(packet, "requests+1 path_unproven+1");
+	packet = get();
+	packet.destination_mac = "others"; // a promiscuous interface lets it in
+	expect_pass(packet, "requests+1 path_unproven+1");
 	datapath_.bump_epoch();
 	expect_pass(get(), "requests+1 misses+1");
 	// A miss stays a miss, proven or not; the lease that it took lets the reply fill.
