@@ -153,7 +153,7 @@ static __always_inline struct ps_entry *ps_large_at(__u32 set, __u32 way)
 /* Whether an entry is one at all: filled in this epoch, and not expired. */
 static __always_inline bool ps_entry_live(const struct ps_entry *e, __u32 epoch)
 {
-	return ps_read_once(e->epoch) == epoch &&
+	return epoch && ps_read_once(e->epoch) == epoch &&
 	       (!e->expires || e->expires > bpf_ktime_get_boot_ns());
 }
 

@@ -91,6 +91,25 @@ static __always_inline void ps_lease_take(struct ps_scratch *s, __u32 request)
 	f->lease = ps_lease_of(&s->pkt, s->key.hash, request, generation, epoch);
 }
 
+#define PS_SETTLE_TRIES 4
+
+/*
+ * Puts off leases until `settle` from now. The time never goes back: a CPU that was held up between
+ * the clock and the store must not undo what a later write has stored. After as many lost races
+ * somebody has just stored a time as late as ours.
+ */
+static __always_inline void ps_settle(__u64 *until)
+{
+	__u64 mine = bpf_ktime_get_ns() + ps_config.settle_ns;
+
+	for (__u32 i = 0; i < PS_SETTLE_TRIES; i++) {
+		__u64 old = ps_read_once(*until);
+
+		if (old >= mine || __sync_val_compare_and_swap(until, old, mine) == old)
+			break;
+	}
+}
+
 /* A write to the key with this hash has arrived. Call before the entry is removed. */
 static __always_inline void ps_fence_raise(__u64 hash)
 {
@@ -98,7 +117,7 @@ static __always_inline void ps_fence_raise(__u64 hash)
 
 	if (!f)
 		return;
-	f->settle_until = bpf_ktime_get_ns() + ps_config.settle_ns;
+	ps_settle(&f->settle_until);
 	__sync_fetch_and_add(&f->generation, 1);
 }
 
@@ -109,8 +128,10 @@ static __always_inline void ps_flush(__u32 service)
 
 	if (!state)
 		return;
-	state->settle_until = bpf_ktime_get_ns() + ps_config.settle_ns;
-	__sync_fetch_and_add(&state->epoch, 1);
+	ps_settle(&state->settle_until);
+	/* 0 is the epoch of what is dead; who wraps around to it goes one further. */
+	if (__sync_fetch_and_add(&state->epoch, 1) == ~0U)
+		__sync_fetch_and_add(&state->epoch, 1);
 	ps_count(service, PS_COUNT_flushes);
 }
 
