@@ -101,7 +101,7 @@ std::string TcpClient::receive_to_end()
 {
 	::shutdown(fd_.get(), SHUT_WR); // the server may have closed already
 	std::array<char, 65'536> chunk;
-	const auto deadline = Clock::now() + kPatience;
+	const auto deadline = Clock::now() + default_patience;
 	for (;;) {
 		pollfd ready{fd_.get(), POLLIN, 0};
 		const int count = ::poll(&ready, 1, remaining_ms(deadline));
