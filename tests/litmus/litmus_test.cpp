@@ -79,7 +79,7 @@ public:
 			  << ", hits " << hits_ << " (" << 100 * hits_ / std::max(requests_, std::uint64_t{1})
 			  << " % of " << requests_ << " requests), writes " << before - reads
 			  << " of which " << slow << " slower than settle, fills " << fills_
-			  << ", raced " << raced_ << "; not judged " << before - history.size()
+			  << ", invalidations " << invalidations_ << "; not judged " << before - history.size()
 			  << "; violations " << violations.size() << ", with what settle excuses "
 			  << all << std::endl;
 		for (std::size_t i = 0; i < std::min<std::size_t>(violations.size(), 5); ++i)
@@ -91,13 +91,11 @@ public:
 	// The counters of a run of prestack are gone when it is: call before it ends.
 	void count_hits()
 	{
-		const auto &counters = prestack_.stats().at("services").at(0);
+		const nlohmann::json counters = prestack_.stats().at("services").at(0);
 		hits_ += counters.at("hits").get<std::uint64_t>();
-		requests_ += counters.at("requests").get<std::uint64_t>() -
-			     counters.at("stream").get<std::uint64_t>();
+		requests_ += counters.at("requests").get<std::uint64_t>();
 		fills_ += counters.at("fills").get<std::uint64_t>();
-		raced_ += counters.at("nofill_lease").get<std::uint64_t>() +
-			  counters.at("nofill_raced").get<std::uint64_t>();
+		invalidations_ += counters.at("invalidations").get<std::uint64_t>();
 	}
 
 	Memcached &memcached() { return memcached_; }
@@ -125,7 +123,7 @@ private:
 	std::uint64_t hits_ = 0;
 	std::uint64_t requests_ = 0;
 	std::uint64_t fills_ = 0;
-	std::uint64_t raced_ = 0;
+	std::uint64_t invalidations_ = 0;
 	std::uint64_t operations_ = 0;
 };
 
