@@ -22,8 +22,7 @@ public:
 			deletions_.push_back(write);
 		else
 			by_version_.emplace(write.version, write);
-		if (write.end != never &&
-		    (write.by_restart || write.end - write.start <= patience))
+		if (write.end != never && (write.by_restart || write.end - write.start <= patience))
 			replacing_.push_back(write);
 	}
 
@@ -32,9 +31,8 @@ public:
 		std::ranges::sort(replacing_, {}, &Operation::end);
 		latest_start_.reserve(replacing_.size());
 		for (std::size_t i = 0; i < replacing_.size(); ++i) {
-			const bool later =
-				i == 0 ||
-				replacing_[i].start > replacing_[latest_start_.back()].start;
+			const bool later = i == 0 || replacing_[i].start >
+							     replacing_[latest_start_.back()].start;
 			latest_start_.push_back(later ? i : latest_start_.back());
 		}
 	}

@@ -13,7 +13,11 @@ using Why = Violation::Why;
 
 Operation write(std::uint64_t version, std::int64_t start, std::int64_t end, std::uint32_t key = 0)
 {
-	return {.kind = OperationKind::write, .key = key, .version = version, .start = start, .end = end};
+	return {.kind = OperationKind::write,
+		.key = key,
+		.version = version,
+		.start = start,
+		.end = end};
 }
 
 Operation read(std::uint64_t version, std::int64_t start, std::int64_t end, std::uint32_t key = 0)
@@ -52,18 +56,30 @@ TEST(History, WhileAWriteIsUnderWayBothVersionsAreGood)
 {
 	for (const std::uint64_t version : {1U, 2U}) {
 		// Sent before the acknowledgement arrived; at that very moment; around all of it.
-		EXPECT_EQ(verdicts({write(1, 10, 20), write(2, 30, 40), read(version, 35, 36)}), good);
-		EXPECT_EQ(verdicts({write(1, 10, 20), write(2, 30, 40), read(version, 40, 50)}), good);
-		EXPECT_EQ(verdicts({write(1, 10, 20), write(2, 30, 40), read(version, 25, 60)}), good);
+		EXPECT_EQ(verdicts({write(1, 10, 20), write(2, 30, 40), read(version, 35, 36)}),
+			  good);
+		EXPECT_EQ(verdicts({write(1, 10, 20), write(2, 30, 40), read(version, 40, 50)}),
+			  good);
+		EXPECT_EQ(verdicts({write(1, 10, 20), write(2, 30, 40), read(version, 25, 60)}),
+			  good);
 	}
 }
 
 TEST(History, EveryLaterAcknowledgedWriteCountsNotOnlyTheNext)
 {
-	EXPECT_EQ(verdicts({write(1, 10, 20), write(2, 30, 100), write(3, 40, 50), read(1, 60, 70)}),
+	EXPECT_EQ(
+		verdicts({write(1, 10, 20), write(2, 30, 100), write(3, 40, 50), read(1, 60, 70)}),
+		stale);
+	EXPECT_EQ(
+		verdicts({write(1, 10, 20), write(2, 30, 100), write(3, 40, 50), read(2, 60, 70)}),
+		good);
+}
+
+// The last acknowledged of the writes before a read need not be the one that began last.
+TEST(History, AWriteThatBeganEarlierDoesNotHideOneThatReplaced)
+{
+	EXPECT_EQ(verdicts({write(1, 32, 35), write(2, 30, 60), write(3, 40, 50), read(1, 70, 80)}),
 		  stale);
-	EXPECT_EQ(verdicts({write(1, 10, 20), write(2, 30, 100), write(3, 40, 50), read(2, 60, 70)}),
-		  good);
 }
 
 TEST(History, OverlappingWritesMayTakeEffectInEitherOrder)
@@ -105,7 +121,8 @@ TEST(History, AWriteWithoutAcknowledgementMayTakeEffectAnyTimeOrNever)
 		history.push_back(read(version, 1'000'000, 1'000'001));
 		EXPECT_EQ(verdicts(history), good);
 	}
-	EXPECT_EQ(verdicts({write(1, 10, 20), write(2, 30, never), write(3, 40, 50), read(2, 60, 70)}),
+	EXPECT_EQ(verdicts({write(1, 10, 20), write(2, 30, never), write(3, 40, 50),
+			    read(2, 60, 70)}),
 		  good);
 }
 
@@ -129,6 +146,9 @@ TEST(History, AMissOfAKeyThatIsThereIsRejected)
 	EXPECT_EQ(verdicts({write(1, 10, 20), write(absent_version, 30, 40), write(2, 50, 60),
 			    read(absent_version, 70, 80)}),
 		  stale);
+	EXPECT_EQ(verdicts({write(1, 10, 20), read(absent_version, 30, 40),
+			    write(absent_version, 50, 60)}),
+		  stale);
 	EXPECT_EQ(verdicts({write(1, 10, 20), write(absent_version, 30, 40), write(2, 50, 60),
 			    read(absent_version, 55, 80)}),
 		  good);
@@ -136,17 +156,32 @@ TEST(History, AMissOfAKeyThatIsThereIsRejected)
 
 TEST(History, AWriteSlowerThanPatienceReplacesNothing)
 {
-	const std::vector<Operation> history{write(1, 10, 20), write(2, 100, 200), read(1, 300, 310)};
+	const std::vector<Operation> history{write(1, 10, 20), write(2, 100, 200),
+					     read(1, 300, 310)};
 	EXPECT_EQ(verdicts(history), stale);
 	EXPECT_EQ(verdicts(history, std::chrono::nanoseconds{100}), stale);
 	EXPECT_EQ(verdicts(history, std::chrono::nanoseconds{99}), good);
 	// What came before it is not excused, and it may itself be replaced.
-	EXPECT_EQ(verdicts({write(1, 10, 20), write(2, 30, 40), write(3, 100, 200), read(1, 300, 310)},
+	EXPECT_EQ(verdicts({write(1, 10, 20), write(2, 30, 40), write(3, 100, 200),
+			    read(1, 300, 310)},
 			   std::chrono::nanoseconds{99}),
 		  stale);
 	EXPECT_EQ(verdicts({write(1, 100, 300), write(2, 310, 320), read(1, 330, 340)},
 			   std::chrono::nanoseconds{99}),
 		  stale);
+}
+
+TEST(History, ARestartReplacesHoweverLongItTook)
+{
+	Operation restart = write(absent_version, 100, 900);
+	restart.by_restart = true;
+	EXPECT_EQ(verdicts({write(1, 10, 20), restart, read(1, 1000, 1010)},
+			   std::chrono::nanoseconds{99}),
+		  stale);
+	// What the new server was told meanwhile is good.
+	EXPECT_EQ(verdicts({write(1, 10, 20), restart, write(2, 700, 710), read(2, 1000, 1010)},
+			   std::chrono::nanoseconds{99}),
+		  good);
 }
 
 TEST(History, EveryBadReadIsTold)

@@ -20,7 +20,7 @@ namespace
 
 constexpr std::uint64_t enough_operations = 200'000;
 constexpr std::chrono::seconds at_least{6};
-constexpr std::chrono::seconds at_most{40}; // for enough_operations, on a loaded machine
+constexpr std::chrono::seconds at_most{25}; // for enough_operations, on a loaded machine
 
 struct Interval {
 	std::int64_t start;
@@ -59,8 +59,8 @@ public:
 	{
 		auto history = load_.stop();
 		count_hits();
-		const auto reads = static_cast<std::uint64_t>(std::ranges::count(
-			history, OperationKind::read, &Operation::kind));
+		const auto reads = static_cast<std::uint64_t>(
+			std::ranges::count(history, OperationKind::read, &Operation::kind));
 		const auto slow = std::ranges::count_if(history, [this](const Operation &each) {
 			return each.kind == OperationKind::write &&
 			       (each.end == never || each.end - each.start > nanoseconds());
@@ -76,10 +76,11 @@ public:
 		});
 		auto violations = test::judge(history, settle_);
 		std::cout << "LITMUS " << name << ": operations " << before << ", reads " << reads
-			  << ", hits " << hits_ << " (" << 100 * hits_ / std::max(requests_, std::uint64_t{1})
-			  << " % of " << requests_ << " requests), writes " << before - reads
-			  << " of which " << slow << " slower than settle, fills " << fills_
-			  << ", invalidations " << invalidations_ << "; not judged " << before - history.size()
+			  << ", hits " << hits_ << " ("
+			  << 100 * hits_ / std::max(requests_, std::uint64_t{1}) << " % of "
+			  << requests_ << " requests), writes " << before - reads << " of which "
+			  << slow << " slower than settle, fills " << fills_ << ", invalidations "
+			  << invalidations_ << "; not judged " << before - history.size()
 			  << "; violations " << violations.size() << ", with what settle excuses "
 			  << all << std::endl;
 		for (std::size_t i = 0; i < std::min<std::size_t>(violations.size(), 5); ++i)
@@ -137,7 +138,10 @@ protected:
 			GTEST_SKIP() << "no prestack binary: set PRESTACK_BIN";
 	}
 
-	static void pause(Milliseconds time = Milliseconds{50}) { std::this_thread::sleep_for(time); }
+	static void pause(Milliseconds time = Milliseconds{50})
+	{
+		std::this_thread::sleep_for(time);
+	}
 
 	static void expect_coherent(Scene &scene, const std::string &name,
 				    const std::vector<Interval> &but = {})

@@ -153,8 +153,8 @@ std::uint32_t Load::any_key(Client &client) const
 void Load::pause(Client &client) const
 {
 	const auto writers = options_.tcp_writers + options_.udp_writers;
-	const double mean = static_cast<double>(options_.write_interval.count()) * writers /
-			    options_.keys;
+	const double mean =
+		static_cast<double>(options_.write_interval.count()) * writers / options_.keys;
 	std::uniform_real_distribution<> around(0.1 * mean, 1.9 * mean);
 	std::this_thread::sleep_for(
 		std::chrono::microseconds(static_cast<std::int64_t>(around(client.random))));

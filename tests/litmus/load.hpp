@@ -67,8 +67,8 @@ private:
 	void write_tcp(Client &client);
 	void write_once(Client &client, TcpClient &tcp);
 	// Sends a storage command that must be answered with `good` to count as a write.
-	void store_tcp(Client &client, TcpClient &tcp, std::uint32_t key, const std::string &command,
-		       std::uint64_t version, std::string_view good);
+	void store_tcp(Client &client, TcpClient &tcp, std::uint32_t key,
+		       const std::string &command, std::uint64_t version, std::string_view good);
 	void record(Client &client, OperationKind kind, std::uint32_t key, std::uint64_t version,
 		    std::int64_t start, std::int64_t end);
 	void record_reads(Client &client, const std::vector<std::uint32_t> &keys,
