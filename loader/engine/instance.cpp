@@ -189,6 +189,7 @@ Result<Instance> Instance::start(const Config &config, const InstanceOptions &op
 			return tl::unexpected(done.error());
 		}
 	}
+	instance.keeper_.attached(config.cache.settle);
 	if (auto done = instance.publish(config, *geometry, options.name); !done) {
 		return tl::unexpected(done.error());
 	}

@@ -41,6 +41,13 @@ Result<void> ServiceKeeper::refresh()
 	return {};
 }
 
+void ServiceKeeper::attached(std::chrono::nanoseconds settle)
+{
+	for (std::uint32_t i = 0; i < services_.size(); ++i) {
+		maps_.bump_epoch(i, settle);
+	}
+}
+
 Result<void> ServiceKeeper::refresh(std::uint32_t index, Kept &kept, std::uint32_t mtu,
 				    bool tc_replies)
 {

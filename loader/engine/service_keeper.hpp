@@ -3,6 +3,7 @@
 // one was restarted, how long a reply may be, whether XDP may send replies by itself.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -35,6 +36,8 @@ public:
 	// Looks at the host and tells the kernel what has changed. Call once before attaching, then
 	// about once per second, and when something is known to have happened.
 	[[nodiscard]] Result<void> refresh();
+	// The programs have just been attached. Writes that arrived before may be carried out later.
+	void attached(std::chrono::nanoseconds settle);
 	// Native or generic XDP is known only after attaching.
 	void set_native(int ifindex, bool native);
 	// For what may have let a write pass unseen.

@@ -202,6 +202,24 @@ TEST_F(Litmus, PrestackKilledAndStartedAgain)
 	expect_coherent(scene, "kill");
 }
 
+// Writes that the server had received, but not carried out, when prestack attached: nobody saw them
+// arrive. They take less than `settle`, so no older value may be kept.
+TEST_F(Litmus, WritesUnderWayWhenPrestackStarts)
+{
+	Scene scene(Milliseconds{1'000}, {.write_interval = std::chrono::milliseconds{800}});
+	for (int round = 0; round < 5; ++round) {
+		scene.count_hits();
+		scene.prestack().kill9();
+		scene.memcached().pause();
+		pause(Milliseconds{300}); // until writers wait for an answer
+		scene.prestack().start();
+		scene.memcached().resume();
+		pause(Milliseconds{1'500}); // past settle
+	}
+	EXPECT_TRUE(scene.judge("start").empty());
+	EXPECT_GT(scene.hits(), 0U);
+}
+
 // Between the end of a server and the moment when prestack notices (docs/limitations.md) its items
 // are still served; reads of that time are not judged. Later ones are: nothing that the old process
 // said may be seen then.
