@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # From BPF C to a skeleton header:
 #
-#   prestack_bpf_object(NAME <name> SOURCE <file.bpf.c> [INCLUDES <dir>...] [OUT <var>])
+#   prestack_bpf_object(NAME <name> SOURCE <file.bpf.c> [INCLUDES <dir>...]
+#                       [DEFINES <name>...] [OUT <var>])
 #
 # clang compiles SOURCE into <build>/bpf/<name>.bpf.o, and bpftool turns that into
 # <build>/skeletons/<name>.skel.h, which declares `struct <name>_bpf` and the
@@ -52,7 +53,7 @@ function(prestack_bpf_arch out)
 endfunction()
 
 function(prestack_bpf_object)
-	cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;SOURCE;OUT" "INCLUDES")
+	cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;SOURCE;OUT" "INCLUDES;DEFINES")
 	if(NOT arg_NAME OR NOT arg_SOURCE OR arg_UNPARSED_ARGUMENTS)
 		message(FATAL_ERROR "prestack_bpf_object: NAME and SOURCE are needed; "
 			"not understood: '${arg_UNPARSED_ARGUMENTS}'")
@@ -74,6 +75,9 @@ function(prestack_bpf_object)
 	foreach(dir IN LISTS arg_INCLUDES)
 		get_filename_component(dir ${dir} ABSOLUTE)
 		list(APPEND flags -I${dir})
+	endforeach()
+	foreach(define IN LISTS arg_DEFINES)
+		list(APPEND flags -D${define})
 	endforeach()
 	list(APPEND flags
 		-I${PROJECT_SOURCE_DIR}/core/include

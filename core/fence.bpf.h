@@ -61,6 +61,9 @@ static __always_inline __u64 ps_lease_of(const struct ps_packet *p, __u64 key_ha
 {
 	__u64 h = ps_mix(ps_config.seed[0], key_hash);
 
+#ifdef PRESTACK_BREAK_GENERATION
+	generation = 0; /* tests only: see fill.bpf.h */
+#endif
 	h = ps_mix(h, p->client[0]);
 	h = ps_mix(h, p->client[1]);
 	/* Who was asked: another socket of the server's user on another address was not. */

@@ -173,7 +173,8 @@ Result<Instance> Instance::start(const Config &config, const InstanceOptions &op
 		return tl::unexpected((conf_map ? state_map : conf_map).error());
 	}
 	auto keeper = ServiceMaps::open(*conf_map, *state_map).and_then([&](ServiceMaps &&maps) {
-		return ServiceKeeper::create(std::move(maps), services, interfaces, log);
+		return ServiceKeeper::create(std::move(maps), services, interfaces,
+					     config.cache.settle, log);
 	});
 	if (!keeper) {
 		return tl::unexpected(keeper.error());
@@ -189,6 +190,7 @@ Result<Instance> Instance::start(const Config &config, const InstanceOptions &op
 			return tl::unexpected(done.error());
 		}
 	}
+	instance.keeper_.attached();
 	if (auto done = instance.publish(config, *geometry, options.name); !done) {
 		return tl::unexpected(done.error());
 	}

@@ -12,13 +12,14 @@ namespace prestack
 
 Result<ServiceKeeper> ServiceKeeper::create(ServiceMaps maps, std::vector<ServiceConfig> services,
 					    std::vector<ServedInterface> interfaces,
+					    std::chrono::nanoseconds settle,
 					    std::shared_ptr<spdlog::logger> log)
 {
 	auto diag = SocketDiag::open();
 	if (!diag) {
 		return tl::unexpected(diag.error());
 	}
-	ServiceKeeper keeper(std::move(maps), std::move(interfaces), std::move(*diag),
+	ServiceKeeper keeper(std::move(maps), std::move(interfaces), std::move(*diag), settle,
 			     std::move(log));
 	for (auto &service : services) {
 		Kept kept;
@@ -39,6 +40,13 @@ Result<void> ServiceKeeper::refresh()
 		}
 	}
 	return {};
+}
+
+void ServiceKeeper::attached()
+{
+	for (std::uint32_t i = 0; i < services_.size(); ++i) {
+		maps_.bump_epoch(i, settle_);
+	}
 }
 
 Result<void> ServiceKeeper::refresh(std::uint32_t index, Kept &kept, std::uint32_t mtu,
@@ -62,7 +70,7 @@ Result<void> ServiceKeeper::refresh(std::uint32_t index, Kept &kept, std::uint32
 	// What an earlier server said is void at once; what its last replies filled before the kernel
 	// learned of the new one, after.
 	if (changed) {
-		maps_.bump_epoch(index);
+		maps_.bump_epoch(index, settle_);
 	}
 	if (first || std::memcmp(&conf, &kept.conf, sizeof conf) != 0) {
 		if (auto done = maps_.publish(index, conf); !done) {
@@ -70,7 +78,7 @@ Result<void> ServiceKeeper::refresh(std::uint32_t index, Kept &kept, std::uint32
 		}
 		kept.conf = conf;
 		if (changed) {
-			maps_.bump_epoch(index);
+			maps_.bump_epoch(index, settle_);
 		}
 	}
 	if (changed) {
@@ -153,7 +161,7 @@ void ServiceKeeper::set_native(int ifindex, bool native)
 void ServiceKeeper::flush_all(const std::string &reason)
 {
 	for (std::uint32_t i = 0; i < services_.size(); ++i) {
-		maps_.bump_epoch(i);
+		maps_.bump_epoch(i, settle_);
 	}
 	log_->info("cache flushed: {}", reason);
 }

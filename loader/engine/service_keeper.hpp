@@ -3,6 +3,7 @@
 // one was restarted, how long a reply may be, whether XDP may send replies by itself.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -30,11 +31,14 @@ public:
 	[[nodiscard]] static Result<ServiceKeeper> create(ServiceMaps maps,
 							  std::vector<ServiceConfig> services,
 							  std::vector<ServedInterface> interfaces,
+							  std::chrono::nanoseconds settle,
 							  std::shared_ptr<spdlog::logger> log);
 
 	// Looks at the host and tells the kernel what has changed. Call once before attaching, then
 	// about once per second, and when something is known to have happened.
 	[[nodiscard]] Result<void> refresh();
+	// The programs have just been attached. Writes that arrived before may be carried out later.
+	void attached();
 	// Native or generic XDP is known only after attaching.
 	void set_native(int ifindex, bool native);
 	// For what may have let a write pass unseen.
@@ -50,9 +54,9 @@ private:
 		bool published = false;
 	};
 	ServiceKeeper(ServiceMaps maps, std::vector<ServedInterface> interfaces, SocketDiag diag,
-		      std::shared_ptr<spdlog::logger> log)
+		      std::chrono::nanoseconds settle, std::shared_ptr<spdlog::logger> log)
 		: maps_(std::move(maps)), interfaces_(std::move(interfaces)),
-		  diag_(std::move(diag)), log_(std::move(log))
+		  diag_(std::move(diag)), settle_(settle), log_(std::move(log))
 	{
 	}
 
@@ -67,6 +71,7 @@ private:
 	std::vector<Kept> services_;
 	std::vector<ServedInterface> interfaces_;
 	SocketDiag diag_;
+	std::chrono::nanoseconds settle_; // each flush here is for writes that were not seen arrive
 	std::shared_ptr<spdlog::logger> log_;
 	bool tc_replies_ = false;
 };

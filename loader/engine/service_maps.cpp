@@ -58,6 +58,20 @@ void ServiceMaps::bump_epoch(std::uint32_t service)
 	}
 }
 
+void ServiceMaps::bump_epoch(std::uint32_t service, std::chrono::nanoseconds settle)
+{
+	// The kernel's bpf_ktime_get_ns() is the same clock. Before the epoch, as ps_flush does it: a
+	// lease that was taken without knowing of this is void.
+	const std::chrono::nanoseconds until =
+		std::chrono::steady_clock::now().time_since_epoch() + settle;
+	const auto mine = static_cast<std::uint64_t>(until.count());
+	const std::atomic_ref settle_until(states_[service].settle_until);
+	auto old = settle_until.load();
+	while (old < mine && !settle_until.compare_exchange_weak(old, mine)) {
+	}
+	bump_epoch(service);
+}
+
 Result<void> ServiceMaps::publish(std::uint32_t service, const ps_service_conf &conf)
 {
 	const auto since = std::chrono::steady_clock::now() - published_[service];

@@ -26,6 +26,8 @@ public:
 
 	// Makes all cached entries and proven paths of a service void. O(1), atomic against BPF.
 	void bump_epoch(std::uint32_t service);
+	// The same, and nothing is cached for `settle`: writes may be under way that nobody saw arrive.
+	void bump_epoch(std::uint32_t service, std::chrono::nanoseconds settle);
 	// The current description is replaced at once; may sleep some milliseconds if the last change
 	// was just now, so that no packet still reads the copy that is overwritten.
 	[[nodiscard]] Result<void> publish(std::uint32_t service, const ps_service_conf &conf);

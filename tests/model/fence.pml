@@ -16,8 +16,6 @@
  *   ASSUME 2, in Time: a reply with a value older than that write has left by then, for requests
  *             of one client that bear the same number (a retry).                 -DDROP_LEFT
  *             Not needed if clients never reuse a number:                        -DUNIQUE_NUMBERS
- *   ASSUME 3, in Raise: between reading the clock and storing `settle_until` no other write to the
- *             fence does so: the code stores it blindly.                         -DDROP_STORED
  *
  * Broken variants of the code: -DBREAK_..., below.
  */
@@ -102,9 +100,10 @@ inline Raise(until, counter)
 {
 #ifdef DROP_STORED
 	d_step { (stamps == me) -> stamps++; stamp = stamps };
-	until = stamp;
+	until = stamp; /* broken: stored blindly, it can go back */
 #else
-	d_step { (stamps == me) -> stamps++; stamp = stamps; until = stamp }; /* ASSUME 3 */
+	d_step { (stamps == me) -> stamps++; stamp = stamps };
+	d_step { if :: until < stamp -> until = stamp :: else fi }; /* ps_settle: compare and swap */
 #endif
 	counter++
 }

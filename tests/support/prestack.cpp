@@ -25,8 +25,10 @@ std::string toml_list(const std::vector<std::string> &values)
 	return text + "]";
 }
 
-std::string binary_or_throw()
+std::string binary_or_throw(const std::string &chosen)
 {
+	if (!chosen.empty())
+		return chosen;
 	const auto binary = prestack_binary();
 	if (!binary)
 		throw std::runtime_error("no prestack binary: set PRESTACK_BIN");
@@ -84,15 +86,16 @@ std::string PrestackOptions::toml() const
 	return text;
 }
 
-Process spawn_prestack_run(const Netns &ns, const std::string &config_file, const std::string &name)
+Process spawn_prestack_run(const Netns &ns, const std::string &config_file, const std::string &name,
+			   const std::string &binary)
 {
 	return Process::spawn(
-		{.argv = {binary_or_throw(), "run", "--config", config_file, "--name", name},
+		{.argv = {binary_or_throw(binary), "run", "--config", config_file, "--name", name},
 		 .netns_fd = ns.fd()});
 }
 
 Prestack::Prestack(const Netns &ns, const PrestackOptions &options)
-	: ns_(ns), name_(unique_instance()),
+	: ns_(ns), binary_(options.binary), name_(unique_instance()),
 	  config_file_(directory_.write("prestack.toml", options.toml()))
 {
 	start();
@@ -106,7 +109,7 @@ Prestack::~Prestack()
 
 void Prestack::start()
 {
-	process_ = spawn_prestack_run(ns_, config_file_, name_);
+	process_ = spawn_prestack_run(ns_, config_file_, name_, binary_);
 	// The pins of a killed run may still answer for it: this one's process must be named.
 	const auto serving = [&] {
 		const Finished status = cli("status --json");
@@ -123,7 +126,7 @@ void Prestack::start()
 
 Finished Prestack::cli(const std::string &arguments) const
 {
-	ProcessOptions options{.argv = {binary_or_throw()}};
+	ProcessOptions options{.argv = {binary_or_throw(binary_)}};
 	for (std::string &word : words(arguments))
 		options.argv.push_back(std::move(word));
 	options.argv.insert(options.argv.end(), {"--name", name_});

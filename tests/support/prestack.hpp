@@ -50,6 +50,7 @@ struct PrestackOptions {
 	unsigned max_value = 1024;
 	std::string settle = "1ms"; // short, so that a key can be cached again soon after a write
 	std::vector<ServiceOptions> services{ServiceOptions{}};
+	std::string binary{}; // instead of prestack_binary()
 
 	std::string toml() const;
 };
@@ -86,6 +87,7 @@ public:
 
 private:
 	const Netns &ns_;
+	std::string binary_;
 	std::string name_;
 	TempDir directory_;
 	std::string config_file_;
@@ -93,7 +95,8 @@ private:
 };
 
 // Starts `prestack run --config <file> --name <name>` in a namespace and does not wait.
-Process spawn_prestack_run(const Netns &ns, const std::string &config_file,
-			   const std::string &name);
+// An empty `binary` means prestack_binary().
+Process spawn_prestack_run(const Netns &ns, const std::string &config_file, const std::string &name,
+			   const std::string &binary = "");
 
 } // namespace prestack::test

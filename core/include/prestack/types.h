@@ -111,7 +111,7 @@ struct ps_path {
 struct ps_service_state {
 	__u32 epoch; /* entries of another epoch are no entries; starts at 1 */
 	__u32 conf; /* which of the two ps_service_conf is in use: 0 or 1 */
-	__u64 settle_until; /* ns of CLOCK_MONOTONIC: no lease before; set by whatever adds to epoch */
+	__u64 settle_until; /* ns of CLOCK_MONOTONIC: no lease before: writes nobody followed settle */
 	__u64 reserved[6];
 	struct ps_path path[PS_MAX_PATHS];
 };
