@@ -14,6 +14,7 @@
 
 #include "scratch.bpf.h"
 #include "stats.bpf.h"
+#include <bpf/bpf_endian.h>
 
 /* Service that listens on `port` (net), or -1. Ports are .rodata: this is a few compares. */
 static __always_inline int ps_service_of(__u16 port)
