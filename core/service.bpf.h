@@ -10,7 +10,6 @@
 #ifndef PRESTACK_SERVICE_BPF_H
 #define PRESTACK_SERVICE_BPF_H
 
-#include <bpf/bpf_endian.h>
 
 #include "scratch.bpf.h"
 #include "stats.bpf.h"
