@@ -2,18 +2,18 @@
 /*
  * Services: which one a port belongs to, who may be answered, and on which paths.
  *
- * A path is (interface, Ethernet address, VLAN tags, server address). It is proven once the server's own socket was
- * seen to answer on it, in the current epoch: an address that the server does not listen on, a
- * frame for another host that a promiscuous interface lets in, a tag that the driver hides, or a
- * reply that would leave by another interface never is.
+ * A path is (interface, Ethernet address, VLAN tags, server address). It is proven once the server's
+ * own socket was seen to answer on it, in the current epoch: an address that the server does not
+ * listen on, a frame for another host that a promiscuous interface lets in, a tag that the driver
+ * hides, or a reply that would leave by another interface never is.
  */
 #ifndef PRESTACK_SERVICE_BPF_H
 #define PRESTACK_SERVICE_BPF_H
 
+#include <bpf/bpf_endian.h>
 
 #include "scratch.bpf.h"
 #include "stats.bpf.h"
-#include <bpf/bpf_endian.h>
 
 /* Service that listens on `port` (net), or -1. Ports are .rodata: this is a few compares. */
 static __always_inline int ps_service_of(__u16 port)
