@@ -264,8 +264,11 @@ static __always_inline int ps_put_value_at(struct ps_scratch *s, __u32 pos,
 	} else if (hit->large) {
 		const __u64 *data = (const __u64 *)(hit->large + 1);
 
+		/* Once more, next to its use: 6.1's verifier loses the bound on the way here. */
 		ps_opaque(pos);
-		if (bpf_probe_read_kernel(s->out + (pos & (PS_OUT_SIZE - 1)), len,
+		ps_opaque(len);
+		if (len > ps_config.max_value ||
+		    bpf_probe_read_kernel(s->out + (pos & (PS_OUT_SIZE - 1)), len,
 					  data + hit->value_word))
 			return -1;
 		ps_ordered();

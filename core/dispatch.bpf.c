@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Entry points. Ingress (XDP) and egress (TC): from the Ethernet header to the service's plug-in.
- * TC ingress: sends replies that XDP could not. Syscall: counts what is in the cache.
+ * TC ingress: sends replies that XDP could not. And one that counts what is in the cache.
  */
 #include "cache.bpf.h"
 #include "fill.bpf.h"
@@ -98,7 +98,7 @@ __noinline __u32 ps_options_sum(struct xdp_md *ctx, __u32 off, __u32 len)
 {
 	__u64 options[6] = {};
 
-	if (!len || len > 40 || bpf_xdp_load_bytes(ctx, off, options, len))
+	if (!ps_size_fits(&len, 40) || bpf_xdp_load_bytes(ctx, off, options, len))
 		return 0;
 	return ps_fold(ps_sum(options, len, 0, 5));
 }
@@ -174,7 +174,8 @@ __noinline int ps_copy_payload(struct xdp_md *ctx)
 	at = s->pkt.payload & 0x3ff;
 	len = s->pkt.payload_len;
 	if (len < 8 || len > PS_DIRECT_PAYLOAD) {
-		if (!len || len > PS_IN_SIZE || bpf_xdp_load_bytes(ctx, s->pkt.payload, s->in, len))
+		if (!ps_size_fits(&len, PS_IN_SIZE) ||
+		    bpf_xdp_load_bytes(ctx, s->pkt.payload, s->in, len))
 			return -1;
 		s->in_sum = ps_sum(s->in, len, 0, PS_IN_SIZE / 8);
 		return 0;
@@ -325,7 +326,7 @@ int ps_tc_egress(struct __sk_buff *skb)
 	if (!ps_path_proven(state, &s->pkt) && ps_sender_is_server(skb, &s->pkt, conf))
 		ps_path_prove(state, &s->pkt);
 	len = s->pkt.payload_len;
-	if (!len || len > PS_IN_SIZE || bpf_skb_load_bytes(skb, s->pkt.payload, s->in, len))
+	if (!ps_size_fits(&len, PS_IN_SIZE) || bpf_skb_load_bytes(skb, s->pkt.payload, s->in, len))
 		return PS_TC_NEXT;
 	bpf_tail_call(skb, &ps_tc_progs, ps_program_of(service, PS_SLOT_DATAGRAM));
 	return PS_TC_NEXT;
@@ -383,18 +384,21 @@ static long ps_scan_large(void *map, __u32 *key, struct ps_large_entry *e, struc
 	return ps_scan_entry(&e->entry, scan, &scan->large_entries);
 }
 
-/* Counts live entries into its context. An element that is being replaced may be missed. */
-SEC("syscall")
-int ps_scan(struct ps_scan *ctx)
+/* Counts live entries into its frame. An element that is being replaced may be missed. Never attached. */
+SEC("tc")
+int ps_scan(struct __sk_buff *skb)
 {
-	struct ps_scan scan = {};
+	struct ps_scan scan = {}, *out;
 
 	bpf_for_each_map_elem(&ps_small, ps_scan_small, &scan, 0);
 	bpf_for_each_map_elem(&ps_large, ps_scan_large, &scan, 0);
-	ctx->entries = scan.entries;
-	ctx->bytes = scan.bytes;
-	ctx->small_entries = scan.small_entries;
-	ctx->large_entries = scan.large_entries;
+	out = (void *)(long)skb->data;
+	if ((void *)(out + 1) > (void *)(long)skb->data_end)
+		return PS_TC_DROP;
+	out->entries = scan.entries;
+	out->bytes = scan.bytes;
+	out->small_entries = scan.small_entries;
+	out->large_entries = scan.large_entries;
 	return 0;
 }
 

@@ -163,19 +163,35 @@ static __always_inline void ps_small_copy(struct ps_entry *e, const struct ps_sc
 static __always_inline void ps_large_copy(struct ps_entry *e, const struct ps_scratch *s,
 					  __u32 from, __u32 len)
 {
-	__u32 key_len = s->key.len, key_words;
+	__u32 key_words = (s->key.len + 7) / 8;
 	__u8 *data = (__u8 *)(e + 1);
 
-	ps_opaque(key_len);
-	ps_opaque(len);
-	ps_opaque(from);
-	if (key_len > ps_config.max_key || len > ps_config.max_value)
-		return;
-	/* Shifted down and up, not masked: of a mask the verifier keeps the bound of before. */
-	key_words = (key_len + 7) / 8;
+	/* Bounds right before their use: 6.1's verifier loses those of a value that is spilled. */
 	ps_opaque(key_words);
+	if (key_words > (ps_config.max_key + 7) / 8)
+		return;
 	bpf_probe_read_kernel(data, key_words * 8, s->key.word);
+	ps_opaque(from);
+	ps_opaque(len);
+	if (len > ps_config.max_value)
+		return;
 	bpf_probe_read_kernel(data + key_words * 8, len, s->in + (from & (PS_IN_SIZE - 1)));
+}
+
+/*
+ * Takes an entry for filling and publishes its index word; false, counted, if another filler has it.
+ * The word is published before the generation is looked at; readers refuse an odd sequence.
+ */
+static __always_inline bool ps_fill_begin(struct ps_entry *e, const struct ps_scratch *s,
+					  __u32 *word, __u32 value, __u32 epoch, bool *evicts)
+{
+	*evicts = ps_entry_live(e, epoch) && (ps_read_once(*word) & ~3U) != (value & ~3U);
+	if (!ps_entry_own(e)) {
+		ps_count(s->pkt.service, PS_COUNT_nofill_busy);
+		return false;
+	}
+	__sync_lock_test_and_set(word, value);
+	return true;
 }
 
 /*
@@ -191,9 +207,9 @@ static __always_inline void ps_fill(struct __sk_buff *skb, struct ps_scratch *s,
 	struct ps_service_state *state = ps_state_of(service);
 	struct ps_fence *f = ps_fence_of(s->key.hash);
 	struct ps_index_line *line = ps_line_of(set, &base);
-	bool small = room <= PS_SMALL_WORDS * 8, evicts;
+	bool evicts = false;
 	struct ps_service_conf *conf;
-	__u32 epoch, generation;
+	__u32 epoch, generation, *word;
 	struct ps_entry *e;
 	__u64 lease;
 
@@ -215,20 +231,21 @@ static __always_inline void ps_fill(struct __sk_buff *skb, struct ps_scratch *s,
 		return ps_count(service, PS_COUNT_nofill_lease);
 
 	way = ps_victim(line, set, base, tag, epoch);
-	e = small ? ps_small_at(set, way) : ps_large_at(set, way);
-	if (!e)
-		return;
-	evicts = ps_entry_live(e, epoch) && (ps_word(line, base, way) & ~3U) != tag;
-	if (!ps_entry_own(e))
-		return ps_count(service, PS_COUNT_nofill_busy);
-	/* Published before the generation is looked at; readers refuse an odd sequence. */
-	__sync_lock_test_and_set(&ps_word(line, base, way),
-				 tag | (small ? PS_CLASS_SMALL : PS_CLASS_LARGE));
-	ps_entry_describe(e, s, len, flags);
-	if (small)
+	word = &ps_word(line, base, way);
+	/* Two whole branches: 6.1's verifier forgets on the way which table `e` is of. */
+	if (room <= PS_SMALL_WORDS * 8) {
+		e = ps_small_at(set, way);
+		if (!e || !ps_fill_begin(e, s, word, tag | PS_CLASS_SMALL, epoch, &evicts))
+			return;
+		ps_entry_describe(e, s, len, flags);
 		ps_small_copy(e, s, from, len);
-	else
+	} else {
+		e = ps_large_at(set, way);
+		if (!e || !ps_fill_begin(e, s, word, tag | PS_CLASS_LARGE, epoch, &evicts))
+			return;
+		ps_entry_describe(e, s, len, flags);
 		ps_large_copy(e, s, from, len);
+	}
 	if (!ps_entry_publish(e, f, generation, epoch))
 		return ps_count(service, PS_COUNT_nofill_raced);
 	ps_count(service, PS_COUNT_fills);

@@ -44,7 +44,7 @@ static __always_inline bool ps_handover_fill(struct ps_handover *h, struct ps_sc
 					     struct ps_reply_head *head, const void *data)
 {
 	const struct ps_packet *p = &s->pkt;
-	__u32 l2 = head->l2, len = s->out_len, payload;
+	__u32 l2 = head->l2, len, payload;
 
 	/* The stack takes the outer tag out of the frame before TC ingress and puts it back later. */
 	if (l2 > sizeof(struct ethhdr)) {
@@ -64,15 +64,15 @@ static __always_inline bool ps_handover_fill(struct ps_handover *h, struct ps_sc
 		ps_write_ipv4(h->frame + l2, head, p);
 	payload = l2 + (p->ipv6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr)) +
 		  sizeof(struct udphdr);
-	ps_opaque(payload);
-	ps_opaque(len);
-	if (payload > PS_HANDOVER_HEAD || len > PS_OUT_SIZE ||
-	    bpf_probe_read_kernel(h->frame + payload, len, s->out))
-		return false;
 	h->head = payload;
-	h->len = len;
+	h->len = s->out_len;
 	h->service = p->service;
-	return true;
+	/* Bounds right before their use: 6.1's verifier loses those of a value that is spilled. */
+	ps_opaque(payload);
+	if (payload > PS_HANDOVER_HEAD)
+		return false;
+	len = ps_read_once(s->out_len);
+	return len <= PS_OUT_SIZE && !bpf_probe_read_kernel(h->frame + payload, len, s->out);
 }
 
 /* Parks the reply and marks the frame; returns the verdict for it, which is to go up the stack. */

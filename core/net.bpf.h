@@ -171,6 +171,21 @@ static __always_inline int ps_parse(void *data, void *end, __u32 vlan, struct ps
 	return PS_PARSED_OTHER;
 }
 
+/*
+ * Whether *len is 1..max. Written with a subtraction since Linux 6.1's verifier learns nothing from
+ * `len != 0`, and helpers want a size that is known not to be 0.
+ */
+static __always_inline bool ps_size_fits(__u32 *len, const __u32 max)
+{
+	__u32 n = *len - 1;
+
+	ps_opaque(n);
+	if (n >= max)
+		return false;
+	*len = n + 1;
+	return true;
+}
+
 /* One's complement sum folded to 16 bits, however many carries there are (RFC 1071). */
 static __always_inline __u16 ps_fold(__u64 sum)
 {

@@ -10,8 +10,8 @@
 #include "address.hpp"
 #include "counters.hpp"
 #include "engine/host.hpp"
-#include "engine/libbpf_options.hpp"
 #include "engine/service_maps.hpp"
+#include "engine/table.hpp"
 #include "report.hpp"
 
 namespace prestack
@@ -63,15 +63,7 @@ Result<ps_scan> scan_tables(const InstanceView &view)
 	if (!program) {
 		return tl::unexpected(program.error());
 	}
-	ps_scan scan{};
-	// A syscall program's context is written back in place.
-	auto options = libbpf_options<bpf_test_run_opts>();
-	options.ctx_in = &scan;
-	options.ctx_size_in = sizeof scan;
-	if (const int problem = bpf_prog_test_run_opts(program->get(), &options); problem != 0) {
-		return fail("program ps_scan", "run", problem);
-	}
-	return scan;
+	return run_scan(program->get());
 }
 
 json count(const std::vector<ps_stats> &cpus)

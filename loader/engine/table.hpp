@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <string>
 
+#include <prestack/types.h>
+
 #include "engine/fd.hpp"
 #include "result.hpp"
 
@@ -16,5 +18,8 @@ namespace prestack
 // for the lock is made here and not by the compiler.
 [[nodiscard]] Result<UniqueFd>
 create_entry_table(const std::string &name, std::uint32_t element_size, std::uint64_t elements);
+
+// Runs the program `ps_scan`, which counts what is in the tables.
+[[nodiscard]] Result<ps_scan> run_scan(int program);
 
 } // namespace prestack

@@ -13,6 +13,7 @@
 #include "loader/address.hpp"
 #include "loader/counters.hpp"
 #include "loader/engine/libbpf_options.hpp"
+#include "loader/engine/table.hpp"
 #include "loader/geometry.hpp"
 #include "loader/registry.hpp"
 
@@ -139,13 +140,7 @@ Counts Datapath::counts() const
 
 ps_scan Datapath::scan() const
 {
-	ps_scan result{};
-	auto options = libbpf_options<bpf_test_run_opts>();
-	options.ctx_in = &result;
-	options.ctx_size_in = sizeof(result);
-	if (const int problem = bpf_prog_test_run_opts(program("ps_scan"), &options); problem != 0)
-		throw std::system_error(-problem, std::generic_category(), "run ps_scan");
-	return result;
+	return value_or_throw(run_scan(program("ps_scan")));
 }
 
 ps_service_conf Datapath::conf() const

@@ -231,8 +231,12 @@ struct ps_stats {
 	__u64 count[PS_NR_COUNTERS];
 };
 
-/* Context and result of the `ps_scan` program (run by `prestack stats`). */
+/*
+ * Result of the `ps_scan` program (run by `prestack stats`): the frame that it is test-run with. A
+ * program of type syscall would be the natural choice, but those may not use maps with locks on 6.1.
+ */
 struct ps_scan {
+	__u64 ethernet[2]; /* room for the header that every frame has */
 	__u64 entries; /* live entries */
 	__u64 bytes; /* their keys and values */
 	__u64 small_entries;
