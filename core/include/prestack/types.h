@@ -63,6 +63,8 @@ struct ps_config {
 	__u32 max_value; /* 1..PS_MAX_VALUE */
 	__u32 nr_services; /* 1..PS_MAX_SERVICES */
 	__u32 trust_sender; /* tests only: skip the check of who sends a reply */
+	__u32 asked_mask; /* number of elements of ps_asked - 1 */
+	__u32 reserved;
 	__u16 port[PS_MAX_SERVICES]; /* net: service i listens here (UDP and TCP) */
 	__u8 plugin
 		[PS_MAX_SERVICES]; /* its plug-in's slot; a constant makes the tail call a jump */
@@ -79,6 +81,7 @@ enum ps_service_flags {
 	PS_SERVICE_TCP = 2, /* answer stream requests (not implemented: streams are observed) */
 	PS_SERVICE_SERVER_KNOWN = 4, /* server_uid is valid */
 	PS_SERVICE_NO_XDP_TX = 8, /* XDP_TX does not work here: replies go out through TC */
+	PS_SERVICE_WAIT = 16, /* connections older than the attachment are open: serve nothing */
 };
 
 /*
@@ -107,13 +110,25 @@ struct ps_path {
 	__u32 busy; /* a writer owns this path */
 };
 
+#define PS_MAX_SOCKETS 8 /* sockets of a service's server that are known at one time */
+
 /* What the kernel knows of a service. Map ps_service_state is mmapable: user space may add to epoch. */
 struct ps_service_state {
 	__u32 epoch; /* entries of another epoch are no entries; starts at 1 */
 	__u32 conf; /* which of the two ps_service_conf is in use: 0 or 1 */
 	__u64 settle_until; /* ns of CLOCK_MONOTONIC: no lease before: writes nobody followed settle */
-	__u64 reserved[6];
+	__u64 alive_until; /* ns of CLOCK_MONOTONIC: nothing is served later. User space moves it on */
+	__u64 dead_from; /* ns of CLOCK_MONOTONIC: a delayed flush may happen from then on; 0 = none */
+	__u64 dead_to; /* and has happened by then */
+	__u64 reserved[3];
 	struct ps_path path[PS_MAX_PATHS];
+	__u64 socket[PS_MAX_SOCKETS]; /* cookies of the server's sockets; another one: a restart */
+};
+
+/* What an expiry time can be besides a time. */
+enum ps_expires {
+	PS_EXPIRES_NEVER = 0,
+	PS_EXPIRES_ASK = 1, /* not known yet: a time long past, so the entry is not served */
 };
 
 /*
@@ -129,7 +144,7 @@ struct ps_entry {
 	__u32 seq; /* odd while a filler owns the entry; changes with every change */
 	__u32 epoch; /* the service's epoch when it was filled; 0 = dead */
 	__u32 flags; /* the plug-in's word, given back on every hit (client flags) */
-	__u64 expires; /* ns of CLOCK_BOOTTIME after which it is no entry; 0 = does not expire */
+	__u64 expires; /* ns of CLOCK_MONOTONIC after which it is no entry, or enum ps_expires */
 	__u16 value_len;
 	__u8 key_len;
 	__u8 service;
@@ -157,9 +172,74 @@ enum ps_class {
 /* A fence orders writes against fills, for all keys that hash to it. docs/coherence.md. */
 struct ps_fence {
 	__u64 lease; /* who may fill: hash of client, request, key, generation and epoch; 0 = nobody */
-	__u64 settle_until; /* ns of CLOCK_MONOTONIC: no lease before; set by writes */
-	__u32 generation; /* counts writes */
+	__u64 settle_until; /* ns of CLOCK_MONOTONIC: while `pending`, no lease before */
+	__u64 pending; /* cohort << 32 | writes of it whose replies have not left */
+	__u64 learned; /* tag of key and generation << 32 | when it expires, s; 0 = nothing */
+	__u32 generation; /* counts arrivals of writes and departures of their replies */
 	__u32 reserved;
+};
+
+/*
+ * A request on its way to the server whose reply is waited for. Element hash & asked_mask of map
+ * ps_asked; one request per element.
+ */
+struct ps_asked {
+#ifdef __bpf__
+	struct bpf_spin_lock lock;
+#else
+	__u32 lock;
+#endif
+	__u32 kind; /* enum ps_asked_kind; 0 = free */
+	__u64 who; /* hash of client, server and request number */
+	__u64 key; /* hash of the key written */
+	__u64 expires; /* of what is written, if the reply says that it was */
+	__u64 since; /* ns of CLOCK_MONOTONIC */
+	__u64 tainted_until; /* a request had no room here: no leases before */
+	__u32 cohort; /* of the key's fence */
+	__u32 count; /* requests of this client with this number that are not answered */
+};
+
+enum ps_asked_kind {
+	PS_ASKED_NOTHING = 0,
+	PS_ASKED_READ,
+	PS_ASKED_WRITE, /* of one key */
+	PS_ASKED_ANY, /* may change anything */
+};
+
+/* Asked of user space through ring buffer ps_questions: when does this entry expire? */
+struct ps_question {
+	__u32 table; /* enum ps_class */
+	__u32 index; /* element of that class's table */
+	__u32 seq; /* the entry's; another one: the entry is gone */
+	__u8 service;
+	__u8 key_len;
+	__u16 reserved;
+	__u8 key[PS_KEY_WORDS * 8];
+};
+
+/* Answers, as the frame that program `ps_vouch` is test-run with. */
+#define PS_MAX_ANSWERS 32
+struct ps_answer {
+	__u32 table;
+	__u32 index;
+	__u32 seq;
+	__u32 taken; /* out: 1 if the entry was still the one asked about */
+	__u64 expires; /* ns of CLOCK_MONOTONIC, or PS_EXPIRES_NEVER */
+};
+struct ps_answers {
+	__u64 ethernet[2]; /* room for the header that every frame has */
+	__u32 count;
+	__u32 reserved;
+	struct ps_answer answer[PS_MAX_ANSWERS];
+};
+
+/* Key of map ps_flows: a TCP connection. */
+struct ps_flow_key {
+	__u64 client[2]; /* net */
+	__u64 local[2]; /* net */
+	__u16 client_port; /* net */
+	__u16 local_port; /* net */
+	__u32 reserved; /* 0 */
 };
 
 /*
@@ -195,6 +275,12 @@ struct ps_handover_mark {
 	X(invalidations, TOTAL, "entries removed by a write")                                      \
 	X(evictions, TOTAL, "live entries replaced by another key")                                \
 	X(writes, TOTAL, "write commands seen")                                                    \
+	X(replies, TOTAL, "replies matched to the writes that they answer")                        \
+	X(questions, TOTAL, "expiry times asked of user space")                                    \
+	X(restarts, TOTAL, "replies of a server's socket that was not known before")               \
+	X(flows, TOTAL, "connections followed from their beginning")                               \
+	X(flows_lost, TOTAL, "connections whose position was lost")                                \
+	X(flows_unknown, TOTAL, "segments of connections that are not followed")                   \
 	X(flushes, TOTAL, "epoch changes caused by traffic")                                       \
 	X(handovers, TOTAL, "hits sent through TC since the frame could not grow at XDP")          \
 	X(not_allowed, PASS, "the client is in no prefix of `allow`")                              \
@@ -209,6 +295,9 @@ struct ps_handover_mark {
 	X(raced, PASS, "an entry changed while it was read")                                       \
 	X(no_room, PASS, "the frame could not grow and no handover slot was free")                 \
 	X(transport_off, PASS, "this transport is not enabled for the service")                    \
+	X(waiting, PASS, "connections older than the attachment are still open")                   \
+	X(unwatched, PASS, "user space does not vouch for the service at the moment")              \
+	X(flush_due, PASS, "a delayed flush may happen at any moment")                             \
 	X(no_program, PASS, "the plug-in has no program for this transport")                       \
 	X(stream, PASS, "a stream segment, observed for writes only")                              \
 	X(nofill_lease, NOFILL, "the reply does not answer the request that holds the lease")      \
@@ -217,8 +306,10 @@ struct ps_handover_mark {
 	X(nofill_busy, NOFILL, "another filler owns the entry")                                    \
 	X(nofill_raced, NOFILL, "a write arrived while the entry was filled")                      \
 	X(nofill_shape, NOFILL, "a reply of a kind that is never cached")                          \
+	X(nofill_asking, NOFILL, "the entry is there and its expiry is being asked for")           \
 	X(reply_lost, DROP, "a rewritten request could not be sent")                               \
-	X(handover_lost, DROP, "a reply handed over to TC was overtaken")
+	X(handover_lost, DROP, "a reply handed over to TC was overtaken")                          \
+	X(out_of_order, DROP, "a segment ahead of what was read, the client sends it again")
 
 enum ps_counter {
 #define X(name, group, text) PS_COUNT_##name,
@@ -248,14 +339,19 @@ struct ps_scan {
 #else
 #define PS_STATIC_ASSERT _Static_assert
 #endif
-PS_STATIC_ASSERT(sizeof(struct ps_config) == 16 * 7, "ps_config");
+PS_STATIC_ASSERT(sizeof(struct ps_config) == 8 * 15, "ps_config");
 PS_STATIC_ASSERT(sizeof(struct ps_prefix) == 32, "ps_prefix");
 PS_STATIC_ASSERT(sizeof(struct ps_service_conf) == 16 + 32 * PS_MAX_ALLOW, "ps_service_conf");
 PS_STATIC_ASSERT(sizeof(struct ps_path) == 40, "ps_path");
-PS_STATIC_ASSERT(sizeof(struct ps_service_state) == 64 + 40 * PS_MAX_PATHS, "ps_service_state");
+PS_STATIC_ASSERT(sizeof(struct ps_service_state) == 64 + 40 * PS_MAX_PATHS + 8 * PS_MAX_SOCKETS, "ps_service_state");
 PS_STATIC_ASSERT(sizeof(struct ps_entry) == 32, "ps_entry");
 PS_STATIC_ASSERT(sizeof(struct ps_index_line) == 64, "ps_index_line");
-PS_STATIC_ASSERT(sizeof(struct ps_fence) == 24, "ps_fence");
+PS_STATIC_ASSERT(sizeof(struct ps_fence) == 40, "ps_fence");
+PS_STATIC_ASSERT(sizeof(struct ps_asked) == 56, "ps_asked");
+PS_STATIC_ASSERT(sizeof(struct ps_question) == 16 + 8 * PS_KEY_WORDS, "ps_question");
+PS_STATIC_ASSERT(sizeof(struct ps_answer) == 24, "ps_answer");
+PS_STATIC_ASSERT(sizeof(struct ps_answers) == 24 + 24 * PS_MAX_ANSWERS, "ps_answers");
+PS_STATIC_ASSERT(sizeof(struct ps_flow_key) == 40, "ps_flow_key");
 PS_STATIC_ASSERT(sizeof(struct ps_handover) == 16 + PS_HANDOVER_HEAD + PS_OUT_SIZE, "ps_handover");
 
 #endif /* PRESTACK_TYPES_H */
