@@ -98,7 +98,7 @@ INSTANTIATE_TEST_SUITE_P(Chaos, Restart, testing::Values(0, 10),
 TEST_F(Litmus, WritesUnderWayWhenPrestackStarts)
 {
 	LoadOptions load = relaxed;
-	load.write_interval = std::chrono::milliseconds{800};
+	load.write_interval = std::chrono::milliseconds{1'600};
 	load.datagram_life = Milliseconds{10'000};
 	Scene scene({.settle = Milliseconds{1'000}, .load = load});
 	for (int round = 0; round < 4; ++round) {
@@ -108,7 +108,7 @@ TEST_F(Litmus, WritesUnderWayWhenPrestackStarts)
 		pause(Milliseconds{300}); // until writers wait for an answer
 		scene.prestack().start();
 		scene.memcached().resume();
-		pause(Milliseconds{1'500}); // past settle
+		pause(Milliseconds{2'000}); // past settle
 	}
 	const Verdict verdict = scene.judge(name());
 	EXPECT_TRUE(verdict.violations.empty());
