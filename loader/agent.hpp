@@ -37,8 +37,7 @@ struct AgentReply {
 	// False: the item is there, but the server would tell some clients more about it than an entry
 	// can hold.
 	bool plain = true;
-	// Whole seconds that the item has left, counted in the server's ticks of one second: it lives
-	// more than one less, and at most as many. Nothing: for ever.
+	// Seconds that the item has left, in ticks of the server's clock. Nothing: for ever.
 	std::optional<std::uint64_t> seconds_left;
 	std::uint32_t flags = 0;
 	// Nothing if it was not asked for, or is longer than any entry. Points into the input.

@@ -60,15 +60,25 @@ AgentReply incomplete(std::string_view input)
 	return failed(input.size() < longest_line ? Status::incomplete : Status::broken);
 }
 
-// What the flags after the first words say. False: one that must be there is not, or is no number.
-bool read_flags(std::string_view line, AgentReply &reply, std::optional<std::uint64_t> &cas,
-		bool &won)
+// What the flags after the first words say. False: one that must be there is not, or is no number, or
+// this is another key's.
+bool read_flags(std::string_view line, std::string_view key, AgentReply &reply,
+		std::optional<std::uint64_t> &cas, bool &won)
 {
+	std::string_view told_key;
+	bool encoded = false;
 	std::optional<std::int64_t> left;
 	std::optional<std::uint32_t> flags;
 	for (auto word = next_word(line); !word.empty(); word = next_word(line)) {
 		const auto rest = word.substr(1);
 		switch (word.front()) {
+		case 'k':
+			told_key = rest;
+			break;
+		case 'b': // the key was given as base64, and is told so
+			encoded = true;
+			reply.plain = false;
+			break;
 		case 't':
 			left = number<std::int64_t>(rest);
 			break;
@@ -90,7 +100,7 @@ bool read_flags(std::string_view line, AgentReply &reply, std::optional<std::uin
 			break;
 		}
 	}
-	if (!left || *left < -1 || !flags || !cas) {
+	if (!left || *left < -1 || !flags || !cas || (told_key != key && !encoded)) {
 		return false;
 	}
 	if (*left >= 0) {
@@ -114,7 +124,7 @@ public:
 		}
 		out += "mg ";
 		out += question.key;
-		out += question.value ? " t f c v\r\n" : " t f c\r\n";
+		out += question.value ? " k t f c v\r\n" : " k t f c\r\n";
 		return true;
 	}
 
@@ -148,7 +158,7 @@ public:
 		}
 		std::optional<std::uint64_t> cas;
 		bool won = false;
-		if (!read_flags(rest, reply, cas, won)) {
+		if (!read_flags(rest, question.key, reply, cas, won)) {
 			return failed(Status::broken);
 		}
 		reply.present = true;
