@@ -208,6 +208,22 @@ TEST(History, AReadOlderThanWhatAnotherReadHadSeenIsRejected)
 		  good);
 }
 
+TEST(History, AVersionDoesNotMakeItselfOld)
+{
+	EXPECT_EQ(verdicts({write(1, 10, 20), read(1, 30, 40), read(1, 50, 60)}), good);
+	// Nor does it hide another that made it old: 1 was seen after 2, by a read sent in time.
+	EXPECT_EQ(verdicts({write(1, 10, 20), write(2, 30, never), read(2, 40, 45), read(1, 41, 60),
+			    read(1, 70, 80)}),
+		  backwards);
+}
+
+TEST(History, AReadThatBeganBeforeTheWriteItSawCountsFromThatWrite)
+{
+	EXPECT_EQ(
+		verdicts({write(1, 10, 20), write(2, 30, never), read(2, 5, 50), read(1, 60, 70)}),
+		backwards);
+}
+
 TEST(History, AWriteThatWasSeenCountsEvenIfItIsNeverAcknowledged)
 {
 	EXPECT_EQ(verdicts({write(1, 10, 20), write(2, 30, never), read(1, 31, 35), read(2, 40, 50),
@@ -264,11 +280,17 @@ TEST(History, AWriteThatWasSeenTooLateMakesNothingOld)
 	EXPECT_EQ(verdicts(history, seen_within(119)), good);
 	// Seen early by anyone; or acknowledged: then it counts.
 	auto seen_early = history;
+	seen_early.push_back(read(2, 35, 180));
 	seen_early.push_back(read(2, 40, 50));
 	EXPECT_EQ(verdicts(seen_early, seen_within(119)), backwards);
 	auto late = history;
 	late.back() = read(1, 210, 220);
 	EXPECT_EQ(verdicts(late, seen_within(119)), stale);
+	// Then also from when it was seen, not only from when it began.
+	EXPECT_EQ(verdicts({write(1, 10, 100), write(2, 20, 300), read(2, 150, 160),
+			    read(1, 310, 320)},
+			   seen_within(50)),
+		  backwards);
 	// Unless acknowledgements that took so long do not count either.
 	EXPECT_EQ(verdicts(late, {.acknowledged_within = std::chrono::nanoseconds{119},
 				  .seen_within = std::chrono::nanoseconds{119}}),
