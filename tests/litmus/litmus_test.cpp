@@ -39,12 +39,12 @@ TEST_F(Litmus, ManyWrites)
 	expect_coherent({.settle = settle_short, .load = furious});
 }
 
-#ifdef PRESTACK_BROKEN_BINARY
+#ifdef PRESTACK_BROKEN_GENERATION_BINARY
 TEST_F(Litmus, FindsTheMissingGenerationCheck)
 {
 	EXPECT_GT(violations_of({.settle = settle_short,
 				 .load = furious,
-				 .binary = PRESTACK_BROKEN_BINARY}),
+				 .binary = PRESTACK_BROKEN_GENERATION_BINARY}),
 		  0U)
 		<< "the litmus is blind";
 }
