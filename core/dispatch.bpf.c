@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Entry points. Ingress (XDP) and egress (TC): from the Ethernet header to the service's plug-in.
- * TC ingress: sends replies that XDP could not. And one that counts what is in the cache.
+ * TC ingress: sends replies that XDP could not.
  */
-#include "cache.bpf.h"
+#include "asked.bpf.h"
 #include "fill.bpf.h"
 #include "maps.bpf.h"
 #include "net.bpf.h"
@@ -221,8 +221,10 @@ static __always_inline int ps_ingress(struct xdp_md *ctx)
 	struct ps_service_conf *conf;
 	struct ps_headers h = {};
 	struct ps_scratch *s;
-	__u32 len;
 	int service;
+	__u64 dead;
+	__u32 len;
+	bool due;
 
 	switch (ps_parse(data, end, 0, &h)) {
 	case PS_PARSED_OK:
@@ -245,6 +247,12 @@ static __always_inline int ps_ingress(struct xdp_md *ctx)
 	if (!conf)
 		return XDP_PASS;
 	s->pkt.service = service;
+	s->pkt.now = ps_now();
+	s->asked = PS_ASKING_NOT;
+	s->serial = 0;
+	/* Before anything is looked up: a delayed flush that is over voids what was there. */
+	dead = ps_read_once(state->dead);
+	due = dead && ps_flush_due(service, state, dead, s->pkt.now);
 	if (!ps_describe(&s->pkt, data, end, ctx->ingress_ifindex, &h, true) ||
 	    !ps_find_payload(&s->pkt, data, end, &h, end - data)) {
 		ps_count(service, PS_COUNT_bad_header);
@@ -277,8 +285,14 @@ static __always_inline int ps_ingress(struct xdp_md *ctx)
 		s->pkt.refuse = PS_COUNT_transport_off;
 	else if (!ps_client_allowed(conf, &s->pkt))
 		s->pkt.refuse = PS_COUNT_not_allowed;
+	else if (conf->flags & PS_SERVICE_WAIT)
+		s->pkt.refuse = PS_COUNT_waiting;
 	else if (!ps_path_proven(state, &s->pkt))
 		s->pkt.refuse = PS_COUNT_path_unproven;
+	else if (ps_may_be_over(ps_read_once(state->alive_until), s->pkt.now))
+		s->pkt.refuse = PS_COUNT_unwatched;
+	else if (due)
+		s->pkt.refuse = PS_COUNT_flush_due;
 	bpf_tail_call(ctx, &ps_xdp_progs, ps_program_of(service, PS_SLOT_DATAGRAM));
 	return ps_no_program(service);
 }
@@ -295,6 +309,14 @@ static __always_inline __u32 ps_skb_vlan(const struct __sk_buff *skb)
 	return skb->vlan_present ? ps_vlan_push(0, skb->vlan_tci) : 0;
 }
 
+/* A reply leaves that nobody can match to what it answers: that may be a write. */
+static __always_inline int ps_unread_reply(__u32 service, struct ps_service_state *state)
+{
+	ps_end_epoch(service, state);
+	ps_count(service, PS_COUNT_nofill_shape);
+	return PS_TC_NEXT;
+}
+
 SEC("tc")
 int ps_tc_egress(struct __sk_buff *skb)
 {
@@ -303,10 +325,12 @@ int ps_tc_egress(struct __sk_buff *skb)
 	struct ps_service_conf *conf;
 	struct ps_headers h = {};
 	struct ps_scratch *s;
-	int service;
+	int service, parsed;
 	__u32 len;
 
-	if (ps_parse(data, end, ps_skb_vlan(skb), &h) != PS_PARSED_OK || h.protocol != IPPROTO_UDP)
+	parsed = ps_parse(data, end, ps_skb_vlan(skb), &h);
+	/* Of a fragmented reply the first fragment is enough: without it the others are nothing. */
+	if ((parsed != PS_PARSED_OK && parsed != PS_PARSED_FRAGMENT) || h.protocol == IPPROTO_TCP)
 		return PS_TC_NEXT;
 	service = ps_service_of(h.sport);
 	/* No socket: forwarded, or one of our own replies on its way from ps_tc_ingress. */
@@ -320,16 +344,25 @@ int ps_tc_egress(struct __sk_buff *skb)
 	if (!conf)
 		return PS_TC_NEXT;
 	s->pkt.service = service;
+	if (parsed == PS_PARSED_FRAGMENT)
+		return ps_unread_reply(service, state);
+	s->pkt.now = ps_now();
+	s->serial = 0;
 	if (!ps_describe(&s->pkt, data, end, skb->ifindex, &h, false) ||
 	    !ps_find_payload(&s->pkt, data, end, &h, skb->len))
-		return PS_TC_NEXT;
+		return ps_unread_reply(service, state);
+	/* No packet of a test comes from a server's socket: there the mark tells which it would be. */
+	ps_server_socket(service, state,
+			 ps_config.trust_sender ? skb->mark : bpf_get_socket_cookie(skb));
 	if (!ps_path_proven(state, &s->pkt) && ps_sender_is_server(skb, &s->pkt, conf))
 		ps_path_prove(state, &s->pkt);
 	len = s->pkt.payload_len;
-	if (!ps_size_fits(&len, PS_IN_SIZE) || bpf_skb_load_bytes(skb, s->pkt.payload, s->in, len))
+	if (!len)
 		return PS_TC_NEXT;
+	if (!ps_size_fits(&len, PS_IN_SIZE) || bpf_skb_load_bytes(skb, s->pkt.payload, s->in, len))
+		return ps_unread_reply(service, state);
 	bpf_tail_call(skb, &ps_tc_progs, ps_program_of(service, PS_SLOT_DATAGRAM));
-	return PS_TC_NEXT;
+	return ps_unread_reply(service, state);
 }
 
 /* Turns a request that XDP marked into the reply that waits for it, and sends it back. */
@@ -358,48 +391,6 @@ int ps_tc_ingress(struct __sk_buff *skb)
 	ps_count(h->service & (PS_MAX_SERVICES - 1), PS_COUNT_hits);
 	ps_count(h->service & (PS_MAX_SERVICES - 1), PS_COUNT_handovers);
 	return bpf_redirect(skb->ifindex, 0);
-}
-
-/* ps_scan: one callback per table, for live entries of the current epochs. */
-static __always_inline long ps_scan_entry(const struct ps_entry *e, struct ps_scan *scan,
-					  __u64 *entries)
-{
-	struct ps_service_state *state = ps_state_of(e->service & (PS_MAX_SERVICES - 1));
-
-	if (state && !(e->seq & 1) && e->epoch && ps_entry_live(e, state->epoch)) {
-		*entries += 1;
-		scan->entries++;
-		scan->bytes += e->key_len + e->value_len;
-	}
-	return 0;
-}
-
-static long ps_scan_small(void *map, __u32 *key, struct ps_small_entry *e, struct ps_scan *scan)
-{
-	return ps_scan_entry(&e->entry, scan, &scan->small_entries);
-}
-
-static long ps_scan_large(void *map, __u32 *key, struct ps_large_entry *e, struct ps_scan *scan)
-{
-	return ps_scan_entry(&e->entry, scan, &scan->large_entries);
-}
-
-/* Counts live entries into its frame. An element that is being replaced may be missed. Never attached. */
-SEC("tc")
-int ps_scan(struct __sk_buff *skb)
-{
-	struct ps_scan scan = {}, *out;
-
-	bpf_for_each_map_elem(&ps_small, ps_scan_small, &scan, 0);
-	bpf_for_each_map_elem(&ps_large, ps_scan_large, &scan, 0);
-	out = (void *)(long)skb->data;
-	if ((void *)(out + 1) > (void *)(long)skb->data_end)
-		return PS_TC_DROP;
-	out->entries = scan.entries;
-	out->bytes = scan.bytes;
-	out->small_entries = scan.small_entries;
-	out->large_entries = scan.large_entries;
-	return 0;
 }
 
 char LICENSE[] SEC("license") = "GPL";

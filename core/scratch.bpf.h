@@ -21,6 +21,7 @@ struct ps_packet {
 	__u64 client[2]; /* net; v4-mapped for IPv4 */
 	__u64 local[2]; /* net: the server's side */
 	__u64 mac; /* the server's side; as in struct ps_path */
+	__u64 now; /* ps_now() when it was looked at */
 	__u32 ifindex;
 	__u32 vlan; /* as in struct ps_path */
 	__u32 l3; /* offset of the IP header in the frame */
@@ -48,8 +49,16 @@ struct ps_key {
 	__u32 reserved;
 };
 
+/* The write that ps_invalidate saw last: what its reply has to be told, see ps_write_done. */
+struct ps_write {
+	__u64 hash; /* of the key */
+	__u32 cohort;
+	__u32 reserved;
+};
+
 struct ps_scratch {
 	struct ps_packet pkt;
+	struct ps_write write;
 	struct ps_key key;
 	struct ps_reader reader; /* TCP: where in the segment we are */
 	struct ps_message message; /* TCP: what the plug-in says of the message at `pos` */
@@ -57,6 +66,8 @@ struct ps_scratch {
 	__u64 in_sum; /* one's complement sum of the payload, XDP only */
 	__u32 pos; /* the plug-in's position in in[], for what it does over several calls */
 	__u32 out_len; /* bytes of out[] in use */
+	__u32 asked; /* enum ps_asking: what is noted of this packet's request, XDP only */
+	__u32 serial; /* ps_asked.serial of the read that this is, or answers; 0: nothing is noted */
 	__u64 user[8]; /* the plug-in's own */
 	__u8 in[PS_IN_BUFFER];
 	__u8 out[PS_OUT_SIZE + PS_MAX_VALUE + 64];
