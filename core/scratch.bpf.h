@@ -12,6 +12,7 @@
 
 #include "maps.bpf.h"
 #include <prestack/cursor.h>
+#include <prestack/stream.h>
 
 enum ps_hook { PS_HOOK_XDP = 0, PS_HOOK_TC = 1, PS_HOOKS = 2 };
 
@@ -50,6 +51,9 @@ struct ps_key {
 struct ps_scratch {
 	struct ps_packet pkt;
 	struct ps_key key;
+	struct ps_reader reader; /* TCP: where in the segment we are */
+	struct ps_message message; /* TCP: what the plug-in says of the message at `pos` */
+	struct ps_stream stream;
 	__u64 in_sum; /* one's complement sum of the payload, XDP only */
 	__u32 pos; /* the plug-in's position in in[], for what it does over several calls */
 	__u32 out_len; /* bytes of out[] in use */

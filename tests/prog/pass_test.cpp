@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // What is not answered: it passes unchanged, with its reason counted, and changes nothing that it
 // must not change.
+#include <bpf/bpf.h>
 #include <gtest/gtest.h>
 
 #include <utility>
@@ -131,8 +132,10 @@ TEST_F(Pass, TransportThatIsOff)
 // Nobody looked at what may have been a write.
 TEST_F(Pass, WithoutAProgramItFlushes)
 {
+	const std::uint32_t stream = PS_SLOT_STREAM;
+	ASSERT_EQ(bpf_map_delete_elem(datapath_.map("ps_xdp_progs"), &stream), 0);
 	Packet packet = get();
-	packet.transport = Transport::tcp; // the toy protocol knows only datagrams
+	packet.transport = Transport::tcp;
 	expect_pass(packet, "flushes+1 no_program+1");
 	EXPECT_FALSE(cached("key"));
 	packet.payload.clear(); // an acknowledgement
