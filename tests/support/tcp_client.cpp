@@ -20,6 +20,8 @@ TcpClient::TcpClient(const Netns &ns, const Endpoint &server, const TcpOptions &
 	: fd_(ns.in([&] {
 		  UniqueFd fd(check(::socket(server.family(), SOCK_STREAM | SOCK_CLOEXEC, 0),
 				    "socket"));
+		  if (options.first_sequence)
+			  choose_first_sequence(fd.get(), *options.first_sequence);
 		  if (options.source_port != 0) {
 			  const int on = 1;
 			  check(::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)),
@@ -28,8 +30,6 @@ TcpClient::TcpClient(const Netns &ns, const Endpoint &server, const TcpOptions &
 					       options.source_port);
 			  check(::bind(fd.get(), local.address(), local.size()), "bind");
 		  }
-		  if (options.first_sequence)
-			  choose_first_sequence(fd.get(), *options.first_sequence);
 		  // Bounds connect() too.
 		  const timeval patience{10, 0};
 		  ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
@@ -118,6 +118,11 @@ std::uint16_t TcpClient::local_port() const
 std::string TcpClient::receive_to_end()
 {
 	::shutdown(fd_.get(), SHUT_WR); // the server may have closed already
+	return receive_to_servers_end();
+}
+
+std::string TcpClient::receive_to_servers_end()
+{
 	std::array<char, 65'536> chunk;
 	const auto deadline = Clock::now() + default_patience;
 	for (;;) {

@@ -42,6 +42,9 @@ public:
 	// Says that nothing more will be sent, and reads until the server has closed the connection:
 	// then everything that was sent has been executed, or never will be. Throws when it does not.
 	std::string receive_to_end();
+	// The same without saying so: the server is to close by itself, and keeps what remains of
+	// the connection, so that its port can be used again at once.
+	std::string receive_to_servers_end();
 
 	std::uint16_t local_port() const;
 	int fd() const { return fd_.get(); }

@@ -20,6 +20,9 @@ enum class Way {
 struct Case {
 	Change change;
 	Way way;
+
+	std::string name() const;
+	friend void PrintTo(const Case &each, std::ostream *out) { *out << each.name(); }
 };
 
 std::string name_of(Way way)
@@ -39,6 +42,11 @@ std::string name_of(Way way)
 	return "";
 }
 
+std::string Case::name() const
+{
+	return change.name + "_" + name_of(way);
+}
+
 std::vector<Case> every_case()
 {
 	std::vector<Case> cases;
@@ -53,19 +61,20 @@ std::vector<Case> every_case()
 
 // Reads of a key while a command is half sent: enough for the old value to be cached again, if a
 // write that has begun to arrive holds it off for the settle time only.
-constexpr unsigned reads_between = 60;
+constexpr unsigned reads_between = 100;
 
 class Command : public StageTest, public testing::WithParamInterface<Case>
 {
 protected:
 	const Change &change() const { return GetParam().change; }
 
-	// Nothing but time ends a write that is not answered: it has to be enough for the server.
+	// Nothing but time ends a write that is not answered: it has to be enough for the server. For
+	// all others it is short, so that nothing but what is seen of the replies can keep them right.
 	Stage &stage()
 	{
 		const bool alone = change().replies == 0 && (GetParam().way == Way::tcp_alone ||
 							     GetParam().way == Way::udp);
-		return Stage::shared({.settle = alone ? "300ms" : "20ms"});
+		return Stage::shared({.settle = alone ? "300ms" : "3ms"});
 	}
 
 	std::string bytes(const std::string &key)
@@ -194,9 +203,7 @@ TEST_P(Command, NeverTheOldValue)
 }
 
 INSTANTIATE_TEST_SUITE_P(Coherence, Command, testing::ValuesIn(every_case()),
-			 [](const testing::TestParamInfo<Case> &info) {
-				 return info.param.change.name + "_" + name_of(info.param.way);
-			 });
+			 [](const auto &info) { return info.param.name(); });
 
 } // namespace
 } // namespace prestack::test

@@ -34,7 +34,7 @@ const std::vector<Change> &meta_changes()
 		{"ms_T", "ms {k} 3 T-1\r\nnew\r\n"},
 		{"ms_T_to_later", "ms {k} 3 T100\r\nnew\r\n"},
 		{"ms_k_O", "ms {k} 3 k O77\r\nnew\r\n"},
-		{"ms_refused", "ms {k} 3 MX\r\nmd {k}\r\n", 2},
+		{"md_behind_a_refused_ms", "ms {k} 3 MX\r\nnew\r\nmd {k}\r\n", 2},
 		{"md", "md {k}\r\n"},
 		{"md_quiet", "md {k} q\r\n", 0},
 		{"md_base64", "md {b} b\r\n"},

@@ -28,16 +28,19 @@ class Environment : public testing::Environment
 
 // Many small segments must be able to be under way at once, and are acknowledged at once: no test
 // waits for a delayed acknowledgement, and no two of its segments are joined on the way.
-VethPair prepared(const Netns &server, const Netns &client, VethPair link)
+VethPair prepared(const Netns &server, const Netns &client, const VethPair &link,
+		  unsigned vlan_depth)
 {
+	// A veth drops frames of full MTU with two tags.
+	const std::string segments = vlan_depth == 2 ? " advmss 1400" : "";
 	link.server_address("10.0.0.1/24");
 	link.client_address("10.0.0.2/24");
 	link.server_address("fd00::1/64");
 	link.client_address("fd00::2/64");
-	client.ip("route replace 10.0.0.0/24 dev veth0 src 10.0.0.2 initcwnd 2000");
-	client.ip("-6 route replace fd00::/64 dev veth0 initcwnd 2000");
-	server.ip("route replace 10.0.0.0/24 dev veth0 src 10.0.0.1 quickack 1");
-	server.ip("-6 route replace fd00::/64 dev veth0 quickack 1");
+	client.ip("route replace 10.0.0.0/24 dev veth0 src 10.0.0.2 initcwnd 2000" + segments);
+	client.ip("-6 route replace fd00::/64 dev veth0 initcwnd 2000" + segments);
+	server.ip("route replace 10.0.0.0/24 dev veth0 src 10.0.0.1 quickack 1" + segments);
+	server.ip("-6 route replace fd00::/64 dev veth0 quickack 1" + segments);
 	return link;
 }
 
@@ -47,7 +50,8 @@ Stage::Stage(const StageOptions &options)
 	: options_(options), server_(options.ipv6 ? Bed::server_v6 : Bed::server_v4, memcached_port),
 	  server_ns_("server"), client_ns_("client"),
 	  link_(prepared(server_ns_, client_ns_,
-			 VethPair(server_ns_, client_ns_, {.vlan_depth = options.vlan_depth}))),
+			 VethPair(server_ns_, client_ns_, {.vlan_depth = options.vlan_depth}),
+			 options.vlan_depth)),
 	  memcached_(server_ns_, {.addresses = {Bed::server_v4, Bed::server_v6},
 				  .extra = options.memcached}),
 	  prestack_(std::make_unique<Prestack>(server_ns_,
@@ -104,7 +108,7 @@ void Stage::store(std::string_view key, std::string_view value, long expiry)
 Stage::Answer Stage::read(std::string_view key)
 {
 	const std::uint64_t before = count(PS_COUNT_hits);
-	std::string text = udp_client_.ask("get " + std::string(key) + "\r\n");
+	std::string text = udp_client_.ask(get_line(key));
 	return {std::move(text), count(PS_COUNT_hits) != before};
 }
 

@@ -115,6 +115,10 @@ protected:
 	}
 };
 
+inline std::string get_line(std::string_view key)
+{
+	return "get " + std::string(key) + "\r\n";
+}
 // The reply to a get of one item without client flags.
 std::string value_reply(std::string_view key, std::string_view value);
 inline constexpr std::string_view no_item = "END\r\n";
