@@ -41,6 +41,14 @@ void choose_first_sequence(int fd, std::uint32_t sequence)
 	set(fd, TCP_REPAIR, TCP_REPAIR_OFF_NO_WP, "TCP_REPAIR");
 }
 
+std::uint32_t next_sequence(int fd)
+{
+	std::uint32_t sequence = 0;
+	socklen_t size = sizeof(sequence);
+	check(::getsockopt(fd, IPPROTO_TCP, TCP_QUEUE_SEQ, &sequence, &size), "TCP_QUEUE_SEQ");
+	return sequence;
+}
+
 void close_silently_later(int fd)
 {
 	set(fd, TCP_REPAIR, TCP_REPAIR_ON, "TCP_REPAIR");

@@ -13,6 +13,9 @@ std::uint32_t data_segments_sent(int fd);
 // Before connect(): the handshake's first sequence number; data begins one later.
 void choose_first_sequence(int fd, std::uint32_t sequence);
 
+// Of a socket whose first sequence number was chosen: the number of the next byte it sends.
+std::uint32_t next_sequence(int fd);
+
 // From now on closing the socket sends nothing: for the peer the connection lives on.
 void close_silently_later(int fd);
 

@@ -187,6 +187,8 @@ TEST_F(Connection, SequenceNumbersThatWrap)
 		stage().read(key);
 		client.send(command.substr(9));
 		ASSERT_EQ(client.receive(), "STORED\r\n");
+		ASSERT_EQ(next_sequence(client.fd()),
+			  static_cast<std::uint32_t>(first + 1 + command.size()));
 		ASSERT_EQ(stage().expect_truth_and_cached_again(key), value_reply(key, "new"));
 		EXPECT_EQ(client.ask("delete " + key + "\r\n"), "DELETED\r\n");
 		ASSERT_EQ(stage().expect_truth(key), no_item);
