@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "fake_server.hpp"
 
-#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <poll.h>
+#include <sys/eventfd.h>
 
 #include <array>
 
+#include "process.hpp"
 #include "system_error.hpp"
 
 namespace prestack::test
@@ -34,10 +36,90 @@ UniqueFd bound(const Endpoint &address, int type)
 } // namespace
 
 FakeServer::FakeServer(const Netns &ns, const Endpoint &address)
-	: udp_(ns.in([&] { return bound(address, SOCK_DGRAM); })),
-	  listener_(ns.in([&] { return bound(address, SOCK_STREAM); }))
+	: address_(address), udp_(ns.in([&] { return bound(address, SOCK_DGRAM); })),
+	  listener_(ns.in([&] { return bound(address, SOCK_STREAM); })),
+	  stop_(check(::eventfd(0, EFD_CLOEXEC), "eventfd"))
 {
 	check(::listen(listener_.get(), 16), "listen");
+	thread_ = std::thread([this] { serve_locals(); });
+}
+
+FakeServer::~FakeServer()
+{
+	::eventfd_write(stop_.get(), 1);
+	thread_.join();
+}
+
+void FakeServer::hold(std::string value)
+{
+	const std::lock_guard guard(mutex_);
+	value_ = std::move(value);
+}
+
+void FakeServer::serve_locals()
+{
+	std::vector<Local> locals;
+	for (;;) {
+		std::vector<pollfd> ready{{stop_.get(), POLLIN, 0}, {listener_.get(), POLLIN, 0}};
+		for (const Local &each : locals)
+			ready.push_back({each.fd.get(), POLLIN, 0});
+		if (::poll(ready.data(), ready.size(), -1) < 0)
+			continue;
+		if (ready[0].revents != 0)
+			return;
+		std::vector<Local> remaining;
+		for (std::size_t at = 0; at < locals.size(); ++at) {
+			if (ready[at + 2].revents == 0 || answer_local(locals[at]))
+				remaining.push_back(std::move(locals[at]));
+		}
+		locals = std::move(remaining);
+		if (ready[1].revents != 0)
+			accept_one(locals);
+	}
+}
+
+void FakeServer::accept_one(std::vector<Local> &locals)
+{
+	sockaddr_in from{};
+	socklen_t size = sizeof(from);
+	UniqueFd fd(::accept4(listener_.get(), reinterpret_cast<sockaddr *>(&from), &size,
+			      SOCK_CLOEXEC));
+	if (!fd)
+		return;
+	const auto *own = reinterpret_cast<const sockaddr_in *>(address_.address());
+	if (from.sin_addr.s_addr == own->sin_addr.s_addr) {
+		locals.push_back({std::move(fd), {}});
+		return;
+	}
+	const std::lock_guard guard(mutex_);
+	accepted_.push_back(std::move(fd));
+	arrived_.notify_all();
+}
+
+// False: the connection is over.
+bool FakeServer::answer_local(Local &local)
+{
+	std::array<char, 4'096> chunk;
+	const auto size = ::recv(local.fd.get(), chunk.data(), chunk.size(), 0);
+	if (size <= 0)
+		return false;
+	local.received.append(chunk.data(), static_cast<std::size_t>(size));
+	for (auto end = local.received.find("\r\n"); end != std::string::npos;
+	     end = local.received.find("\r\n")) {
+		const std::vector<std::string> line = words(local.received.substr(0, end));
+		local.received.erase(0, end + 2);
+		std::string answer = "ERROR\r\n";
+		if (line.size() >= 2 && line.front() == "mg") {
+			const std::lock_guard guard(mutex_);
+			const bool value = line.back() == "v";
+			answer = value ? "VA " + std::to_string(value_.size()) : "HD";
+			answer += " k" + line[1] + " t-1 f0 c1\r\n";
+			answer += value ? value_ + "\r\n" : "";
+		}
+		if (::send(local.fd.get(), answer.data(), answer.size(), MSG_NOSIGNAL) < 0)
+			return false;
+	}
+	return true;
 }
 
 std::optional<FakeServer::Request> FakeServer::receive(Milliseconds patience)
@@ -71,21 +153,14 @@ void FakeServer::answer(const Request &request, std::string_view payload)
 	      "sendto");
 }
 
-FakeServer::Connection FakeServer::accept(const std::string &client_address)
+FakeServer::Connection FakeServer::accept()
 {
-	const auto deadline = Clock::now() + default_patience;
-	while (readable(listener_.get(), Milliseconds{remaining_ms(deadline)})) {
-		sockaddr_in from{};
-		socklen_t size = sizeof(from);
-		UniqueFd fd(check(::accept4(listener_.get(), reinterpret_cast<sockaddr *>(&from),
-					    &size, SOCK_CLOEXEC),
-				  "accept"));
-		std::array<char, INET_ADDRSTRLEN> text{};
-		::inet_ntop(AF_INET, &from.sin_addr, text.data(), text.size());
-		if (client_address == text.data())
-			return Connection(std::move(fd));
-	}
-	throw std::runtime_error("no connection from " + client_address);
+	std::unique_lock lock(mutex_);
+	if (!arrived_.wait_for(lock, default_patience, [&] { return !accepted_.empty(); }))
+		throw std::runtime_error("no connection from a client");
+	UniqueFd fd = std::move(accepted_.front());
+	accepted_.pop_front();
+	return Connection(std::move(fd));
 }
 
 std::string FakeServer::Connection::receive_up_to(std::string_view ending)

@@ -3,9 +3,15 @@
 // server does only under load, in an unlucky order, it does at will.
 #pragma once
 
+#include <condition_variable>
+#include <deque>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
 
 #include "endpoint.hpp"
 #include "netns.hpp"
@@ -19,8 +25,14 @@ namespace prestack::test
 class FakeServer
 {
 public:
-	// Listens on UDP and TCP.
+	// Listens on UDP and TCP. Connections from its own host are answered by a thread: to every
+	// meta get that there is an item of this value, which never expires.
 	FakeServer(const Netns &ns, const Endpoint &address);
+	~FakeServer();
+	FakeServer(const FakeServer &) = delete;
+	FakeServer &operator=(const FakeServer &) = delete;
+	// What is answered to those from now on.
+	void hold(std::string value);
 
 	struct Request {
 		Endpoint client;
@@ -43,12 +55,27 @@ public:
 	private:
 		UniqueFd fd_;
 	};
-	// The connection of the client at `client_address` that waits next; others are dropped.
-	Connection accept(const std::string &client_address);
+	// The next connection from elsewhere.
+	Connection accept();
 
 private:
+	struct Local {
+		UniqueFd fd;
+		std::string received;
+	};
+	void serve_locals();
+	void accept_one(std::vector<Local> &locals);
+	bool answer_local(Local &local);
+
+	Endpoint address_;
 	UniqueFd udp_;
 	UniqueFd listener_;
+	UniqueFd stop_;
+	std::mutex mutex_; // of the two below
+	std::deque<UniqueFd> accepted_;
+	std::string value_;
+	std::condition_variable arrived_;
+	std::thread thread_; // last: it uses all the others
 };
 
 } // namespace prestack::test
