@@ -3,6 +3,7 @@
 // the truth that prestack's answers are compared with.
 #pragma once
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <memory>
