@@ -37,17 +37,15 @@ public:
 	{
 	}
 
-	void begin()
+	void take_steps(const std::vector<Step> &steps)
 	{
-		for (const Step &each : aging_.before)
+		for (const Step &each : steps)
 			take(each);
-		if (aging_.cached)
-			stage_.cache(key_);
 	}
-	void finish_steps()
+	void cache()
 	{
-		for (const Step &each : aging_.after)
-			take(each);
+		if (!aging_.before.empty())
+			stage_.cache(key_);
 	}
 	void look(bool at_the_end)
 	{
@@ -119,9 +117,11 @@ std::map<std::string, Aged> let_age(const std::vector<Aging> &agings)
 			std::make_unique<Item>(each, each.alone ? *own.back() : shared));
 	}
 	for (const auto &item : items)
-		item->begin();
+		item->take_steps(item->aging().before);
 	for (const auto &item : items)
-		item->finish_steps();
+		item->cache();
+	for (const auto &item : items)
+		item->take_steps(item->aging().after);
 	const auto all_done = [&] {
 		for (const auto &item : items) {
 			if (!item->done())

@@ -27,11 +27,10 @@ Step quiet_text(const std::string &command);
 
 struct Aging {
 	std::string name;
-	std::vector<Step> before{}; // then the item is cached, if `cached`
+	std::vector<Step> before{}; // then the item is cached, if there are any
 	std::vector<Step> after{};
 	bool ends = true; // the item is gone a few seconds later, else it is not
 	bool served = true; // the kernel is expected to serve it after the last step
-	bool cached = true; // between the steps
 	bool alone = false; // concerns all items: needs a stage of its own
 
 	friend void PrintTo(const Aging &each, std::ostream *out) { *out << each.name; }
