@@ -137,11 +137,11 @@ std::optional<FakeServer::Request> FakeServer::receive(Milliseconds patience)
 	const auto number = [&](std::size_t at) {
 		return static_cast<std::uint16_t>(buffer[at] << 8 | buffer[at + 1]);
 	};
-	return Request{Endpoint(from),
-		       {number(0), number(2), number(4), number(6)},
-		       std::string(reinterpret_cast<const char *>(buffer.data()) +
-					   frame_header_size,
-				   static_cast<std::size_t>(size) - frame_header_size)};
+	return Request{
+		Endpoint(from),
+		{number(0), number(2), number(4), number(6)},
+		std::string(reinterpret_cast<const char *>(buffer.data()) + frame_header_size,
+			    static_cast<std::size_t>(size) - frame_header_size)};
 }
 
 void FakeServer::answer(const Request &request, std::string_view payload)
@@ -170,8 +170,7 @@ std::string FakeServer::Connection::receive_up_to(std::string_view ending)
 	while (!received.ends_with(ending)) {
 		if (!readable(fd_.get(), default_patience))
 			throw std::runtime_error("not received: " + std::string(ending));
-		const auto size =
-			check(::recv(fd_.get(), chunk.data(), chunk.size(), 0), "recv");
+		const auto size = check(::recv(fd_.get(), chunk.data(), chunk.size(), 0), "recv");
 		if (size == 0)
 			throw std::runtime_error("closed by the client");
 		received.append(chunk.data(), static_cast<std::size_t>(size));

@@ -58,7 +58,8 @@ public:
 		// What memcached said before and after is what it would have said.
 		if (before == after && answer.text != after && aged_.wrong.size() < 3) {
 			aged_.wrong.push_back(printable(answer.text) + " instead of " +
-					      printable(after) + (answer.hit ? " by the kernel" : ""));
+					      printable(after) +
+					      (answer.hit ? " by the kernel" : ""));
 		}
 		aged_.ended = after == no_item;
 	}
@@ -113,8 +114,7 @@ std::map<std::string, Aged> let_age(const std::vector<Aging> &agings)
 	for (const Aging &each : agings) {
 		if (each.alone)
 			own.push_back(std::make_unique<Stage>(StageOptions{}));
-		items.push_back(
-			std::make_unique<Item>(each, each.alone ? *own.back() : shared));
+		items.push_back(std::make_unique<Item>(each, each.alone ? *own.back() : shared));
 	}
 	for (const auto &item : items)
 		item->take_steps(item->aging().before);

@@ -43,7 +43,8 @@ std::string binary_request(Opcode opcode, std::string_view key, std::string_view
 	std::string frame = big_endian(0x80, 1) + big_endian(static_cast<std::uint8_t>(opcode), 1);
 	frame += big_endian(key.size(), 2) + big_endian(extras.size(), 1);
 	frame += big_endian(0, 1) + big_endian(0, 2); // data type, virtual bucket
-	frame += big_endian32(static_cast<std::uint32_t>(extras.size() + key.size() + value.size()));
+	frame +=
+		big_endian32(static_cast<std::uint32_t>(extras.size() + key.size() + value.size()));
 	frame += big_endian32(0x12345678) + big_endian64(unique); // opaque, cas
 	return frame.append(extras).append(key).append(value);
 }

@@ -72,8 +72,8 @@ protected:
 	// all others it is short, so that nothing but what is seen of the replies can keep them right.
 	Stage &stage()
 	{
-		const bool alone = change().replies == 0 && (GetParam().way == Way::tcp_alone ||
-							     GetParam().way == Way::udp);
+		const bool alone = change().replies == 0 &&
+				   (GetParam().way == Way::tcp_alone || GetParam().way == Way::udp);
 		return Stage::shared({.settle = alone ? "300ms" : "3ms"});
 	}
 

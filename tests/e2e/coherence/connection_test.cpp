@@ -115,7 +115,8 @@ TEST_F(Connection, AnUrgentByteInACommand)
 	check(::send(client.fd(), "!", 1, MSG_OOB), "send an urgent byte");
 	client.send(command.substr(9));
 	client.receive();
-	stage().expect_truth(key); // the byte is not part of the stream, or it is: memcached decides
+	stage().expect_truth(
+		key); // the byte is not part of the stream, or it is: memcached decides
 	const std::string next = cached_key();
 	client.ask("delete " + next + "\r\n");
 	EXPECT_EQ(stage().expect_truth(next), no_item);
@@ -171,7 +172,6 @@ TEST_F(PortReuse, AfterASilentDeath)
 		client.receive_to_servers_end();
 	}
 }
-
 
 // The client's sequence numbers pass 2^32 at each byte of the connection's first command.
 TEST_F(Connection, SequenceNumbersThatWrap)

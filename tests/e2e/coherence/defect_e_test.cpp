@@ -74,8 +74,7 @@ TEST_F(DefectE, MetaCommands)
 TEST_F(DefectE, BinaryProtocol)
 {
 	check_over_tcp({"binary_set", "binary_append", "binary_delete", "binary_increment",
-			"binary_touch", "binary_flush", "binary_set_quiet",
-			"binary_delete_quiet"});
+			"binary_touch", "binary_flush", "binary_set_quiet", "binary_delete_quiet"});
 }
 
 TEST_F(DefectE, WritesOverUdp)

@@ -47,13 +47,14 @@ VethPair prepared(const Netns &server, const Netns &client, const VethPair &link
 } // namespace
 
 Stage::Stage(const StageOptions &options)
-	: options_(options), server_(options.ipv6 ? Bed::server_v6 : Bed::server_v4, memcached_port),
+	: options_(options),
+	  server_(options.ipv6 ? Bed::server_v6 : Bed::server_v4, memcached_port),
 	  server_ns_("server"), client_ns_("client"),
 	  link_(prepared(server_ns_, client_ns_,
 			 VethPair(server_ns_, client_ns_, {.vlan_depth = options.vlan_depth}),
 			 options.vlan_depth)),
-	  memcached_(server_ns_, {.addresses = {Bed::server_v4, Bed::server_v6},
-				  .extra = options.memcached}),
+	  memcached_(server_ns_,
+		     {.addresses = {Bed::server_v4, Bed::server_v6}, .extra = options.memcached}),
 	  prestack_(std::make_unique<Prestack>(server_ns_,
 					       PrestackOptions{.settle = options.settle})),
 	  counters_(std::make_unique<Counters>(prestack_->name())), store_client_(tcp()),

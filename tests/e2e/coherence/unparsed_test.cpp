@@ -68,9 +68,8 @@ INSTANTIATE_TEST_SUITE_P(
 			Unparsed{"UnknownMetaCommand", "mx key v\r\n"},
 			Unparsed{"UpperCase", "SET key 0 0 1\r\nx\r\n"},
 			Unparsed{"LeadingBlank", " delete key\r\n"},
-			Unparsed{"TlsClientHello",
-				 "\x16\x03\x01\x00\xa5\x01\x00\x00\xa1\x03\x03"s +
-					 std::string(154, '\x5a')},
+			Unparsed{"TlsClientHello", "\x16\x03\x01\x00\xa5\x01\x00\x00\xa1\x03\x03"s +
+							   std::string(154, '\x5a')},
 			Unparsed{"HttpRequest",
 				 "POST /k HTTP/1.1\r\nHost: cache\r\nContent-Length: 2\r\n\r\nok"},
 			Unparsed{"SshBanner", "SSH-2.0-OpenSSH_9.2\r\n"},
@@ -93,8 +92,8 @@ TEST_F(StrangeConnections, WritesBehindErrors)
 	     {"get " + long_key + "\r\n", "set " + long_key + " 0 0 2\r\nab\r\n",
 	      "delete " + long_key + "\r\n", "mg " + long_key + " v\r\n", "incr x y\r\n"s,
 	      "set x 0 0 abc\r\n"s, "set x 0 0 -1\r\n"s, "touch x\r\n"s, "verbosity\r\n"s,
-	      "ms x abc\r\n"s, "ms x 2 !\r\nab\r\n"s, "gat\r\n"s, "cas x 0 0 2\r\nab\r\n"s,
-	      "\r\n"s, "quit now\r\n"s}) {
+	      "ms x abc\r\n"s, "ms x 2 !\r\nab\r\n"s, "gat\r\n"s, "cas x 0 0 2\r\nab\r\n"s, "\r\n"s,
+	      "quit now\r\n"s}) {
 		SCOPED_TRACE(printable(before, 60));
 		const std::string key = stage.key();
 		stage.store(key, "old-value");
