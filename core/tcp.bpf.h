@@ -152,7 +152,8 @@ static __always_inline void ps_remember(struct xdp_md *ctx, struct ps_flow *f, s
 	if (to > from)
 		ps_records_add(&f->records, base + from, base + to,
 			       ps_hash_bytes(ctx, s->segment.fresh + (from - r->carried), to - from));
-	if (f->in.skip && !r->begun)
+	/* What follows the last head is its body, all of it, also what has yet to come. */
+	if (to && base + to != f->in.next + f->in.skip)
 		ps_records_add(&f->records, base + to, f->in.next + f->in.skip, 0);
 }
 

@@ -185,9 +185,11 @@ ps_inline int ps_stream_take(struct ps_stream *st, struct ps_reader *r, const st
 	if (m->kind != PS_MESSAGE_PARTIAL)
 		return PS_STEP_LOST;
 	r->heads_to = r->total;
+	if (m->next > from)
+		return PS_STEP_PARSE;
 	if (r->base + r->len < r->total) {
 		/* The segment has more, if the window can move on. */
-		if (!m->next)
+		if (!from)
 			return PS_STEP_LOST;
 		r->len = 0;
 		return PS_STEP_PARSE;
