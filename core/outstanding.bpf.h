@@ -48,7 +48,7 @@ static __always_inline __u32 ps_write_again(struct ps_scratch *s, __u64 hash, __
  * it, or 0 if there was no room.
  */
 static __always_inline __u32 ps_outstanding_push(struct ps_flow *f, __u64 hash, __u32 cohort,
-						__u64 expires, __u32 replied)
+						 __u64 expires, __u32 replied)
 {
 	__u32 i = f->pushed, ordinal = f->requests + 1;
 	struct ps_outstanding *w;
@@ -87,7 +87,8 @@ __noinline int ps_stream_writes(__u64 expires, __u32 replied)
 	f = ps_owned_flow(s);
 	if (!f)
 		return 0;
-	s->segment.wrote_at = ps_outstanding_push(f, s->write.hash, s->write.cohort, expires, replied);
+	s->segment.wrote_at =
+		ps_outstanding_push(f, s->write.hash, s->write.cohort, expires, replied);
 	s->segment.wrote = PS_BODY_WRITE;
 	return 0;
 }

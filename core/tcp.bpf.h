@@ -16,7 +16,8 @@
 #include "segment.bpf.h"
 
 #define PS_MAX_STEPS (1 << 18) /* messages and windows in one segment, which has less than 64 KiB */
-#define PS_WINDOW_BESIDE (PS_IN_SIZE - PS_CARRY_SIZE) /* bytes of the segment, with a carry in front */
+#define PS_WINDOW_BESIDE                                                                           \
+	(PS_IN_SIZE - PS_CARRY_SIZE) /* bytes of the segment, with a carry in front */
 #define PS_HASH_CHUNK 1024
 #define PS_HASH_CHUNKS 64
 
@@ -65,8 +66,7 @@ __noinline __u64 ps_hash_chunk(struct xdp_md *ctx, __u32 from, __u32 len, __u64 
 {
 	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
 
-	if (!s || !ps_size_fits(&len, PS_HASH_CHUNK) ||
-	    bpf_xdp_load_bytes(ctx, from, s->out, len))
+	if (!s || !ps_size_fits(&len, PS_HASH_CHUNK) || bpf_xdp_load_bytes(ctx, from, s->out, len))
 		return 0;
 	ps_opaque(len);
 	ps_store64(s->out + (len & (2 * PS_HASH_CHUNK - 1)), 0);
@@ -115,8 +115,8 @@ static long ps_vouch_one(__u32 i, struct ps_vouch_step *v)
 	if (slot >= PS_RECORDS)
 		return 1;
 	r = &v->flow->records.record[slot];
-	if (r->hash && r->hash != ps_hash_bytes(v->ctx, v->payload + (r->from - v->seq),
-						r->to - r->from))
+	if (r->hash &&
+	    r->hash != ps_hash_bytes(v->ctx, v->payload + (r->from - v->seq), r->to - r->from))
 		return 1;
 	v->at = r->to;
 	return ps_seq_diff(v->at, v->to) >= 0;
@@ -150,8 +150,9 @@ static __always_inline void ps_remember(struct xdp_md *ctx, struct ps_flow *f, s
 	__u32 base = begin - r->carried; /* sequence number of position 0 */
 
 	if (to > from)
-		ps_records_add(&f->records, base + from, base + to,
-			       ps_hash_bytes(ctx, s->segment.fresh + (from - r->carried), to - from));
+		ps_records_add(
+			&f->records, base + from, base + to,
+			ps_hash_bytes(ctx, s->segment.fresh + (from - r->carried), to - from));
 	/* What follows the last head is its body, all of it, also what has yet to come. */
 	if (to && base + to != f->in.next + f->in.skip)
 		ps_records_add(&f->records, base + to, f->in.next + f->in.skip, 0);

@@ -68,7 +68,8 @@ TEST_F(FlowReply, OnlyWhenItLeaves)
 
 TEST_F(FlowReply, SplitAtEveryByte)
 {
-	const std::string replies = stream_value("third", "a\nvalue") + kStreamOk + kStreamNone + kStreamOk;
+	const std::string replies =
+		stream_value("third", "a\nvalue") + kStreamOk + kStreamNone + kStreamOk;
 	for (std::size_t cut = 1; cut < replies.size(); ++cut) {
 		SCOPED_TRACE(cut);
 		request_.source_port++;
@@ -94,9 +95,11 @@ TEST_F(FlowReply, PipelinesInAnySegments)
 		for (unsigned i = 0; i < 20; ++i) {
 			const unsigned kind = random() % 3;
 			sends(kind == 0 ? kGet : kind == 1 ? kSet : kOther);
-			replies += kind != 0		? kStreamOk
-				   : random() % 2 == 0 ? kStreamNone
-						       : stream_value("third", std::string(random() % 3000, 'v'));
+			replies +=
+				kind != 0 ? kStreamOk
+				: random() % 2 == 0
+					? kStreamNone
+					: stream_value("third", std::string(random() % 3000, 'v'));
 			asked++;
 		}
 		cache({"key", "other", "third"});
@@ -320,7 +323,8 @@ TEST_F(FlowReply, AReadFillsWhateverIsAroundIt)
 {
 	const std::string value(1000, 'v');
 	sends(kGet + stream_get("key") + kGet);
-	answers(stream_value("third", std::string(1500, 'x')) + stream_value("key", value) + kStreamNone);
+	answers(stream_value("third", std::string(1500, 'x')) + stream_value("key", value) +
+		kStreamNone);
 	EXPECT_EQ(ask("key"), toy_value("key", value));
 	EXPECT_EQ(lost(), PS_LOST_NOT);
 }

@@ -29,16 +29,20 @@ std::vector<Case> cases()
 		{"quiet get", stream_quiet_get("key"), {}, 0},
 		{"set", stream_set("key", "value"), {"key"}},
 		{"set to nothing", stream_set("key", ""), {"key"}},
-		{"set to what reads like requests", stream_set("other", stream_set("key", "v")), {"other"}},
+		{"set to what reads like requests",
+		 stream_set("other", stream_set("key", "v")),
+		 {"other"}},
 		{"set of the longest key", stream_set(longest, "value"), {longest}},
 		{"set without a reply", stream_quiet_set("key", "value"), {"key"}, 0},
 		{"delete", stream_delete({"key"}), {"key"}},
-		{"delete of several", stream_delete({"key", "other", "key", "third"}),
+		{"delete of several",
+		 stream_delete({"key", "other", "key", "third"}),
 		 {"key", "other", "third"}},
 		{"pipeline",
 		 stream_get("key") + stream_set("other", "x") + stream_get("third") +
 			 stream_delete({"third"}) + stream_get("key"),
-		 {"other", "third"}, 5},
+		 {"other", "third"},
+		 5},
 		{"flush", kStreamFlush, {}, 1, true},
 	};
 }
@@ -63,7 +67,8 @@ protected:
 		EXPECT_EQ(sends(c.request.substr(from)), kPass);
 		EXPECT_EQ(count(PS_COUNT_flushes), flushes + c.flushes);
 		for (const std::string &key : kKeys) {
-			const bool written = std::count(c.written.begin(), c.written.end(), key) != 0;
+			const bool written =
+				std::count(c.written.begin(), c.written.end(), key) != 0;
 			EXPECT_EQ(cached(key), !written && !c.flushes) << key.substr(0, 10);
 		}
 		const auto state = flow();
@@ -146,7 +151,8 @@ TEST_F(Flow, RandomPipelinesInRandomSegments)
 		EXPECT_EQ(flow()->requests, replies);
 		EXPECT_EQ(lost(), PS_LOST_NOT);
 		for (const std::string &key : kKeys)
-			EXPECT_EQ(cached(key), std::count(written.begin(), written.end(), key) == 0);
+			EXPECT_EQ(cached(key),
+				  std::count(written.begin(), written.end(), key) == 0);
 	}
 }
 
@@ -182,7 +188,8 @@ TEST_F(Flow, BodiesOfAnySize)
 		request_.source_port++;
 		connect();
 		cache(kKeys);
-		const std::string request = stream_set("key", std::string(size, '\n')) + stream_delete({"other"});
+		const std::string request =
+			stream_set("key", std::string(size, '\n')) + stream_delete({"other"});
 		for (std::size_t from = 0; from < request.size(); from += 1448)
 			EXPECT_EQ(sends(request.substr(from, 1448)), kPass);
 		EXPECT_EQ(lost(), PS_LOST_NOT);
@@ -276,7 +283,8 @@ TEST_F(Flow, OnlyWhatHasAGoodChecksumIsRead)
 	connect();
 	cache(kKeys);
 	for (const std::size_t size : {5u, 3000u}) {
-		Packet packet = client_segment(stream_set("key", std::string(size, 'v')), client_next_);
+		Packet packet =
+			client_segment(stream_set("key", std::string(size, 'v')), client_next_);
 		packet.checksum = Checksum::wrong;
 		moved_now();
 		EXPECT_EQ(arrives(packet).verdict, kPass);

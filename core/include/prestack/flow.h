@@ -5,7 +5,7 @@
 
 #include <prestack/stream.h>
 
-#define PS_FLOWS 65536 /* connections followed at a time (loader) */
+#define PS_FLOWS 65536 /* connections followed at a time: a placeholder, the loader knows better */
 #define PS_HANDSHAKES 16384 /* handshakes remembered at a time */
 #define PS_RING 32 /* writes of one connection whose replies have not left */
 
