@@ -150,22 +150,11 @@ static __always_inline struct ps_entry *ps_large_at(__u32 set, __u32 way)
 	return bpf_map_lookup_elem(&ps_large, &i);
 }
 
-/* The element of a way, by the class that the index word `word` tells. */
-static __always_inline struct ps_entry *ps_entry_at(__u32 word, __u32 set, __u32 way)
-{
-	return (word & 3) == PS_CLASS_LARGE ? ps_large_at(set, way) : ps_small_at(set, way);
-}
-
-/*
- * Whether an entry is one at all: filled in this epoch, and not expired. The clock is asked only where
- * it matters; a call is also what keeps the verifier from following all of the caller's registers.
- */
+/* Whether an entry is one at all: filled in this epoch, and not expired. */
 static __always_inline bool ps_entry_live(const struct ps_entry *e, __u32 epoch)
 {
-	__u64 expires = ps_read_once(e->expires);
-
 	return epoch && ps_read_once(e->epoch) == epoch &&
-	       (expires == PS_EXPIRES_NEVER || !ps_may_be_over(expires, ps_now()));
+	       (!e->expires || e->expires > bpf_ktime_get_boot_ns());
 }
 
 /* Compares key and state; `words` is the room of the entry's class. */
@@ -313,16 +302,23 @@ static __always_inline void ps_entry_kill(struct ps_entry *e, __u32 *killed)
 }
 
 /*
- * Kills what is cached for a key, by its hash: each entry with that tag in its set. Its fence's
- * generation was bumped before. Either this finds the index word of a fill that is under way, and
- * waits for its lock or leaves it an odd sequence; or the word was published after the bump, and the
- * filler, who looks at the generation after that, sees it. Two kills at a time do no harm.
+ * A write to the hook's current key was seen arriving: raise its fence, and remove the entry. After this returns no
+ * reply that was asked for earlier can fill the key. Returns 0.
  */
-__noinline int ps_kill(__u32 service, __u64 hash)
+__noinline int ps_invalidate(__u32 hook)
 {
-	__u32 set = ps_set_of(hash), tag = ps_tag_of(hash), base, killed = 0;
-	struct ps_index_line *line = ps_line_of(set, &base);
+	struct ps_scratch *s = ps_scratch(hook);
+	__u32 set, tag, base, killed = 0;
+	struct ps_index_line *line;
 
+	if (!s)
+		return 0;
+	set = ps_set_of(s->key.hash);
+	tag = ps_tag_of(s->key.hash);
+	line = ps_line_of(set, &base);
+	ps_fence_raise(s->key.hash);
+	s->write.hash = s->key.hash;
+	ps_count(s->pkt.service, PS_COUNT_writes);
 	if (!line)
 		return 0;
 	for (__u32 way = 0; way < PS_MAX_WAYS; way++) {
@@ -334,71 +330,12 @@ __noinline int ps_kill(__u32 service, __u64 hash)
 		word = ps_read_once(ps_word(line, base, way));
 		if ((word & ~3U) != tag || !(word & 3))
 			continue;
-		e = ps_entry_at(word, set, way);
+		e = (word & 3) == PS_CLASS_SMALL ? ps_small_at(set, way) : ps_large_at(set, way);
 		if (e)
 			ps_entry_kill(e, &killed);
 	}
 	if (killed)
-		ps_count(service, PS_COUNT_invalidations);
-	return 0;
-}
-
-/*
- * A write to the hook's current key was seen arriving: raises and holds its fence, and removes the
- * entry. After this returns no reply that was asked for earlier can fill the key. Leaves in s->write
- * what ps_write_done has to be told when the reply leaves. Returns 0.
- */
-__noinline int ps_invalidate(__u32 hook)
-{
-	struct ps_scratch *s = ps_scratch(hook);
-	struct ps_service_state *state;
-
-	if (!s)
-		return 0;
-	state = ps_state_of(s->pkt.service);
-	if (!state)
-		return 0;
-	s->write.hash = s->key.hash;
-	s->write.cohort = ps_fence_raise(state, s->key.hash, s->pkt.now);
-	ps_count(s->pkt.service, PS_COUNT_writes);
-	return ps_kill(s->pkt.service, s->key.hash);
-}
-
-/*
- * The reply to a write leaves; call before it does. `hash` and `cohort` are what ps_invalidate left
- * in s->write when the write arrived (PS_COHORT_NONE if that is not known for sure). `expires` is when
- * the key expires now, PS_EXPIRES_ASK if the reply does not tell. After this returns no reply to a
- * request that arrived before it can fill the key, and what such a one has filled is gone: so who
- * sees the reply to the write never reads from the cache what was there before. Returns 0.
- *
- * It does not matter what the hold says, nor whether it ran out long ago. The count goes down last: a
- * lease that sees that reads the generation of after the bump, or one that never fills.
- *
- * What is learned counts only if the fence is as the arrival left it, so that no other write came in
- * between that the server may execute after this one. A write that came before and is still under
- * way is counted: no lease, so nothing is filled with this knowledge, until its reply bumps the
- * generation again.
- */
-__noinline int ps_write_done(__u32 service, __u64 hash, __u32 cohort, __u64 expires)
-{
-	struct ps_service_state *state = ps_state_of(service);
-	struct ps_fence *f = ps_fence_of(hash);
-	__u32 generation, epoch;
-
-	if (!f || !state)
-		return 0;
-	generation = __sync_fetch_and_add(&f->generation, 1);
-	epoch = ps_read_once(state->epoch);
-	ps_kill(service, hash);
-	if (cohort != PS_COHORT_NONE) {
-		__u32 its_own = cohort & PS_HOLD_COUNT;
-
-		if (expires != PS_EXPIRES_ASK &&
-		    cohort == ps_write_token(its_own, generation + epoch))
-			ps_learn(f, hash, expires, generation + 1, epoch);
-		ps_release(f, its_own);
-	}
-	ps_count(service, PS_COUNT_replies);
+		ps_count(s->pkt.service, PS_COUNT_invalidations);
 	return 0;
 }
 

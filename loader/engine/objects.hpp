@@ -41,8 +41,7 @@ public:
 private:
 	UniqueFd small_;
 	UniqueFd large_;
-	BpfObject core_; // the programs that are attached
-	BpfObject table_; // those that user space runs
+	BpfObject core_;
 	std::vector<BpfObject> plugins_;
 };
 
