@@ -16,7 +16,7 @@
 #ifndef PRESTACK_ASKED_BPF_H
 #define PRESTACK_ASKED_BPF_H
 
-#include "cache.bpf.h"
+#include "write.bpf.h"
 
 /* s->asked: whether this packet's request is noted. */
 enum ps_asking {

@@ -7,91 +7,9 @@
 #include "fill.bpf.h"
 #include "maps.bpf.h"
 #include "net.bpf.h"
+#include "packet.bpf.h"
+#include "segment.bpf.h"
 #include "udp.bpf.h"
-
-/* Addresses in the 16-byte form, client first. Which header field is the client's depends on the hook. */
-static __always_inline bool ps_addresses(struct ps_packet *p, void *data, void *end,
-					 const struct ps_headers *h, bool client_is_source)
-{
-	__u64 a[2], b[2];
-
-	if (h->ipv6) {
-		struct ipv6hdr *ip = data + h->l3;
-
-		if ((void *)(ip + 1) > end)
-			return false;
-		__builtin_memcpy(a, &ip->saddr, 16);
-		__builtin_memcpy(b, &ip->daddr, 16);
-	} else {
-		struct iphdr *ip = data + h->l3;
-
-		if ((void *)(ip + 1) > end)
-			return false;
-		a[0] = b[0] = 0;
-		a[1] = (__u64)ip->saddr << 32 | bpf_htonl(0xffff);
-		b[1] = (__u64)ip->daddr << 32 | bpf_htonl(0xffff);
-	}
-	p->client[0] = client_is_source ? a[0] : b[0];
-	p->client[1] = client_is_source ? a[1] : b[1];
-	p->local[0] = client_is_source ? b[0] : a[0];
-	p->local[1] = client_is_source ? b[1] : a[1];
-	return true;
-}
-
-/* Fills in the packet's description, except for its service. False: cut off. */
-static __always_inline bool ps_describe(struct ps_packet *p, void *data, void *end, __u32 ifindex,
-					const struct ps_headers *h, bool client_is_source)
-{
-	if (data + sizeof(struct ethhdr) > end || !ps_addresses(p, data, end, h, client_is_source))
-		return false;
-	p->mac = ps_load64(data + (client_is_source ? 0 : 6)) & ps_low_bytes(6);
-	p->client_port = client_is_source ? h->sport : h->dport;
-	p->local_port = client_is_source ? h->dport : h->sport;
-	p->ifindex = ifindex;
-	p->vlan = h->vlan;
-	p->l3 = h->l3;
-	p->l4 = h->l4;
-	p->ipv6 = h->ipv6;
-	p->transport = h->protocol;
-	p->odd_header = h->odd;
-	p->partial_csum = 0;
-	p->refuse = 0;
-	return true;
-}
-
-/* Payload's place in the frame; `frame_len` bytes are there. False: lengths contradict each other. */
-static __always_inline bool ps_find_payload(struct ps_packet *p, void *data, void *end,
-					    const struct ps_headers *h, __u32 frame_len)
-{
-	__u32 len = h->l4_len, head;
-
-	if (h->l4 + len > frame_len)
-		return false;
-	if (h->protocol == IPPROTO_UDP) {
-		struct udphdr *udp = data + h->l4;
-
-		if ((void *)(udp + 1) > end)
-			return false;
-		head = sizeof(*udp);
-		/* What IP has beyond the datagram is padding. */
-		if (bpf_ntohs(udp->len) > len)
-			return false;
-		len = bpf_ntohs(udp->len);
-	} else {
-		struct tcphdr *tcp = data + h->l4;
-
-		if ((void *)(tcp + 1) > end)
-			return false;
-		head = tcp->doff * 4;
-		if (head < sizeof(*tcp))
-			return false;
-	}
-	if (head > len)
-		return false;
-	p->payload = h->l4 + head;
-	p->payload_len = len - head;
-	return true;
-}
 
 /* Sum of `len` <= 40 bytes of IPv4 options at `off`; 0 if they cannot be read (which is no sum). */
 __noinline __u32 ps_options_sum(struct xdp_md *ctx, __u32 off, __u32 len)
@@ -103,30 +21,39 @@ __noinline __u32 ps_options_sum(struct xdp_md *ctx, __u32 off, __u32 len)
 	return ps_fold(ps_sum(options, len, 0, 5));
 }
 
+/* Whether the IPv4 header's checksum is right; IPv6 has none. */
+static __always_inline bool ps_ip_sum_good(struct xdp_md *ctx, const struct ps_packet *p)
+{
+	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	__u32 l3 = p->l3 & 0x1f, l4 = p->l4 & 0x3ff;
+	struct iphdr *ip = data + l3;
+	__u32 *w = (__u32 *)ip;
+	__u64 sum;
+
+	if (p->ipv6)
+		return true;
+	if ((void *)(ip + 1) > end)
+		return false;
+	sum = (__u64)w[0] + w[1] + w[2] + w[3] + w[4];
+	if (p->odd_header)
+		sum += ps_options_sum(ctx, l3 + sizeof(*ip), l4 - l3 - sizeof(*ip));
+	return ps_fold(sum) == 0xffff;
+}
+
 /*
- * Whether the IPv4 header's and the datagram's checksums are right; the server's stack drops what
- * is not. A veth peer on this host leaves the pseudo header's sum only: believed, and noted.
+ * Whether the datagram's checksums are right; the server's stack drops what is not. A veth peer on
+ * this host leaves the pseudo header's sum only: believed, and noted.
  */
 static __always_inline bool ps_checksums_good(struct xdp_md *ctx, struct ps_scratch *s)
 {
-	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	void *data, *end;
 	struct ps_packet *p = &s->pkt;
-	__u32 l3 = p->l3 & 0x1f, l4 = p->l4 & 0x3ff, len = p->payload_len;
+	__u32 l4 = p->l4 & 0x3ff, len = p->payload_len;
 	struct udphdr *udp;
 	__u64 sum;
 
-	if (!p->ipv6) {
-		struct iphdr *ip = data + l3;
-		__u32 *w = (__u32 *)ip;
-
-		if ((void *)(ip + 1) > end)
-			return false;
-		sum = (__u64)w[0] + w[1] + w[2] + w[3] + w[4];
-		if (p->odd_header)
-			sum += ps_options_sum(ctx, l3 + sizeof(*ip), l4 - l3 - sizeof(*ip));
-		if (ps_fold(sum) != 0xffff)
-			return false;
-	}
+	if (!ps_ip_sum_good(ctx, p))
+		return false;
 	data = (void *)(long)ctx->data;
 	end = (void *)(long)ctx->data_end;
 	udp = data + l4;
@@ -214,6 +141,37 @@ static __always_inline int ps_no_program(__u32 service)
 	return XDP_PASS;
 }
 
+/* A TCP segment to a service. */
+static __always_inline int ps_ingress_segment(struct xdp_md *ctx, struct ps_scratch *s,
+					      __u32 service)
+{
+	if (!ps_describe_segment(s, (void *)(long)ctx->data, (void *)(long)ctx->data_end)) {
+		ps_count(service, PS_COUNT_bad_header);
+		return XDP_PASS;
+	}
+	/* By far most of those without data: acknowledgements. */
+	if (!s->segment.len && !(s->segment.flags & (PS_TCP_FIN | PS_TCP_RST)))
+		return XDP_PASS;
+	s->in_sum = 0;
+	if (s->segment.len) {
+		s->segment.loaded = s->segment.len <= PS_IN_SIZE;
+		if (s->segment.loaded ? ps_copy_payload(ctx) : !ps_sum_payload(ctx)) {
+			/* What was not looked at may be a write. */
+			ps_flush(service);
+			ps_count(service, PS_COUNT_too_long);
+			return XDP_PASS;
+		}
+	}
+	if (!ps_ip_sum_good(ctx, &s->pkt) || !ps_segment_sum_good(ctx, s)) {
+		ps_count(service, PS_COUNT_bad_checksum);
+		return XDP_PASS;
+	}
+	if (ps_segment_signals(s))
+		return XDP_PASS;
+	bpf_tail_call(ctx, &ps_xdp_progs, ps_program_of(service, PS_SLOT_STREAM));
+	return ps_no_program(service);
+}
+
 static __always_inline int ps_ingress(struct xdp_md *ctx)
 {
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
@@ -258,6 +216,8 @@ static __always_inline int ps_ingress(struct xdp_md *ctx)
 		ps_count(service, PS_COUNT_bad_header);
 		return XDP_PASS;
 	}
+	if (h.protocol == IPPROTO_TCP)
+		return ps_ingress_segment(ctx, s, service);
 	len = s->pkt.payload_len;
 	if (!len)
 		return XDP_PASS;
@@ -273,10 +233,6 @@ static __always_inline int ps_ingress(struct xdp_md *ctx)
 	}
 	s->pkt.mtu = conf->mtu;
 	s->pkt.no_xdp_tx = !!(conf->flags & PS_SERVICE_NO_XDP_TX);
-	if (h.protocol == IPPROTO_TCP) {
-		bpf_tail_call(ctx, &ps_xdp_progs, ps_program_of(service, PS_SLOT_STREAM));
-		return ps_no_program(service);
-	}
 	if (!ps_checksums_good(ctx, s)) {
 		ps_count(service, PS_COUNT_bad_checksum);
 		return XDP_PASS;
@@ -317,6 +273,21 @@ static __always_inline int ps_unread_reply(__u32 service, struct ps_service_stat
 	return PS_TC_NEXT;
 }
 
+/* A TCP segment of a service leaves. */
+static __always_inline int ps_egress_segment(struct __sk_buff *skb, struct ps_scratch *s,
+					     __u32 service, struct ps_service_state *state)
+{
+	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
+
+	if (!ps_describe_segment(s, data, end))
+		return ps_unread_reply(service, state);
+	if (ps_server_signals(s))
+		return PS_TC_NEXT;
+	/* A plug-in without this program looks at requests one segment at a time. */
+	bpf_tail_call(skb, &ps_tc_progs, ps_program_of(service, PS_SLOT_STREAM));
+	return PS_TC_NEXT;
+}
+
 SEC("tc")
 int ps_tc_egress(struct __sk_buff *skb)
 {
@@ -330,7 +301,7 @@ int ps_tc_egress(struct __sk_buff *skb)
 
 	parsed = ps_parse(data, end, ps_skb_vlan(skb), &h);
 	/* Of a fragmented reply the first fragment is enough: without it the others are nothing. */
-	if ((parsed != PS_PARSED_OK && parsed != PS_PARSED_FRAGMENT) || h.protocol == IPPROTO_TCP)
+	if (parsed != PS_PARSED_OK && parsed != PS_PARSED_FRAGMENT)
 		return PS_TC_NEXT;
 	service = ps_service_of(h.sport);
 	/* No socket: forwarded, or one of our own replies on its way from ps_tc_ingress. */
@@ -351,6 +322,8 @@ int ps_tc_egress(struct __sk_buff *skb)
 	if (!ps_describe(&s->pkt, data, end, skb->ifindex, &h, false) ||
 	    !ps_find_payload(&s->pkt, data, end, &h, skb->len))
 		return ps_unread_reply(service, state);
+	if (h.protocol == IPPROTO_TCP)
+		return ps_egress_segment(skb, s, service, state);
 	/* No packet of a test comes from a server's socket: there the mark tells which it would be. */
 	ps_server_socket(service, state,
 			 ps_config.trust_sender ? skb->mark : bpf_get_socket_cookie(skb));

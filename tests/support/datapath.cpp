@@ -46,6 +46,7 @@ Geometry geometry_of(const DatapathOptions &options)
 	geometry.large_sets = options.large_sets;
 	geometry.fences = options.fences;
 	geometry.asked = options.asked;
+	geometry.flows = options.flows;
 	return geometry;
 }
 

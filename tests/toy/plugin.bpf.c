@@ -130,7 +130,7 @@ static __always_inline void toy_reply(struct __sk_buff *skb, struct ps_scratch *
 	case 'V':
 		if (m->next + m->body <= c.end) {
 			ps_key_load(PS_HOOK_TC, h.key, h.key_len);
-			ps_stream_fill(skb, s, m->next, h.value_len, 0);
+			ps_stream_fill(skb, s, m->next, h.value_len, 0, PS_EXPIRES_NEVER);
 		} else if (ps_stream_more(s)) {
 			m->kind = PS_MESSAGE_PARTIAL;
 			m->next = s->pos;

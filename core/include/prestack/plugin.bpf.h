@@ -81,7 +81,7 @@
  *   m->replies    1 for the message that ends a reply, 0 for those before it (a row of values)
  *   m->flags      AS_ASKED: the write did what it was asked to. SYNC: see above. ERROR: an error that
  *                 may also come for a request with replies = 0; ambiguous ones make the core LOST
- *   ps_stream_fill(skb, s, from, len, flags)  the current key's value is in[from, from + len)
+ *   ps_stream_fill(skb, s, from, len, flags, expires)  the current key's value is in[from, from + len)
  *   ps_stream_more(s)  the value is not all in the window, and PARTIAL (nothing eaten) would help
  *
  * Doubt means pass. A plug-in never modifies a packet itself, keeps no state of its own between
@@ -96,7 +96,7 @@
 #include "asked.bpf.h"
 #include "cache.bpf.h"
 #include "fill.bpf.h"
-#include "tcp.bpf.h"
+#include "tcp_reply.bpf.h"
 #include "udp.bpf.h"
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
