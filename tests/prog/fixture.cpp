@@ -56,6 +56,11 @@ std::string toy_ok(unsigned id)
 	return fmt::format("{:04x} OK\n", id & 0xffff);
 }
 
+std::string toy_none(unsigned id)
+{
+	return fmt::format("{:04x} N\n", id & 0xffff);
+}
+
 std::string some_bytes(std::size_t length, unsigned seed)
 {
 	std::string out;
@@ -112,6 +117,15 @@ std::string ProgTest::ask(std::string_view key, unsigned id)
 	if (reply)
 		check_reply(packet, outcome.frame, reply->payload);
 	return reply ? reply->payload : "no datagram";
+}
+
+bool ProgTest::cached(std::string_view key)
+{
+	const unsigned id = next_id();
+	if (!ask(key, id).empty())
+		return true;
+	EXPECT_EQ(answer(toy_none(id)).verdict, kNext);
+	return false;
 }
 
 void ProgTest::expect_pass(const Packet &packet, std::string_view counters)

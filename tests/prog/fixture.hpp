@@ -28,6 +28,7 @@ std::string toy_get(std::string_view key, unsigned id = 1);
 std::string toy_set(std::string_view key, std::string_view value, unsigned id = 1);
 std::string toy_value(std::string_view key, std::string_view value, unsigned id = 1);
 std::string toy_ok(unsigned id = 1);
+std::string toy_none(unsigned id = 1);
 
 // Some bytes of the given length, different for each seed, with every byte value among them.
 std::string some_bytes(std::size_t length, unsigned seed = 0);
@@ -50,7 +51,8 @@ protected:
 	// What the kernel answers to a get; "" if it passes the request on. Checks that a reply is
 	// well-formed and goes back to the client.
 	std::string ask(std::string_view key, unsigned id = 1);
-	bool cached(std::string_view key) { return !ask(key, next_id()).empty(); }
+	// If not, the server answers that it has none either: no request stays unanswered.
+	bool cached(std::string_view key);
 	// A number that was not used for a long time.
 	unsigned next_id() { return 0x100 + next_id_++ % 0xff00; }
 
