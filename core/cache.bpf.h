@@ -317,6 +317,7 @@ __noinline int ps_invalidate(__u32 hook)
 	tag = ps_tag_of(s->key.hash);
 	line = ps_line_of(set, &base);
 	ps_fence_raise(s->key.hash);
+	s->write.hash = s->key.hash;
 	ps_count(s->pkt.service, PS_COUNT_writes);
 	if (!line)
 		return 0;

@@ -205,6 +205,10 @@ int ps_stream_request(struct xdp_md *ctx)
 
 	if (!s)
 		return XDP_PASS;
+	if (s->pkt.payload_len > PS_IN_SIZE) {
+		ps_flush(s->pkt.service);
+		return XDP_PASS;
+	}
 	s->pos = 0;
 	return mc_observe(s, PS_COUNT_stream);
 }
