@@ -16,6 +16,7 @@
 #include "dispatch.skel.h"
 #include "engine/libbpf_options.hpp"
 #include "engine/table.hpp"
+#include "table.skel.h"
 
 namespace prestack
 {
@@ -116,7 +117,7 @@ Result<void> reuse(bpf_object *object, const char *name, int fd)
 Result<void> resize(bpf_object *object, const char *name, std::uint32_t elements)
 {
 	bpf_map *map = bpf_object__find_map_by_name(object, name);
-	const int problem = map != nullptr ? bpf_map__set_max_entries(map, elements) : -ENOENT;
+	const int problem = map != nullptr ? bpf_map__set_max_entries(map, elements) : 0;
 	return problem == 0 ? Result<void>()
 			    : fail(fmt::format("map {}", name), "set the size", problem);
 }
@@ -157,6 +158,31 @@ bool is_shared(const bpf_map *map)
 {
 	return !bpf_map__is_internal(map) &&
 	       std::string_view(bpf_map__name(map)).starts_with("ps_");
+}
+
+// Opens and loads an object that shares the maps of `core`, which is loaded.
+Result<BpfObject> load_with_maps_of(bpf_object *core, const std::string &name, const void *bytes,
+				    std::size_t size, const ps_config &config)
+{
+	auto object = open_object(name, bytes, size, config);
+	if (!object) {
+		return object;
+	}
+	const bpf_map *map = nullptr;
+	bpf_object__for_each_map(map, core)
+	{
+		if (!is_shared(map)) {
+			continue;
+		}
+		if (auto reused = reuse(object->get(), bpf_map__name(map), bpf_map__fd(map));
+		    !reused) {
+			return tl::unexpected(reused.error());
+		}
+	}
+	if (auto loaded = load_object(object->get()); !loaded) {
+		return tl::unexpected(loaded.error());
+	}
+	return object;
 }
 
 } // namespace
@@ -238,35 +264,30 @@ Result<Objects> Objects::load(const ps_config &config, const Geometry &geometry,
 			.and_then(
 				[&] { return resize(object, "ps_index", geometry.index_lines()); })
 			.and_then([&] { return resize(object, "ps_fences", geometry.fences); })
+			.and_then([&] { return resize(object, "ps_flows", geometry.flows); })
+			.and_then([&] { return resize(object, "ps_asked", geometry.asked); })
 			.and_then([&] { return load_object(object); });
 	if (!prepared) {
 		return tl::unexpected(prepared.error());
 	}
 
+	bytes = table_bpf__elf_bytes(&size);
+	auto table = load_with_maps_of(object, "table", bytes, size, config);
+	if (!table) {
+		return tl::unexpected(table.error());
+	}
+	objects.table_ = std::move(*table);
+
 	for (const auto *info : plugins) {
 		bytes = info->elf_bytes(&size);
-		auto plugin = open_object(std::string(info->name), bytes, size, config);
+		auto plugin =
+			load_with_maps_of(object, std::string(info->name), bytes, size, config);
 		if (!plugin) {
 			return tl::unexpected(plugin.error());
 		}
-		const bpf_map *map = nullptr;
-		bpf_object__for_each_map(map, object)
-		{
-			if (!is_shared(map)) {
-				continue;
-			}
-			if (auto reused =
-				    reuse(plugin->get(), bpf_map__name(map), bpf_map__fd(map));
-			    !reused) {
-				return tl::unexpected(reused.error());
-			}
-		}
 		const auto slot = static_cast<std::uint32_t>(objects.plugins_.size());
-		auto loaded = load_object(plugin->get()).and_then([&] {
-			return fill_program_arrays(objects, plugin->get(), slot);
-		});
-		if (!loaded) {
-			return tl::unexpected(loaded.error());
+		if (auto filled = fill_program_arrays(objects, plugin->get(), slot); !filled) {
+			return tl::unexpected(filled.error());
 		}
 		objects.plugins_.push_back(std::move(*plugin));
 	}
@@ -282,6 +303,9 @@ Result<int> Objects::map(const char *name) const
 Result<int> Objects::program(const char *name) const
 {
 	const bpf_program *program = bpf_object__find_program_by_name(core_.get(), name);
+	if (program == nullptr) {
+		program = bpf_object__find_program_by_name(table_.get(), name);
+	}
 	return program != nullptr ? Result<int>(bpf_program__fd(program))
 				  : fail(fmt::format("program {}", name), "find", ENOENT);
 }

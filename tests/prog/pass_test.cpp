@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // What is not answered: it passes unchanged, with its reason counted, and changes nothing that it
 // must not change.
+#include <bpf/bpf.h>
 #include <gtest/gtest.h>
 
 #include <utility>
@@ -72,7 +73,7 @@ TEST_F(Pass, MorePathsThanThereIsRoomForStayUnproven)
 	for (unsigned i = 0; i < PS_MAX_PATHS + 3; ++i) {
 		Packet packet = get();
 		packet.destination = "10.0.1." + std::to_string(i);
-		datapath_.egress(packet.reply("0000 OK\n").bytes());
+		datapath_.egress(packet.reply("0000 N\n").bytes());
 		// One path was proven before.
 		if (i < PS_MAX_PATHS - 1)
 			expect_reply(packet, toy_value("key", "value"));
@@ -131,8 +132,10 @@ TEST_F(Pass, TransportThatIsOff)
 // Nobody looked at what may have been a write.
 TEST_F(Pass, WithoutAProgramItFlushes)
 {
+	const std::uint32_t stream = PS_SLOT_STREAM;
+	ASSERT_EQ(bpf_map_delete_elem(datapath_.map("ps_xdp_progs"), &stream), 0);
 	Packet packet = get();
-	packet.transport = Transport::tcp; // the toy protocol knows only datagrams
+	packet.transport = Transport::tcp;
 	expect_pass(packet, "flushes+1 no_program+1");
 	EXPECT_FALSE(cached("key"));
 	packet.payload.clear(); // an acknowledgement
@@ -151,7 +154,7 @@ TEST_F(Pass, AFragmentFlushes)
 {
 	for (const Fragment fragment :
 	     {Fragment{0, true}, Fragment{10, true}, Fragment{10, false}}) {
-		ASSERT_TRUE(fill("key", "value"));
+		ASSERT_TRUE(fill("key", "value")) << moved_now();
 		Packet packet = set();
 		packet.fragment = fragment;
 		expect_pass(packet, "flushes+1 fragment+1");

@@ -3,6 +3,7 @@
 #include <prestack/plugin.bpf.h>
 
 #include "parser.h"
+#include "stream.h"
 
 /* Answers a get from the cache, or lets the server's reply to it fill the cache. */
 static __always_inline int toy_get(struct xdp_md *ctx, struct ps_scratch *s,
@@ -31,7 +32,7 @@ SEC("xdp")
 int ps_datagram_request(struct xdp_md *ctx)
 {
 	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
-	struct toy_message m;
+	struct toy_message m = {};
 	struct ps_cursor c;
 
 	if (!s)
@@ -43,11 +44,13 @@ int ps_datagram_request(struct xdp_md *ctx)
 	if (m.kind == TOY_SET) {
 		ps_key_load(PS_HOOK_XDP, TOY_KEY_AT, m.key_len);
 		ps_invalidate(PS_HOOK_XDP);
+		ps_expect_reply(s, m.id, PS_EXPIRES_NEVER);
 		ps_count(s->pkt.service, PS_COUNT_not_served);
 		return XDP_PASS;
 	}
 	/* What is not understood may change anything. */
 	ps_flush(s->pkt.service);
+	ps_expect_any(s, m.id);
 	ps_count(s->pkt.service, PS_COUNT_malformed);
 	return XDP_PASS;
 }
@@ -56,18 +59,98 @@ SEC("tc")
 int ps_datagram_reply(struct __sk_buff *skb)
 {
 	struct ps_scratch *s = ps_scratch(PS_HOOK_TC);
-	struct toy_message m;
+	struct toy_message m = {};
 	struct ps_cursor c;
 
 	if (!s)
 		return PS_TC_NEXT;
 	c = ps_payload(s, PS_HOOK_TC, 0);
 	toy_parse(&c, &m);
+	ps_reply_leaves(s, m.id, m.kind == TOY_VALUE || m.kind == TOY_NONE, m.kind == TOY_OK);
 	if (m.kind != TOY_VALUE)
 		return PS_TC_NEXT;
 	ps_key_load(PS_HOOK_TC, TOY_KEY_AT, m.key_len);
-	ps_fill(skb, s, m.id, m.value, m.value_len, 0);
+	ps_fill(skb, s, m.id, m.value, m.value_len, 0, PS_EXPIRES_NEVER);
 	return PS_TC_NEXT;
 }
+
+/* The request at s->pos. */
+static __always_inline void toy_request(struct ps_scratch *s, struct ps_message *m)
+{
+	struct ps_cursor c = ps_payload(s, PS_HOOK_XDP, s->pos);
+	struct toy_head h;
+
+	toy_parse_head(&c, &h, m);
+	if (m->kind == PS_MESSAGE_LOST || (m->kind == PS_MESSAGE_PARTIAL && m->next == s->pos))
+		return;
+	if (h.key_len)
+		ps_key_load(PS_HOOK_XDP, h.key, h.key_len);
+	m->replies = m->kind == PS_MESSAGE_WHOLE;
+	switch (h.verb) {
+	case 'G':
+		ps_stream_read(s);
+		break;
+	case 'Q':
+		m->replies = 0;
+		m->flags = PS_MESSAGE_MAYBE;
+		break;
+	case 's':
+		m->replies = 0;
+		ps_stream_write(s, PS_EXPIRES_ASK, false);
+		break;
+	case 'M':
+		m->flags = PS_MESSAGE_SYNC;
+		break;
+	case 'F':
+		ps_stream_flush(s);
+		break;
+	case 'S':
+	case 'D':
+	case 0: /* a further key of a D */
+		ps_stream_write(s, PS_EXPIRES_NEVER, true);
+		break;
+	default: /* no request */
+		m->kind = PS_MESSAGE_LOST;
+	}
+}
+PS_FOLLOW_REQUESTS(toy_request)
+
+/* The reply at s->pos. */
+static __always_inline void toy_reply(struct __sk_buff *skb, struct ps_scratch *s,
+				      struct ps_message *m)
+{
+	struct ps_cursor c = ps_payload(s, PS_HOOK_TC, s->pos);
+	struct toy_head h;
+
+	toy_parse_head(&c, &h, m);
+	if (m->kind != PS_MESSAGE_WHOLE)
+		return;
+	m->replies = 1;
+	switch (h.verb) {
+	case 'V':
+		if (m->next + m->body <= c.end) {
+			ps_key_load(PS_HOOK_TC, h.key, h.key_len);
+			ps_stream_fill(skb, s, m->next, h.value_len, 0, PS_EXPIRES_NEVER);
+		} else if (ps_stream_more(s)) {
+			m->kind = PS_MESSAGE_PARTIAL;
+			m->next = s->pos;
+		}
+		break;
+	case 'O':
+		m->flags = PS_MESSAGE_AS_ASKED;
+		break;
+	case 'E':
+		m->flags = PS_MESSAGE_ERROR;
+		break;
+	case 'M':
+		m->flags = PS_MESSAGE_SYNC;
+		break;
+	case 'N':
+		break;
+	default: /* no reply */
+		m->kind = PS_MESSAGE_LOST;
+	}
+}
+PS_FOLLOW_REPLIES(toy_reply)
 
 char LICENSE[] SEC("license") = "GPL";

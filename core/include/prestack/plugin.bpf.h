@@ -6,9 +6,9 @@
  * finds them by name. A request that none is there for passes, and flushes the service.
  *
  *   SEC("xdp") ps_datagram_request  a UDP datagram to the service's port
- *   SEC("xdp") ps_stream_request    a TCP segment to the service's port (observe writes; pass)
+ *   SEC("xdp") ps_stream_request    a TCP segment to the service's port: PS_FOLLOW_REQUESTS
  *   SEC("tc")  ps_datagram_reply    a UDP datagram of the service, leaving
- *   SEC("tc")  ps_stream_reply      reserved
+ *   SEC("tc")  ps_stream_reply      a TCP segment of the service, leaving: PS_FOLLOW_REPLIES
  *
  * The core has parsed Ethernet to UDP or TCP, checked lengths and checksums, found the service, and
  * copied the payload into per-CPU scratch before it tail-calls the plug-in. What the plug-in does:
@@ -24,15 +24,65 @@
  *   ps_put_value(s, &hit)           append the value; non-zero: forget the reply, treat it as a miss
  *   ps_reply_datagram(ctx, s)       send out[] back; returns the verdict
  *   ps_lease_take(s, request)       on a miss: allow the server's reply to `request` to fill the key
+ *   ps_expect_read(s, request)      instead: a read that fills nothing, but whose reply looks like it
  *   ps_pass(s, reason)              let the server answer; counts the reason; returns the verdict
  *
  * On any request that can change an item, before returning XDP_PASS (ps_pass counts a read):
  *   ps_key_load + ps_invalidate(hook)  for each key it names, or
  *   ps_flush(service)               if it may change anything, or cannot be understood
+ *   ps_flush_between(service, from, to)  a flush that takes effect later
  *   ps_count(service, reason)       why it was passed
+ * and, if it is a datagram that the server will reply to, once for each reply:
+ *   ps_expect_reply(s, request, expires)  after ps_invalidate: the reply will answer that write
+ *   ps_expect_any(s, request)       it will answer something that changes several keys, or anything
  *
- * On ps_datagram_reply, for each value in it:
- *   ps_key_load + ps_fill(skb, s, request, value_pos, value_len, flags)
+ * On ps_datagram_reply:
+ *   ps_reply_leaves(s, request, reads_only, as_asked)  first, once for each reply
+ *   ps_reply_goes_on(s, request)    instead: values, and more of this reply follows in another datagram
+ *   ps_flush(service)               instead: it cannot be told what it answers
+ * and then for each value in it:
+ *   ps_key_load + ps_fill(skb, s, request, value_pos, value_len, flags, expires)
+ *
+ * `expires` is ns of CLOCK_MONOTONIC, PS_EXPIRES_NEVER, or PS_EXPIRES_ASK: not known from here.
+ *
+ * TCP. The core reads each direction of a connection in order and finds where messages are; a plug-in
+ * says what they are, with one function per direction, at file scope:
+ *
+ *   static __always_inline void xx_request(struct ps_scratch *s, struct ps_message *m) {...}
+ *   PS_FOLLOW_REQUESTS(xx_request)      defines ps_stream_request
+ *   static __always_inline void xx_reply(struct __sk_buff *skb, struct ps_scratch *s,
+ *                                        struct ps_message *m) {...}
+ *   PS_FOLLOW_REPLIES(xx_reply)         defines ps_stream_reply
+ *
+ * The function looks at the message that begins at s->pos, in the window ps_payload(s, hook, s->pos)
+ * of which c.end is the end, and fills in *m, which is all zeros (kind PS_MESSAGE_LOST) but for
+ * `state`, see stream.h:
+ *
+ *   WHOLE    the head ends at `next`; `body` bytes after it are skipped unseen (value and line end).
+ *            Position and length of the body are all that is needed: it need not be in the window.
+ *   PARTIAL  the window ends within the head. What is before `next` is eaten (counts as read, its
+ *            keys were dealt with); from there on it is given again, once there is more. Nothing
+ *            eaten: next = s->pos. Of what is not eaten PS_CARRY_SIZE bytes are kept between segments;
+ *            a head that may be longer has to be eaten in parts, with `state` to remember where it is.
+ *   LOST     not understood. From then on each segment of the connection, in both directions,
+ *            flushes the service. So a request that is understood well enough to tell where it ends is
+ *            better a WHOLE with ps_stream_flush.
+ *
+ * What requests tell (with the current key loaded, hook PS_HOOK_XDP; only for what they eat):
+ *   ps_stream_write(s, expires, replied)  it writes this key; once per key
+ *   ps_stream_flush(s)                    it may change anything
+ *   ps_stream_read(s)                     it reads this key: its reply may fill it
+ *   m->replies    1: exactly one reply is sure to come. For commands that get none (noreply): 0
+ *   m->flags      MAYBE with replies = 0: there may be a reply or not. From then on replies cannot be
+ *                 counted, until a SYNC: a request (replies = 1) whose reply can be told from those of
+ *                 MAYBE requests, and that reply. Replies to SYNC requests have to be flagged SYNC, all
+ *                 of them, and no others.
+ * What replies tell (hook PS_HOOK_TC):
+ *   m->replies    1 for the message that ends a reply, 0 for those before it (a row of values)
+ *   m->flags      AS_ASKED: the write did what it was asked to. SYNC: see above. ERROR: an error that
+ *                 may also come for a request with replies = 0; ambiguous ones make the core LOST
+ *   ps_stream_fill(skb, s, from, len, flags, expires)  the current key's value is in[from, from + len)
+ *   ps_stream_more(s)  the value is not all in the window, and PARTIAL (nothing eaten) would help
  *
  * Doubt means pass. A plug-in never modifies a packet itself, keeps no state of its own between
  * packets, and has a named bound on each loop. s->user[] and s->pos are its scratch words.
@@ -43,8 +93,10 @@
 #define PRESTACK_PLUGIN_BPF_H
 
 #include "vmlinux.h"
+#include "asked.bpf.h"
 #include "cache.bpf.h"
 #include "fill.bpf.h"
+#include "tcp_reply.bpf.h"
 #include "udp.bpf.h"
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
@@ -88,7 +140,8 @@ static __always_inline __u32 ps_out_key_at(struct ps_scratch *s, __u32 pos)
 			break;
 		ps_out_bytes_at(s, pos + i * 8, s->key.word[i], 8);
 	}
-	return pos + len;
+	/* Read anew, so that the verifier sees one length here and not one per turn of the loop. */
+	return pos + ps_read_once(s->key.len);
 }
 
 static __always_inline void ps_out_key(struct ps_scratch *s)

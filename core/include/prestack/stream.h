@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Reading one direction of a TCP connection in order, whatever segments it comes in. Pure: the same
+ * code compiles for BPF and natively, so that it can be unit-tested and fuzzed.
+ *
+ * A stream is a row of messages, each a head and a body. Heads are parsed, by the plug-in, in a
+ * window: a copy of some bytes of the segment, with what was left of the segments before in front
+ * (the carry). Bodies are skipped by their length and never looked at.
+ *
+ * Positions count from the start of "carry and new bytes of this segment" (struct ps_reader); those
+ * that the plug-in sees count from the start of the window.
+ */
+#ifndef PRESTACK_STREAM_H
+#define PRESTACK_STREAM_H
+
+#include <prestack/cursor.h>
+
+#define PS_CARRY_SIZE 512 /* bytes of a head that may wait for the next segment */
+#define PS_MAX_BODY 0x7fffffff
+#define PS_RECORDS 16 /* byte ranges that are remembered, for retransmissions */
+
+/* What a plug-in can say of the message at its position. */
+enum ps_message_kind {
+	PS_MESSAGE_LOST, /* not understood: nobody knows where the next one begins */
+	PS_MESSAGE_WHOLE, /* the head is all there */
+	PS_MESSAGE_PARTIAL, /* it goes on behind the window */
+};
+
+enum ps_message_flags {
+	/* Request: a reply may come or not. */
+	PS_MESSAGE_MAYBE = 1,
+	/* Request: its reply cannot be taken for that of a MAYBE request. Reply: it is such a one. */
+	PS_MESSAGE_SYNC = 2,
+	/* Reply: the write did what it was asked to. */
+	PS_MESSAGE_AS_ASKED = 4,
+	/* Reply: an error, such as may come also for a request that has no reply. */
+	PS_MESSAGE_ERROR = 8,
+};
+
+struct ps_message {
+	__u32 kind; /* enum ps_message_kind */
+	__u32 next; /* position after what was eaten: the head, or a part of it that need not come again */
+	__u32 body; /* bytes that follow the head and are skipped unseen */
+	__u32 replies; /* request: replies that are sure to come, 0 or 1. Reply: 1 if it ends one */
+	__u32 flags; /* enum ps_message_flags */
+	__u32 state; /* in and out: the plug-in's word, for a head that it eats in parts; at first 0 */
+};
+
+/* One direction of a connection, between segments. */
+struct ps_stream {
+	__u32 next; /* sequence number of the first byte that was not read */
+	__u32 skip; /* bytes of a body that are still to come */
+	__u32 state; /* ps_message.state */
+	__u32 carry_len;
+	__u32 ahead_from; /* bytes of the body that came early: [ahead_from, ahead_to) */
+	__u32 ahead_to; /* equal: none */
+	__u8 carry[PS_CARRY_SIZE + 8]; /* the bytes before `next` that are not eaten */
+};
+
+/* Reading one segment. */
+struct ps_reader {
+	__u32 pos; /* of the next byte to be read */
+	__u32 total; /* carry and new bytes */
+	__u32 carried; /* how many of them are the carry */
+	__u32 base; /* position of the window's first byte */
+	__u32 len; /* bytes in the window */
+	__u32 begun; /* the body at the start began in an earlier segment */
+	__u32 body_done; /* and is over */
+	__u32 heads_from; /* bytes that were read and not skipped: [heads_from, heads_to) */
+	__u32 heads_to;
+};
+
+/* What a segment is to a stream. */
+enum ps_accept {
+	PS_ACCEPT_READ, /* in order, perhaps after some old bytes */
+	PS_ACCEPT_OLD, /* no new byte in it */
+	PS_ACCEPT_INSIDE, /* ahead of order, but wholly within the body: noted */
+	PS_ACCEPT_AHEAD, /* ahead of order */
+};
+
+/* What to do next in a segment. */
+enum ps_step {
+	PS_STEP_LOAD, /* load the window at `pos`, then parse */
+	PS_STEP_PARSE, /* the plug-in looks at window position pos - base */
+	PS_STEP_DONE, /* all read; ps_stream_close */
+	PS_STEP_LOST,
+};
+
+/* Distance of sequence numbers, which wrap around: > 0 if a comes after b. */
+ps_inline __s32 ps_seq_diff(__u32 a, __u32 b)
+{
+	return (__s32)(a - b);
+}
+
+/* Notes that [from, to) of the body was let through early. False: it does not fit what was noted. */
+ps_inline int ps_stream_note_ahead(struct ps_stream *st, __u32 from, __u32 to)
+{
+	if (st->ahead_from == st->ahead_to) {
+		st->ahead_from = from;
+		st->ahead_to = to;
+		return 1;
+	}
+	if (ps_seq_diff(from, st->ahead_to) > 0 || ps_seq_diff(to, st->ahead_from) < 0)
+		return 0;
+	if (ps_seq_diff(from, st->ahead_from) < 0)
+		st->ahead_from = from;
+	if (ps_seq_diff(to, st->ahead_to) > 0)
+		st->ahead_to = to;
+	return 1;
+}
+
+/* Takes a segment of `len` > 0 bytes. READ: its first *old bytes were read before. */
+ps_inline int ps_stream_accept(struct ps_stream *st, __u32 seq, __u32 len, __u32 *old)
+{
+	__s32 gap = ps_seq_diff(seq, st->next);
+
+	*old = 0;
+	if (gap > 0) {
+		if ((__u32)gap + len <= st->skip && ps_stream_note_ahead(st, seq, seq + len))
+			return PS_ACCEPT_INSIDE;
+		return PS_ACCEPT_AHEAD;
+	}
+	if ((__u32)-gap >= len)
+		return PS_ACCEPT_OLD;
+	*old = -gap;
+	return PS_ACCEPT_READ;
+}
+
+/* Begins to read a segment with `fresh` new bytes. */
+ps_inline void ps_stream_open(const struct ps_stream *st, struct ps_reader *r, __u32 fresh)
+{
+	r->pos = 0;
+	r->carried = st->carry_len;
+	r->total = st->carry_len + fresh;
+	r->base = 0;
+	r->len = 0;
+	r->begun = st->skip > 0;
+	r->body_done = 0;
+	r->heads_from = r->total;
+	r->heads_to = 0;
+}
+
+/* Skips `n` bytes of the body, at most what is left of it. */
+ps_inline void ps_stream_skip(struct ps_stream *st, struct ps_reader *r, __u32 n)
+{
+	st->skip -= n;
+	if (!st->skip && r->begun) {
+		r->begun = 0;
+		r->body_done = 1;
+	}
+}
+
+/* What comes next. Returns enum ps_step, never LOST. */
+ps_inline int ps_stream_step(struct ps_stream *st, struct ps_reader *r)
+{
+	__u32 left = r->total - r->pos, n = st->skip < left ? st->skip : left;
+
+	if (n) {
+		r->pos += n;
+		ps_stream_skip(st, r, n);
+	}
+	if (r->pos >= r->total)
+		return PS_STEP_DONE;
+	if (r->heads_from > r->pos)
+		r->heads_from = r->pos;
+	return r->pos - r->base < r->len ? PS_STEP_PARSE : PS_STEP_LOAD;
+}
+
+/* Takes what the plug-in says of the message at `pos`. PARSE means that there is more: step on. */
+ps_inline int ps_stream_take(struct ps_stream *st, struct ps_reader *r, const struct ps_message *m)
+{
+	__u32 from = r->pos - r->base;
+
+	st->state = m->state;
+	if (m->next < from || m->next > r->len)
+		return PS_STEP_LOST;
+	r->pos = r->base + m->next;
+	if (m->kind == PS_MESSAGE_WHOLE) {
+		if (m->next == from || m->body > PS_MAX_BODY)
+			return PS_STEP_LOST;
+		r->heads_to = r->pos;
+		st->skip = m->body;
+		return PS_STEP_PARSE;
+	}
+	if (m->kind != PS_MESSAGE_PARTIAL)
+		return PS_STEP_LOST;
+	r->heads_to = r->total;
+	if (m->next > from)
+		return PS_STEP_PARSE;
+	if (r->base + r->len < r->total) {
+		/* The segment has more, if the window can move on. */
+		if (!from)
+			return PS_STEP_LOST;
+		r->len = 0;
+		return PS_STEP_PARSE;
+	}
+	return r->total - r->pos <= PS_CARRY_SIZE ? PS_STEP_DONE : PS_STEP_LOST;
+}
+
+/* Copies up to PS_CARRY_SIZE bytes. */
+ps_inline void ps_stream_copy(__u8 *to, const __u8 *from, __u32 n)
+{
+#ifdef __bpf__
+	/* The bound right before its use; the buffers' own are given by what calls this. */
+	ps_opaque(n);
+	if (n <= PS_CARRY_SIZE)
+		bpf_probe_read_kernel(to, n, from);
+#else
+	memcpy(to, from, n);
+#endif
+}
+
+/* Ends a segment: keeps what is not eaten, a tail of the window, and moves `next` on. */
+ps_inline void ps_stream_close(struct ps_stream *st, struct ps_reader *r, const __u8 *window)
+{
+	__u32 from = r->pos - r->base, left = r->total - r->pos;
+
+	if (left) {
+		ps_opaque(from);
+		ps_stream_copy(st->carry, window + (from & (PS_IN_SIZE - 1)), left);
+	}
+	st->carry_len = left;
+	st->next += r->total - r->carried;
+	if (st->ahead_from == st->ahead_to || ps_seq_diff(st->next, st->ahead_from) < 0)
+		return;
+	if (ps_seq_diff(st->next, st->ahead_to) < 0) {
+		ps_stream_skip(st, r, st->ahead_to - st->next);
+		st->next = st->ahead_to;
+	}
+	st->ahead_from = st->ahead_to;
+}
+
+/* Copies the carry from `pos` on to the window, and returns how many bytes that is. */
+ps_inline __u32 ps_stream_uncarry(const struct ps_stream *st, const struct ps_reader *r,
+				  __u8 *window)
+{
+	__u32 at = r->pos, n = at < r->carried ? r->carried - at : 0;
+
+	if (n) {
+		ps_opaque(at);
+		ps_stream_copy(window, st->carry + (at & (PS_CARRY_SIZE - 1)), n);
+	}
+	return n;
+}
+
+/*
+ * Bytes that were read and may come again before the server has them: they have to be the same. A
+ * range of heads comes with its hash, a range of a body may have changed.
+ */
+struct ps_record {
+	__u32 from; /* sequence numbers: [from, to) */
+	__u32 to;
+	__u64 hash; /* 0: a body */
+};
+
+struct ps_records {
+	__u32 count; /* ever made; the last PS_RECORDS are there */
+	__u32 reserved;
+	struct ps_record record[PS_RECORDS];
+};
+
+ps_inline void ps_records_add(struct ps_records *rs, __u32 from, __u32 to, __u64 hash)
+{
+	struct ps_record *r;
+	__u32 i = rs->count++;
+
+	ps_opaque(i);
+	r = &rs->record[i & (PS_RECORDS - 1)];
+	r->from = from;
+	r->to = to;
+	r->hash = hash;
+}
+
+/* Where in the segment's new bytes heads are, from the first one to the end of the last: 0 bytes if none. */
+ps_inline __u32 ps_reader_heads(const struct ps_reader *r, __u32 *from)
+{
+	*from = r->heads_from > r->carried ? r->heads_from : r->carried;
+	return r->heads_to > *from ? r->heads_to - *from : 0;
+}
+
+/*
+ * Remembers what of a segment may come again. `begin` is what `next` was before it, `hash` that of the
+ * bytes that ps_reader_heads tells.
+ */
+ps_inline void ps_records_note(struct ps_records *rs, const struct ps_stream *st,
+			       const struct ps_reader *r, __u32 begin, __u64 hash)
+{
+	__u32 base = begin - r->carried, end = st->next + st->skip, from;
+	__u32 n = ps_reader_heads(r, &from);
+
+	if (n)
+		ps_records_add(rs, base + from, base + from + n, hash);
+	/* What follows the last head is its body, all of it, also what has yet to come. */
+	if (r->heads_to && base + r->heads_to != end)
+		ps_records_add(rs, base + r->heads_to, end, 0);
+}
+
+/*
+ * The record that vouches for byte `at` of a segment [from, to): a body, or heads that the segment
+ * holds all of. PS_RECORDS if there is none.
+ */
+ps_inline __u32 ps_records_find(const struct ps_records *rs, __u32 at, __u32 from, __u32 to)
+{
+	__u32 i;
+
+	for (i = 0; i < PS_RECORDS; i++) {
+		const struct ps_record *r = &rs->record[i];
+
+		if (ps_seq_diff(at, r->from) < 0 || ps_seq_diff(at, r->to) >= 0)
+			continue;
+		if (!r->hash || (ps_seq_diff(r->from, from) >= 0 && ps_seq_diff(r->to, to) <= 0))
+			break;
+	}
+	return i;
+}
+
+#endif /* PRESTACK_STREAM_H */
