@@ -31,7 +31,8 @@ function(prestack_fuzz_targets)
 	foreach(dir IN LISTS arg_INCLUDES)
 		list(APPEND flags -I${dir})
 	endforeach()
-	list(APPEND flags -I${PROJECT_SOURCE_DIR}/core/include -I${PROJECT_SOURCE_DIR}/core)
+	list(APPEND flags -I${PROJECT_SOURCE_DIR} -I${PROJECT_SOURCE_DIR}/core/include
+		-I${PROJECT_SOURCE_DIR}/core)
 
 	foreach(source IN LISTS sources)
 		get_filename_component(stem ${source} NAME_WE)

@@ -8,7 +8,8 @@
 # folder decides what is built:
 #
 #   plugin.bpf.c       the programs, built into the plug-in's skeleton (required)
-#   agent.cpp          user-space companion, linked where the plug-in is registered
+#   agent.{hpp,cpp}    user-space half, linked where the plug-in is registered; defines
+#                      std::unique_ptr<AgentCodec> prestack::make_<symbol>_agent()
 #   fuzz/*.c, *.cpp    libFuzzer targets, corpus in fuzz/corpus/<stem>/
 #   tests/*.cpp        unit tests: one executable <symbol>_unit_tests
 #   tests/dialect.cpp  not a unit test: teaches the conformance suite the protocol
@@ -39,6 +40,10 @@ function(add_protocol_plugin)
 	if(arg_EXPERIMENTAL)
 		set(experimental true)
 	endif()
+	set(make_agent nullptr)
+	if(EXISTS ${dir}/agent.cpp)
+		set(make_agent prestack::make_${symbol}_agent)
+	endif()
 	set(registries TEST)
 	if(NOT arg_TEST_ONLY)
 		list(APPEND registries SHIPPED)
@@ -48,9 +53,11 @@ function(add_protocol_plugin)
 		set_property(GLOBAL APPEND_STRING PROPERTY ${property}_INCLUDES
 			"#include \"${symbol}.skel.h\"\n")
 		set_property(GLOBAL APPEND_STRING PROPERTY ${property}_ENTRIES
-			"\tprestack::PluginInfo{\"${name}\", R\"(${arg_DESCRIPTION})\", ${experimental}, ${symbol}_bpf__elf_bytes},\n")
+			"\tprestack::PluginInfo{\"${name}\", R\"(${arg_DESCRIPTION})\", ${experimental}, ${symbol}_bpf__elf_bytes, ${make_agent}},\n")
 		set_property(GLOBAL APPEND PROPERTY ${property}_SKELETONS ${skeleton})
 		if(EXISTS ${dir}/agent.cpp)
+			set_property(GLOBAL APPEND_STRING PROPERTY ${property}_INCLUDES
+				"#include \"${dir}/agent.hpp\"\n")
 			set_property(GLOBAL APPEND PROPERTY ${property}_AGENTS ${dir}/agent.cpp)
 		endif()
 	endforeach()
@@ -64,9 +71,10 @@ endfunction()
 function(prestack_plugin_tests symbol dir)
 	file(GLOB unit CONFIGURE_DEPENDS ${dir}/tests/*.cpp)
 	list(REMOVE_ITEM unit ${dir}/tests/dialect.cpp)
+	file(GLOB agent CONFIGURE_DEPENDS ${dir}/agent.cpp)
 	if(unit)
-		add_executable(${symbol}_unit_tests ${unit})
-		target_include_directories(${symbol}_unit_tests PRIVATE ${dir}
+		add_executable(${symbol}_unit_tests ${unit} ${agent})
+		target_include_directories(${symbol}_unit_tests PRIVATE ${dir} ${PROJECT_SOURCE_DIR}
 			${PROJECT_SOURCE_DIR}/core/include ${PROJECT_SOURCE_DIR}/core)
 		target_link_libraries(${symbol}_unit_tests PRIVATE prestack_options GTest::gmock
 			GTest::gtest_main)
@@ -135,6 +143,6 @@ function(prestack_generate_registry target which)
 	configure_file(${PROJECT_SOURCE_DIR}/cmake/registry.gen.cpp.in ${source} @ONLY)
 	add_library(${target} STATIC ${source} ${agents})
 	target_include_directories(${target} PUBLIC ${PROJECT_SOURCE_DIR}
-		PRIVATE ${PROJECT_SOURCE_DIR}/core/include)
+		${PROJECT_SOURCE_DIR}/loader PRIVATE ${PROJECT_SOURCE_DIR}/core/include)
 	target_link_libraries(${target} PRIVATE prestack_options ${skeletons})
 endfunction()

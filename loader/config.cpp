@@ -31,6 +31,13 @@ constexpr auto default_settle = 100ms;
 constexpr auto least_settle = 1ms;
 constexpr auto most_settle = 60s;
 constexpr double default_small_share = 0.75;
+constexpr std::uint32_t default_flows = 65536;
+constexpr std::uint32_t least_flows = 16;
+constexpr std::uint32_t most_flows = 1 << 20;
+constexpr std::uint32_t default_audit_rate = 10;
+constexpr std::uint32_t most_audit_rate = 1000;
+constexpr std::uint32_t default_warm_rate = 100;
+constexpr std::uint32_t most_warm_rate = 10000;
 constexpr std::uint64_t most_memory = std::uint64_t{1} << 40;
 
 bool is_interface_name(std::string_view name)
@@ -122,6 +129,14 @@ void read_associativity(TableReader &table, CacheConfig &cache)
 	cache.associativity = static_cast<std::uint32_t>(*ways);
 }
 
+void read_number(TableReader &table, std::string_view key, std::uint32_t least, std::uint32_t most,
+		 std::uint32_t &out)
+{
+	if (const auto number = table.integer(key, Need::optional, least, most)) {
+		out = static_cast<std::uint32_t>(*number);
+	}
+}
+
 void read_settle(TableReader &table, CacheConfig &cache)
 {
 	const auto text = table.string("settle", Need::optional);
@@ -147,6 +162,9 @@ void read_cache(TableReader &root, Config &config, ErrorSink &sink)
 	cache.max_value = default_max_value;
 	cache.settle = default_settle;
 	cache.small_share = default_small_share;
+	cache.flows = default_flows;
+	cache.audit_rate = default_audit_rate;
+	cache.warm_rate = default_warm_rate;
 	cache.position = root.position("cache");
 	cache.memory_position = cache.position;
 	if (const auto *node = root.find("cache", Need::optional)) {
@@ -159,13 +177,11 @@ void read_cache(TableReader &root, Config &config, ErrorSink &sink)
 		TableReader table(*table_node, "cache.", cache.position, sink);
 		read_memory(table, cache);
 		read_associativity(table, cache);
-		if (const auto bytes = table.integer("max_key", Need::optional, 1, PS_MAX_KEY)) {
-			cache.max_key = static_cast<std::uint32_t>(*bytes);
-		}
-		if (const auto bytes =
-			    table.integer("max_value", Need::optional, 1, PS_MAX_VALUE)) {
-			cache.max_value = static_cast<std::uint32_t>(*bytes);
-		}
+		read_number(table, "max_key", 1, PS_MAX_KEY, cache.max_key);
+		read_number(table, "max_value", 1, PS_MAX_VALUE, cache.max_value);
+		read_number(table, "flows", least_flows, most_flows, cache.flows);
+		read_number(table, "audit_rate", 0, most_audit_rate, cache.audit_rate);
+		read_number(table, "warm_rate", 0, most_warm_rate, cache.warm_rate);
 		read_settle(table, cache);
 		if (const auto share = table.number("small_share", 0.05, 0.95)) {
 			cache.small_share = *share;

@@ -43,9 +43,18 @@ struct CacheConfig {
 	std::uint32_t max_value = 0; // bytes
 	std::chrono::nanoseconds settle{}; // how long a write without a reply holds off fills
 	double small_share = 0; // share of the memory for entries of small items
+	std::uint32_t flows = 0; // TCP connections followed at one time; not part of `memory`
+	std::uint32_t audit_rate = 0; // entries per second and service compared with the server
+	std::uint32_t warm_rate = 0; // used entries per second and service touched at the server
 	Position position; // of [cache], or of the file when it has none
 	Position memory_position;
 };
+
+// What to do about TCP connections to the server that are older than the attachment.
+enum class ExistingConnections { wait, reset };
+
+// "wait", "reset": as in the configuration.
+[[nodiscard]] std::string_view to_string(ExistingConnections choice);
 
 struct ServiceConfig {
 	std::string name;
@@ -55,6 +64,7 @@ struct ServiceConfig {
 	bool tcp = false;
 	Endpoint server; // server.port == port
 	std::vector<IpPrefix> allow;
+	ExistingConnections existing_connections = ExistingConnections::wait;
 	bool enabled = true;
 	Position position;
 	Position port_position;

@@ -119,6 +119,24 @@ void read_allow(TableReader &table, ServiceConfig &service)
 	}
 }
 
+void read_existing_connections(TableReader &table, ServiceConfig &service)
+{
+	const auto choice = table.string("existing_connections", Need::optional);
+	if (!choice) {
+		return;
+	}
+	for (const auto candidate : {ExistingConnections::wait, ExistingConnections::reset}) {
+		if (choice->text == to_string(candidate)) {
+			service.existing_connections = candidate;
+			return;
+		}
+	}
+	table.error(
+		choice->position, "existing_connections", fmt::format("is \"{}\"", choice->text),
+		"write \"wait\" (serve nothing until connections older than the start are closed) "
+		"or \"reset\" (close them)");
+}
+
 void read_name(TableReader &table, ServiceConfig &service)
 {
 	service.name = fmt::format("{}-{}", service.protocol, service.port);
@@ -136,6 +154,11 @@ void read_name(TableReader &table, ServiceConfig &service)
 
 } // namespace
 
+std::string_view to_string(ExistingConnections choice)
+{
+	return choice == ExistingConnections::wait ? "wait" : "reset";
+}
+
 ServiceConfig read_service(TableReader &table, Position position,
 			   std::span<const std::string_view> protocols)
 {
@@ -150,6 +173,7 @@ ServiceConfig read_service(TableReader &table, Position position,
 	read_transports(table, service);
 	read_server(table, service);
 	read_allow(table, service);
+	read_existing_connections(table, service);
 	read_name(table, service);
 	service.enabled = table.boolean("enabled").value_or(true);
 	table.finish();

@@ -18,6 +18,8 @@ constexpr std::uint32_t most_fences = 1u << 20;
 // One fence for this many small elements. Two keys that share a fence delay each other's fills for
 // the settle time, so fences should outnumber the writes within it, not the entries.
 constexpr std::uint32_t elements_per_fence = 4;
+// Requests whose replies have not left: enough for some ten thousand in flight.
+constexpr std::uint32_t asked_elements = 1u << 15;
 // Element numbers are 32 bits wide and set * ways + way must not overflow.
 constexpr std::uint64_t most_elements = std::uint64_t{1} << 31;
 
@@ -87,6 +89,8 @@ std::uint64_t Geometry::bytes_per_small_item() const
 tl::expected<Geometry, std::uint64_t> plan_geometry(const CacheConfig &cache)
 {
 	Geometry g;
+	g.flows = std::max(cache.flows, 1U);
+	g.asked = asked_elements;
 	g.ways = cache.associativity;
 	g.small_sets = least_sets;
 	g.large_sets = least_sets;

@@ -22,6 +22,8 @@ struct Geometry {
 	std::uint32_t large_element = 0;
 	std::uint32_t small_room = 0; // of it, for the padded key and the value
 	std::uint32_t large_room = 0;
+	std::uint32_t flows = 0; // elements of ps_flows; not part of memory()
+	std::uint32_t asked = 0; // elements of ps_asked, a power of two; neither
 
 	[[nodiscard]] std::uint64_t small_elements() const
 	{

@@ -3,8 +3,11 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <span>
 #include <string_view>
+
+#include "agent.hpp"
 
 namespace prestack
 {
@@ -17,6 +20,9 @@ struct PluginInfo {
 	// The plug-in's BPF object as an ELF image. Never fails; stores the length in
 	// bytes in *size, which must not be null. The bytes live as long as the process.
 	const void *(*elf_bytes)(std::size_t *size);
+
+	// Makes the codec of one connection to the server. Null: the plug-in has no user-space half.
+	std::unique_ptr<AgentCodec> (*make_agent)() = nullptr;
 };
 
 // All plug-ins, in the order in which the build found them (by name; test-only ones

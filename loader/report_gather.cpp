@@ -9,6 +9,7 @@
 
 #include "address.hpp"
 #include "counters.hpp"
+#include "engine/agent_report.hpp"
 #include "engine/host.hpp"
 #include "engine/service_maps.hpp"
 #include "engine/table.hpp"
@@ -110,12 +111,22 @@ Result<json> gather_status(const InstanceView &view)
 	if (!maps) {
 		return tl::unexpected(maps.error());
 	}
+	const auto agent_map = view.open(AgentReport::map_name);
+	if (!agent_map) {
+		return tl::unexpected(agent_map.error());
+	}
 	std::uint32_t number = 0;
 	for (auto &service : status["services"]) {
 		const auto conf = maps->conf(number);
-		if (!conf) {
-			return tl::unexpected(conf.error());
+		const auto agent = AgentReport::read(agent_map->get(), number);
+		if (!conf || !agent) {
+			return tl::unexpected((conf ? agent.error() : conf.error()));
 		}
+		service["watched"] = maps->is_watched(number);
+		service["waiting"] = (conf->flags & PS_SERVICE_WAIT) != 0;
+		service["old_connections"] = agent->old_connections;
+		service["bypassing_connections"] = agent->bypassing;
+		service["agent_connected"] = agent->connected != 0;
 		const bool known = (conf->flags & PS_SERVICE_SERVER_KNOWN) != 0;
 		service["server"]["known"] = known;
 		service["server"]["uid"] = known ? json(conf->server_uid) : json();
@@ -143,6 +154,10 @@ Result<json> gather_stats(const InstanceView &view)
 	if (cpus < 0) {
 		return fail("map ps_stats", "count the CPUs", cpus);
 	}
+	const auto agent_map = view.open(AgentReport::map_name);
+	if (!agent_map) {
+		return tl::unexpected(agent_map.error());
+	}
 	json stats{{"instance", view.name}, {"services", json::array()}};
 	std::vector<ps_stats> values(static_cast<std::size_t>(cpus));
 	std::uint32_t number = 0;
@@ -151,7 +166,14 @@ Result<json> gather_stats(const InstanceView &view)
 		    problem != 0) {
 			return fail("map ps_stats", "read the counters", problem);
 		}
+		const auto agent = AgentReport::read(agent_map->get(), number);
+		if (!agent) {
+			return tl::unexpected(agent.error());
+		}
 		json entry = count(values);
+		for (const auto &counter : agent_counters) {
+			entry[std::string(counter.name)] = (*agent).*counter.value;
+		}
 		for (const auto *key : {"name", "protocol", "port"}) {
 			entry[key] = service[key];
 		}

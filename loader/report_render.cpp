@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "counters.hpp"
+#include "engine/agent_report.hpp"
 #include "report.hpp"
 #include "text.hpp"
 
@@ -51,6 +52,29 @@ std::string describe_server(const json &server)
 				     plain(server["address"]));
 }
 
+// What keeps the service from being served, or from being sure.
+void render_agent(std::string &out, const json &service)
+{
+	if (service["waiting"].get<bool>()) {
+		line(out, 2, "waiting",
+		     fmt::format("for {} connections older than the attachment: nothing is served",
+				 plain(service["old_connections"])));
+	}
+	if (!service["watched"].get<bool>()) {
+		line(out, 2, "not watched", "the loader shows no sign of life: nothing is served");
+	}
+	if (service["bypassing_connections"] != 0) {
+		line(out, 2, "bypass",
+		     fmt::format("{} connections do not pass a served interface: their writes are "
+				 "not seen",
+				 plain(service["bypassing_connections"])));
+	}
+	line(out, 2, "agent",
+	     service["agent_connected"].get<bool>()
+		     ? "connected to the server"
+		     : "not connected: what it would have to ask about is not served");
+}
+
 void render_service(std::string &out, const json &service)
 {
 	out += fmt::format("service {}\n", plain(service["name"]));
@@ -58,6 +82,7 @@ void render_service(std::string &out, const json &service)
 	line(out, 2, "port",
 	     fmt::format("{} ({})", plain(service["port"]), plain(service["transports"])));
 	line(out, 2, "server", describe_server(service["server"]));
+	render_agent(out, service);
 	line(out, 2, "allow", plain(service["allow"]));
 	line(out, 2, "epoch", plain(service["epoch"]));
 	line(out, 2, "replies",
@@ -131,6 +156,7 @@ std::string render_status(const json &status)
 	line(out, 2, "large entries",
 	     fmt::format("{} sets, {} bytes each", plain(cache["large_sets"]),
 			 plain(cache["large_element"])));
+	line(out, 2, "flows", fmt::format("at most {}", plain(cache["flows"])));
 	line(out, 2, "limits",
 	     fmt::format("keys {}, values {} bytes", plain(cache["max_key"]),
 			 plain(cache["max_value"])));
@@ -152,6 +178,10 @@ std::string render_stats(const json &stats)
 						   plain(service[std::string(counter.name)]),
 						   counter.text);
 			}
+		}
+		for (const auto &counter : agent_counters) {
+			out += fmt::format("  {:<22}{:>14}  {}\n", counter.name,
+					   plain(service[std::string(counter.name)]), counter.text);
 		}
 		render_reasons(out, "passed to the server", service["passed"], CounterGroup::pass);
 		render_reasons(out, "replies not taken into the cache", service["not_filled"],

@@ -30,9 +30,13 @@ nlohmann::json describe(const ServiceConfig &service)
 	for (const auto &prefix : service.allow) {
 		allow.push_back(to_string(prefix));
 	}
-	return {{"name", service.name}, {"protocol", service.protocol},
-		{"port", service.port}, {"transports", transports},
-		{"allow", allow},	{"server", {{"address", to_string(service.server)}}}};
+	return {{"name", service.name},
+		{"protocol", service.protocol},
+		{"port", service.port},
+		{"transports", transports},
+		{"existing_connections", to_string(service.existing_connections)},
+		{"allow", allow},
+		{"server", {{"address", to_string(service.server)}}}};
 }
 
 } // namespace
@@ -63,6 +67,9 @@ nlohmann::json describe_instance(const std::string &name, const Config &config,
 		  {"small_element", geometry.small_element},
 		  {"large_element", geometry.large_element},
 		  {"fences", geometry.fences},
+		  {"flows", geometry.flows},
+		  {"audit_rate", config.cache.audit_rate},
+		  {"warm_rate", config.cache.warm_rate},
 		  {"bytes_per_small_item", geometry.bytes_per_small_item()}}},
 	};
 	description["interfaces"] = nlohmann::json::array();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "event_loop.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -23,9 +24,48 @@ Result<EventLoop> EventLoop::create()
 
 Result<void> EventLoop::watch(int fd, Callback callback)
 {
+	return add(fd, EPOLLIN, [callback = std::move(callback)](Ready) { return callback(); });
+}
+
+Result<void> EventLoop::watch_both(int fd, bool wants_write,
+				   std::function<Result<void>(Ready)> callback)
+{
+	return add(fd, EPOLLIN | (wants_write ? EPOLLOUT : 0U), std::move(callback));
+}
+
+Result<void> EventLoop::wants_write(int fd, bool on)
+{
+	epoll_event event{};
+	event.events = EPOLLIN | (on ? EPOLLOUT : 0U);
+	event.data.ptr = find(fd);
+	if (epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, fd, &event) != 0) {
+		return fail("event loop", "epoll_ctl", errno);
+	}
+	return {};
+}
+
+// The source itself lives until its events, which may be under way, have been passed over.
+void EventLoop::forget(int fd)
+{
+	if (Source *source = find(fd)) {
+		epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
+		source->fd = -1;
+	}
+}
+
+EventLoop::Source *EventLoop::find(int fd) const
+{
+	const auto found =
+		std::ranges::find(sources_, fd, [](const auto &source) { return source->fd; });
+	return found == sources_.end() ? nullptr : found->get();
+}
+
+Result<void> EventLoop::add(int fd, std::uint32_t events,
+			    std::function<Result<void>(Ready)> callback)
+{
 	auto source = std::make_unique<Source>(Source{fd, std::move(callback)});
 	epoll_event event{};
-	event.events = EPOLLIN;
+	event.events = events;
 	event.data.ptr = source.get();
 	if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) {
 		return fail("event loop", "epoll_ctl", errno);
@@ -91,12 +131,19 @@ Result<void> EventLoop::run()
 			return fail("event loop", "epoll_wait", errno);
 		}
 		for (int i = 0; i < count; ++i) {
-			auto *source =
-				static_cast<Source *>(events[static_cast<std::size_t>(i)].data.ptr);
-			if (auto done = source->callback(); !done) {
+			const auto &event = events[static_cast<std::size_t>(i)];
+			auto *source = static_cast<Source *>(event.data.ptr);
+			if (source->fd < 0) {
+				continue;
+			}
+			const bool broken = (event.events & (EPOLLERR | EPOLLHUP)) != 0;
+			const Ready ready{broken || (event.events & EPOLLIN) != 0,
+					  broken || (event.events & EPOLLOUT) != 0};
+			if (auto done = source->callback(ready); !done) {
 				return done;
 			}
 		}
+		std::erase_if(sources_, [](const auto &source) { return source->fd < 0; });
 	}
 	return {};
 }

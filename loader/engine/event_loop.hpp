@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -23,6 +24,17 @@ public:
 
 	// Calls back when `fd` can be read. The caller keeps `fd` open for the life of the loop.
 	[[nodiscard]] Result<void> watch(int fd, Callback callback);
+	// What a descriptor that is watched both ways is ready for; errors and hang-ups are both.
+	struct Ready {
+		bool readable = false;
+		bool writable = false;
+	};
+	// Calls back when `fd` can be read, and while `wants_write` says so, written. Until forgotten.
+	[[nodiscard]] Result<void> watch_both(int fd, bool wants_write,
+					      std::function<Result<void>(Ready)> callback);
+	[[nodiscard]] Result<void> wants_write(int fd, bool on);
+	// Before `fd` is closed. From a callback too, its own included.
+	void forget(int fd);
 	// Calls back once per interval; missed intervals are not made up for.
 	[[nodiscard]] Result<void> every(std::chrono::milliseconds interval, Callback callback);
 	// From now on SIGTERM and SIGINT end run() and do nothing else.
@@ -35,9 +47,13 @@ private:
 	explicit EventLoop(UniqueFd epoll) : epoll_(std::move(epoll)) {}
 
 	struct Source {
-		int fd;
-		Callback callback;
+		int fd; // -1: forgotten
+		std::function<Result<void>(Ready)> callback;
 	};
+	[[nodiscard]] Result<void> add(int fd, std::uint32_t events,
+				       std::function<Result<void>(Ready)> callback);
+	[[nodiscard]] Source *find(int fd) const;
+
 	UniqueFd epoll_;
 	std::vector<UniqueFd> owned_;
 	std::vector<std::unique_ptr<Source>> sources_; // epoll holds their addresses

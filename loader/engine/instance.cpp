@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <cstring>
 #include <iterator>
 #include <set>
@@ -17,13 +16,12 @@
 #include "engine/description.hpp"
 #include "engine/host.hpp"
 #include "engine/link_watch.hpp"
+#include "engine/upkeep.hpp"
 
 namespace prestack
 {
 namespace
 {
-
-using namespace std::chrono_literals;
 
 std::vector<ServiceConfig> enabled_services(const Config &config)
 {
@@ -58,6 +56,7 @@ Result<ps_config> kernel_config(const Config &config, const Geometry &geometry,
 	out.set_mask = geometry.small_sets - 1;
 	out.large_mask = geometry.large_sets - 1;
 	out.fence_mask = geometry.fences - 1;
+	out.asked_mask = geometry.asked - 1;
 	out.ways = geometry.ways;
 	out.small_room = geometry.small_room;
 	out.large_room = geometry.large_room;
@@ -179,9 +178,16 @@ Result<Instance> Instance::start(const Config &config, const InstanceOptions &op
 	if (!keeper) {
 		return tl::unexpected(keeper.error());
 	}
-	Instance instance(std::move(*dir), std::move(*objects), std::move(*keeper), std::move(log));
-	if (auto done = instance.keeper_.refresh(); !done) {
-		return tl::unexpected(done.error());
+	auto report = AgentReport::create();
+	if (!report) {
+		return tl::unexpected(report.error());
+	}
+	Instance instance(std::move(*dir), std::move(*objects), std::move(*keeper),
+			  std::move(*report), std::move(log));
+	auto prepared = instance.prepare(services, interfaces, config.cache, *constants, *geometry)
+				.and_then([&] { return instance.keeper_.refresh(); });
+	if (!prepared) {
+		return tl::unexpected(prepared.error());
 	}
 	for (const auto &interface : interfaces) {
 		if (auto done = instance.attach(interface, config.xdp_mode, *bpffs,
@@ -190,11 +196,49 @@ Result<Instance> Instance::start(const Config &config, const InstanceOptions &op
 			return tl::unexpected(done.error());
 		}
 	}
-	instance.keeper_.attached();
+	if (auto done = instance.attached(); !done) {
+		return tl::unexpected(done.error());
+	}
 	if (auto done = instance.publish(config, *geometry, options.name); !done) {
 		return tl::unexpected(done.error());
 	}
 	return instance;
+}
+
+Result<void> Instance::prepare(const std::vector<ServiceConfig> &services,
+			       const std::vector<ServedInterface> &interfaces,
+			       const CacheConfig &cache, const ps_config &constants,
+			       const Geometry &geometry)
+{
+	std::set<int> served;
+	for (const auto &interface : interfaces) {
+		served.insert(interface.ifindex);
+	}
+	const ConnectionKeeper::Maps maps{objects_.map("ps_flows").value_or(-1),
+					  objects_.map("ps_handshakes").value_or(-1)};
+	auto connections = ConnectionKeeper::create(services, served, maps, *report_, log_);
+	if (!connections) {
+		return tl::unexpected(connections.error());
+	}
+	connections_ = std::make_unique<ConnectionKeeper>(std::move(*connections));
+	return AgentRunner::create(services, cache, objects_, constants, geometry, *report_, log_)
+		.map([this](std::unique_ptr<AgentRunner> &&agents) {
+			agents_ = std::move(agents);
+		});
+}
+
+// Until now nothing was served. Connections that began since the hooks are there are followed: only
+// a look from now on can tell them from those that were not seen to begin.
+Result<void> Instance::attached()
+{
+	keeper_.attached();
+	if (auto done = connections_->attached(); !done) {
+		return done;
+	}
+	for (std::uint32_t i = 0; i < connections_->services(); ++i) {
+		keeper_.set_waiting(i, connections_->is_waiting(i));
+	}
+	return keeper_.refresh();
 }
 
 // XDP comes first: only one program can be there, so it is what keeps two instances off one
@@ -243,8 +287,11 @@ Result<void> Instance::publish(const Config &config, const Geometry &geometry,
 			return pinned;
 		}
 	}
-	auto scan = objects_.program("ps_scan").and_then(
-		[this](int fd) { return dir_.pin(fd, "ps_scan"); });
+	auto scan = objects_.program("ps_scan")
+			    .and_then([this](int fd) { return dir_.pin(fd, "ps_scan"); })
+			    .and_then([this] {
+				    return dir_.pin(report_->fd(), AgentReport::map_name);
+			    });
 	if (!scan) {
 		return scan;
 	}
@@ -291,35 +338,12 @@ Result<void> Instance::run(EventLoop &loop)
 	if (!links) {
 		return tl::unexpected(links.error());
 	}
-	auto armed = loop.every(1s, [this] { return keeper_.refresh(); }).and_then([&] {
-		return loop.watch(links->fd(), [&] { return on_link_event(*links); });
-	});
-	if (!armed) {
+	if (auto armed = loop.watch(links->fd(), [&] { return on_link_event(*links); }); !armed) {
 		return armed;
 	}
-	const auto closed = SocketDestroyEvents::open();
-	if (closed) {
-		armed = loop.watch(closed->fd(), [&]() -> Result<void> {
-			const auto ports = closed->closed_ports();
-			if (!ports) {
-				return tl::unexpected(ports.error());
-			}
-			const bool ours =
-				!*ports || std::ranges::any_of(**ports, [this](std::uint16_t port) {
-					return keeper_.is_server_port(port);
-				});
-			return ours ? keeper_.refresh() : Result<void>();
-		});
-		if (!armed) {
-			return armed;
-		}
-	} else {
-		log_->warn("{}; a restart of a server is noticed up to a second late",
-			   to_string(closed.error()));
-	}
-	// What happened between the look before attaching and the subscriptions.
-	if (auto done = keeper_.refresh(); !done) {
-		return done;
+	Upkeep upkeep(loop, keeper_, *connections_, *agents_, log_);
+	if (auto started = upkeep.start(); !started) {
+		return started;
 	}
 	log_->info("serving");
 	sd_notify(0, "READY=1");

@@ -9,6 +9,9 @@
 #include <spdlog/logger.h>
 
 #include "config.hpp"
+#include "engine/agent_report.hpp"
+#include "engine/agent_runner.hpp"
+#include "engine/connection_keeper.hpp"
 #include "engine/event_loop.hpp"
 #include "engine/instance_dir.hpp"
 #include "engine/objects.hpp"
@@ -46,12 +49,20 @@ private:
 		XdpHook xdp;
 	};
 
-	Instance(InstanceDir dir, Objects objects, ServiceKeeper keeper,
+	Instance(InstanceDir dir, Objects objects, ServiceKeeper keeper, AgentReport report,
 		 std::shared_ptr<spdlog::logger> log)
 		: dir_(std::move(dir)), objects_(std::move(objects)), keeper_(std::move(keeper)),
-		  log_(std::move(log))
+		  report_(std::make_unique<AgentReport>(std::move(report))), log_(std::move(log))
 	{
 	}
+
+	// What runs besides the kernel half; before attaching.
+	[[nodiscard]] Result<void> prepare(const std::vector<ServiceConfig> &services,
+					   const std::vector<ServedInterface> &interfaces,
+					   const CacheConfig &cache, const ps_config &constants,
+					   const Geometry &geometry);
+	// Everything is attached: who is connected already?
+	[[nodiscard]] Result<void> attached();
 
 	[[nodiscard]] Result<void> attach(const ServedInterface &interface, XdpMode mode,
 					  const BpffsPtr &bpffs, bool force_clsact);
@@ -62,6 +73,10 @@ private:
 	InstanceDir dir_;
 	Objects objects_;
 	ServiceKeeper keeper_;
+	// Others hold its address.
+	std::unique_ptr<AgentReport> report_;
+	std::unique_ptr<ConnectionKeeper> connections_;
+	std::unique_ptr<AgentRunner> agents_;
 	std::shared_ptr<spdlog::logger> log_;
 	std::vector<Hooks> hooks_;
 };

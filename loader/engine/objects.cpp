@@ -116,7 +116,7 @@ Result<void> reuse(bpf_object *object, const char *name, int fd)
 Result<void> resize(bpf_object *object, const char *name, std::uint32_t elements)
 {
 	bpf_map *map = bpf_object__find_map_by_name(object, name);
-	const int problem = map != nullptr ? bpf_map__set_max_entries(map, elements) : -ENOENT;
+	const int problem = map != nullptr ? bpf_map__set_max_entries(map, elements) : 0;
 	return problem == 0 ? Result<void>()
 			    : fail(fmt::format("map {}", name), "set the size", problem);
 }
@@ -238,6 +238,8 @@ Result<Objects> Objects::load(const ps_config &config, const Geometry &geometry,
 			.and_then(
 				[&] { return resize(object, "ps_index", geometry.index_lines()); })
 			.and_then([&] { return resize(object, "ps_fences", geometry.fences); })
+			.and_then([&] { return resize(object, "ps_flows", geometry.flows); })
+			.and_then([&] { return resize(object, "ps_asked", geometry.asked); })
 			.and_then([&] { return load_object(object); });
 	if (!prepared) {
 		return tl::unexpected(prepared.error());

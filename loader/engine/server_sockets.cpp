@@ -17,28 +17,11 @@ namespace prestack
 namespace
 {
 
-IpAddress address_of(const inet_diag_msg &message)
-{
-	IpAddress address;
-	if (message.idiag_family == AF_INET) {
-		address.bytes[10] = address.bytes[11] = 0xff;
-		std::memcpy(address.bytes.data() + 12, message.id.idiag_src, 4);
-		return address;
-	}
-	std::memcpy(address.bytes.data(), message.id.idiag_src, 16);
-	// An IPv6 socket bound to ::ffff:a.b.c.d serves IPv4.
-	const std::array<std::uint8_t, 12> mapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-	address.family = std::equal(mapped.begin(), mapped.end(), address.bytes.begin())
-				 ? IpFamily::v4
-				 : IpFamily::v6;
-	return address;
-}
-
 ServerSocket socket_of(const nlmsghdr *message, bool udp)
 {
 	const auto &diag = *static_cast<const inet_diag_msg *>(mnl_nlmsg_get_payload(message));
 	ServerSocket socket;
-	socket.address = address_of(diag);
+	socket.address = socket_address(diag.idiag_family, diag.id.idiag_src);
 	socket.udp = udp;
 	socket.uid = diag.idiag_uid;
 	socket.cookie = std::uint64_t{diag.id.idiag_cookie[1]} << 32 | diag.id.idiag_cookie[0];
@@ -52,6 +35,23 @@ ServerSocket socket_of(const nlmsghdr *message, bool udp)
 }
 
 } // namespace
+
+IpAddress socket_address(int family, const void *bytes)
+{
+	IpAddress address;
+	if (family == AF_INET) {
+		address.bytes[10] = address.bytes[11] = 0xff;
+		std::memcpy(address.bytes.data() + 12, bytes, 4);
+		return address;
+	}
+	std::memcpy(address.bytes.data(), bytes, 16);
+	// An IPv6 socket bound to ::ffff:a.b.c.d serves IPv4.
+	const std::array<std::uint8_t, 12> mapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+	address.family = std::equal(mapped.begin(), mapped.end(), address.bytes.begin())
+				 ? IpFamily::v4
+				 : IpFamily::v6;
+	return address;
+}
 
 bool takes_requests(const ServerSocket &socket, const IpAddress &server)
 {

@@ -26,6 +26,9 @@ struct ServerSocket {
 	friend bool operator==(const ServerSocket &, const ServerSocket &) = default;
 };
 
+// An address as sock_diag gives it: 4 bytes, or 16 that may be an IPv4 address in its mapped form.
+[[nodiscard]] IpAddress socket_address(int family, const void *bytes);
+
 // What is known of a server at one moment.
 struct ServerState {
 	std::vector<ServerSocket> sockets; // those that take requests for the server's address

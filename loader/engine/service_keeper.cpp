@@ -62,14 +62,17 @@ Result<void> ServiceKeeper::refresh(std::uint32_t index, Kept &kept, std::uint32
 
 	ps_service_conf conf = kept.conf;
 	conf.mtu = mtu;
-	conf.flags &= ~static_cast<std::uint32_t>(PS_SERVICE_SERVER_KNOWN | PS_SERVICE_NO_XDP_TX);
+	conf.flags &= ~static_cast<std::uint32_t>(PS_SERVICE_SERVER_KNOWN | PS_SERVICE_NO_XDP_TX |
+						  PS_SERVICE_WAIT);
 	conf.flags |= flag_if(server.uid.has_value(), PS_SERVICE_SERVER_KNOWN) |
-		      flag_if(tc_replies, PS_SERVICE_NO_XDP_TX);
+		      flag_if(tc_replies, PS_SERVICE_NO_XDP_TX) |
+		      flag_if(kept.waiting, PS_SERVICE_WAIT);
 	conf.server_uid = server.uid.value_or(0);
+	const bool starts = (kept.conf.flags & ~conf.flags & PS_SERVICE_WAIT) != 0;
 
 	// What an earlier server said is void at once; what its last replies filled before the kernel
-	// learned of the new one, after.
-	if (changed) {
+	// learned of the new one, after. What was filled while waiting, before it is served.
+	if (changed || starts) {
 		maps_.bump_epoch(index, settle_);
 	}
 	if (first || std::memcmp(&conf, &kept.conf, sizeof conf) != 0) {
@@ -156,6 +159,18 @@ void ServiceKeeper::set_native(int ifindex, bool native)
 			interface.native = native;
 		}
 	}
+}
+
+void ServiceKeeper::keep_alive(std::chrono::nanoseconds span)
+{
+	for (std::uint32_t i = 0; i < services_.size(); ++i) {
+		maps_.keep_alive(i, span);
+	}
+}
+
+void ServiceKeeper::set_waiting(std::uint32_t service, bool waiting)
+{
+	services_[service].waiting = waiting;
 }
 
 void ServiceKeeper::flush_all(const std::string &reason)

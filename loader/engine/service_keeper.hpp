@@ -41,6 +41,11 @@ public:
 	void attached();
 	// Native or generic XDP is known only after attaching.
 	void set_native(int ifindex, bool native);
+	// The kernel serves for `span` from now on; not at all with 0.
+	void keep_alive(std::chrono::nanoseconds span);
+	// While set, nothing is served: connections of unknown position are open. From the next
+	// refresh() on; serving starts with an empty cache.
+	void set_waiting(std::uint32_t service, bool waiting);
 	// For what may have let a write pass unseen.
 	void flush_all(const std::string &reason);
 	// Whether a socket on this port (host byte order) may be a server's.
@@ -52,6 +57,8 @@ private:
 		ps_service_conf conf{}; // as published
 		ServerState server;
 		bool published = false;
+		// Who is connected is known only after attaching.
+		bool waiting = true;
 	};
 	ServiceKeeper(ServiceMaps maps, std::vector<ServedInterface> interfaces, SocketDiag diag,
 		      std::chrono::nanoseconds settle, std::shared_ptr<spdlog::logger> log)

@@ -72,6 +72,14 @@ void ServiceMaps::bump_epoch(std::uint32_t service, std::chrono::nanoseconds set
 	bump_epoch(service);
 }
 
+void ServiceMaps::keep_alive(std::uint32_t service, std::chrono::nanoseconds span)
+{
+	const std::chrono::nanoseconds until =
+		std::chrono::steady_clock::now().time_since_epoch() + span;
+	std::atomic_ref(states_[service].alive_until)
+		.store(span.count() == 0 ? 0 : static_cast<std::uint64_t>(until.count()));
+}
+
 Result<void> ServiceMaps::publish(std::uint32_t service, const ps_service_conf &conf)
 {
 	const auto since = std::chrono::steady_clock::now() - published_[service];
@@ -105,6 +113,20 @@ Result<ps_service_conf> ServiceMaps::conf(std::uint32_t service) const
 		return fail("map ps_service_conf", fmt::format("read element {}", index), problem);
 	}
 	return conf;
+}
+
+bool ServiceMaps::is_watched(std::uint32_t service) const
+{
+	const auto now = static_cast<std::uint64_t>(
+		std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch())
+			.count());
+	return std::atomic_ref(states_[service].alive_until).load() > now;
+}
+
+bool ServiceMaps::is_serving(std::uint32_t service) const
+{
+	const auto described = conf(service);
+	return described && (described->flags & PS_SERVICE_WAIT) == 0 && is_watched(service);
 }
 
 std::vector<ps_path> ServiceMaps::proven_paths(std::uint32_t service) const

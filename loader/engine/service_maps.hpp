@@ -28,11 +28,18 @@ public:
 	void bump_epoch(std::uint32_t service);
 	// The same, and nothing is cached for `settle`: writes may be under way that nobody saw arrive.
 	void bump_epoch(std::uint32_t service, std::chrono::nanoseconds settle);
+	// The kernel serves until `span` from now, and not at all with 0: what makes the cache safe is
+	// watched from user space, so somebody must go on saying so.
+	void keep_alive(std::uint32_t service, std::chrono::nanoseconds span);
 	// The current description is replaced at once; may sleep some milliseconds if the last change
 	// was just now, so that no packet still reads the copy that is overwritten.
 	[[nodiscard]] Result<void> publish(std::uint32_t service, const ps_service_conf &conf);
 
 	[[nodiscard]] std::uint32_t epoch(std::uint32_t service) const;
+	// The kernel may serve: keep_alive() was called not long ago.
+	[[nodiscard]] bool is_watched(std::uint32_t service) const;
+	// And the service waits for no old connections.
+	[[nodiscard]] bool is_serving(std::uint32_t service) const;
 	[[nodiscard]] Result<ps_service_conf> conf(std::uint32_t service) const;
 	[[nodiscard]] std::vector<ps_path> proven_paths(std::uint32_t service) const;
 

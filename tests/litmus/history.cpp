@@ -2,8 +2,10 @@
 #include "history.hpp"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <optional>
+#include <queue>
 #include <unordered_map>
 
 namespace prestack::test
@@ -12,124 +14,307 @@ namespace prestack::test
 namespace
 {
 
-// The writes of one key.
-class Writes
+using Why = Violation::Why;
+
+// Writes of which any may have given what was read: deletions, or those with an unknown result.
+class Spells
 {
 public:
-	void add(const Operation &write, std::int64_t patience)
-	{
-		if (write.version == absent_version)
-			deletions_.push_back(write);
-		else
-			by_version_.emplace(write.version, write);
-		if (write.end != never && (write.by_restart || write.end - write.start <= patience))
-			replacing_.push_back(write);
-	}
+	void add(const Operation &write) { writes_.push_back(write); }
 
 	void finish()
 	{
-		std::ranges::sort(replacing_, {}, &Operation::end);
-		latest_start_.reserve(replacing_.size());
-		for (std::size_t i = 0; i < replacing_.size(); ++i) {
-			const bool later = i == 0 || replacing_[i].start >
-							     replacing_[latest_start_.back()].start;
-			latest_start_.push_back(later ? i : latest_start_.back());
+		std::ranges::sort(writes_, {}, &Operation::start);
+		latest_.reserve(writes_.size());
+		std::int64_t latest = always;
+		for (const Operation &each : writes_) {
+			latest = std::max(latest, each.last_effect());
+			latest_.push_back(latest);
 		}
+	}
+
+	// Whether one of them may have taken effect within [from, to].
+	bool possible(std::int64_t from, std::int64_t to) const
+	{
+		const auto begun = begun_by(to);
+		return begun > 0 && latest_[begun - 1] >= from;
+	}
+	bool any_by(std::int64_t time) const { return begun_by(time) > 0; }
+
+private:
+	std::size_t begun_by(std::int64_t time) const
+	{
+		return static_cast<std::size_t>(
+			std::ranges::upper_bound(writes_, time, {}, &Operation::start) -
+			writes_.begin());
+	}
+
+	std::vector<Operation> writes_; // by start
+	std::vector<std::int64_t> latest_; // last effect of any of writes_[0..i]
+};
+
+// From `time` on, nothing that took effect before `from` is current, but for `version` itself.
+struct Replacement {
+	std::int64_t time;
+	std::int64_t from;
+	std::uint64_t version;
+	const Operation *by;
+
+	bool operator<(const Replacement &other) const { return time > other.time; }
+};
+
+// The replacement with the latest `from`, and that of any other version.
+class Newest
+{
+public:
+	void add(const Replacement &next)
+	{
+		if (best_ && best_->version == next.version) {
+			if (next.from > best_->from)
+				best_ = next;
+		} else if (!best_ || next.from > best_->from) {
+			other_ = best_;
+			best_ = next;
+		} else if (!other_ || next.from > other_->from) {
+			other_ = next;
+		}
+	}
+	const std::optional<Replacement> &but(std::uint64_t version) const
+	{
+		return best_ && best_->version == version ? other_ : best_;
+	}
+
+private:
+	std::optional<Replacement> best_;
+	std::optional<Replacement> other_;
+};
+
+// All that happened to one key.
+class Key
+{
+public:
+	explicit Key(const JudgeOptions &options) : options_(options) {}
+
+	void add(const Operation &operation)
+	{
+		if (operation.kind == OperationKind::read)
+			reads_.push_back(&operation);
+		else
+			add_write(operation);
+	}
+
+	void judge(std::vector<Violation> &violations)
+	{
+		prepare();
+		for (const Operation *read : reads_) {
+			while (!coming_.empty() && coming_.top().time < read->start) {
+				pass(coming_.top());
+				coming_.pop();
+			}
+			if (auto violation = judge(*read))
+				violations.push_back(*violation);
+			else if (options_.seen_within.count() >= 0)
+				witness(*read);
+		}
+	}
+
+private:
+	void pass(const Replacement &next)
+	{
+		if (next.by->kind == OperationKind::read)
+			return seen_.add(next);
+		acknowledged_.add(next);
+	}
+
+	void add_write(const Operation &write)
+	{
+		if (write.version == absent_version)
+			deletions_.add(write);
+		else if (write.version == unknown_version)
+			unknown_.add(write);
+		else
+			written_.emplace(write.version, &write);
+		const bool slow = write.end - write.start > options_.seen_within.count();
+		if (slow && !write.by_restart && write.version == absent_version)
+			slow_deletions_.add(write);
+		if (slow && write.version == unknown_version)
+			slow_unknown_.add(write);
+		if (replaces_when_acknowledged(write))
+			coming_.push({write.end, write.replaces_from(), write.version, &write});
+	}
+
+	bool replaces_when_acknowledged(const Operation &write) const
+	{
+		return write.took_effect() &&
+		       (write.by_restart ||
+			write.end - write.start <= options_.acknowledged_within.count());
+	}
+
+	void prepare()
+	{
+		for (Spells *each : {&deletions_, &unknown_, &slow_deletions_, &slow_unknown_})
+			each->finish();
+		std::ranges::sort(reads_, {}, &Operation::start);
+		for (const Operation *read : reads_) {
+			const auto seen = first_seen_.emplace(read->version, read->end).first;
+			seen->second = std::min(seen->second, read->end);
+		}
+	}
+
+	const Operation *find(std::uint64_t version) const
+	{
+		const auto found = written_.find(version);
+		return found == written_.end() ? nullptr : found->second;
 	}
 
 	std::optional<Violation> judge(const Operation &read) const
 	{
-		using Why = Violation::Why;
 		if (read.version == absent_version)
-			return judge_absent(read);
-		const auto found = by_version_.find(read.version);
-		if (found == by_version_.end())
-			return Violation{Why::never_written, read};
-		const Operation &written = found->second;
-		if (read.end < written.start)
-			return Violation{Why::from_the_future, read, written};
-		const Operation *newer = newest_before(read.start);
-		if (newer != nullptr && newer->start > written.end)
-			return Violation{Why::stale, read, written, *newer};
+			return judge_spells(read, absent_version, deletions_);
+		const Operation *written = find(read.version);
+		if (written == nullptr) {
+			if (read.version == garbage_version || !unknown_.any_by(read.end))
+				return Violation{Why::never_written, read};
+			return judge_spells(read, unknown_version, unknown_);
+		}
+		if (read.end < written->start)
+			return Violation{Why::from_the_future, read, *written};
+		for (const auto &newer : newer_than(read.version)) {
+			if (newer && newer->from > written->last_effect())
+				return Violation{stale_by(*newer), read, *written, *newer->by};
+		}
+		if (read.start > written->lives_until)
+			return Violation{Why::expired, read, *written};
 		return std::nullopt;
 	}
 
-private:
-	// Of the writes acknowledged before `time`, the one that began last.
-	const Operation *newest_before(std::int64_t time) const
+	std::optional<Violation> judge_spells(const Operation &read, std::uint64_t version,
+					      const Spells &spells) const
 	{
-		const auto end = std::ranges::lower_bound(replacing_, time, {}, &Operation::end);
-		if (end == replacing_.begin())
-			return nullptr;
-		const auto last = static_cast<std::size_t>(end - replacing_.begin()) - 1;
-		return &replacing_[latest_start_[last]];
+		for (const auto &newer : newer_than(version)) {
+			if (newer && !spells.possible(newer->from, read.end))
+				return Violation{stale_by(*newer), read, {}, *newer->by};
+		}
+		return std::nullopt;
 	}
 
-	// Any deletion may be the one that was read.
-	std::optional<Violation> judge_absent(const Operation &read) const
+	// What replaced it: acknowledged first, since that needs no other read to be understood.
+	std::array<std::optional<Replacement>, 2> newer_than(std::uint64_t version) const
 	{
-		const Operation *newer = newest_before(read.start);
-		if (newer == nullptr)
-			return std::nullopt;
-		const bool possible = std::ranges::any_of(deletions_, [&](const Operation &each) {
-			return each.start <= read.end && newer->start <= each.end;
-		});
-		if (possible)
-			return std::nullopt;
-		return Violation{Violation::Why::stale, read, {}, *newer};
+		return {acknowledged_.but(version), seen_.but(version)};
 	}
 
-	std::unordered_map<std::uint64_t, Operation> by_version_;
-	std::vector<Operation> deletions_;
-	std::vector<Operation> replacing_; // by end
-	std::vector<std::size_t> latest_start_; // index of the latest start among replacing_[0..i]
+	static Why stale_by(const Replacement &newer)
+	{
+		return newer.by->kind == OperationKind::read ? Why::backwards : Why::stale;
+	}
+
+	// A read that is right makes what was current before it old.
+	void witness(const Operation &read)
+	{
+		const Operation *written =
+			read.version == absent_version ? nullptr : find(read.version);
+		if (written != nullptr) {
+			const auto known =
+				std::min(written->end, first_seen_.find(read.version)->second);
+			const bool in_time = known - written->start <= options_.seen_within.count();
+			if (in_time || replaces_when_acknowledged(*written))
+				coming_.push({in_time ? read.end : std::max(read.end, written->end),
+					      std::max(read.start, written->start), read.version,
+					      &read});
+			return;
+		}
+		const bool absent = read.version == absent_version;
+		const std::uint64_t version = absent ? absent_version : unknown_version;
+		std::int64_t since = always;
+		for (const auto &newer : newer_than(version))
+			since = std::max(since, newer ? newer->from : always);
+		if (!(absent ? slow_deletions_ : slow_unknown_).possible(since, read.end))
+			coming_.push({read.end, read.start, version, &read});
+	}
+
+	const JudgeOptions &options_;
+	std::unordered_map<std::uint64_t, const Operation *> written_;
+	std::unordered_map<std::uint64_t, std::int64_t> first_seen_; // earliest end of its reads
+	Spells deletions_;
+	Spells unknown_;
+	Spells slow_deletions_; // those that may have been seen too late to make others old
+	Spells slow_unknown_;
+	std::vector<const Operation *> reads_; // by start
+	std::priority_queue<Replacement> coming_; // by time
+	// Of those whose time has passed, by writes and by reads.
+	Newest acknowledged_;
+	Newest seen_;
 };
 
-std::string describe(const Operation &operation)
+std::string name_of(std::uint64_t version)
 {
-	return "version " + std::to_string(operation.version) + " of key " +
-	       std::to_string(operation.key) + " by client " + std::to_string(operation.client) +
-	       " [" + std::to_string(operation.start) + ", " +
-	       (operation.end == never ? "never" : std::to_string(operation.end)) + "]";
+	if (version == absent_version)
+		return "absent";
+	if (version == garbage_version)
+		return "garbage";
+	return version == unknown_version ? "unknown" : std::to_string(version);
+}
+
+std::string microseconds(std::int64_t time)
+{
+	return time == never ? "never" : std::to_string(time / 1'000);
+}
+
+std::string line(const std::string &what, const Operation &operation, std::int64_t zero)
+{
+	const auto relative = [&](std::int64_t time) {
+		return microseconds(time == never ? never : time - zero);
+	};
+	std::string text = "\n    " + what + ": version " + name_of(operation.version) +
+			   " by client " + std::to_string(operation.client) + " (" + operation.how +
+			   ") from " + relative(operation.start) + " to " + relative(operation.end);
+	if (operation.until > operation.end)
+		text += ", perhaps until " + relative(operation.until);
+	return text + " us";
 }
 
 } // namespace
 
 std::string describe(const Violation &violation)
 {
-	const std::string read = "read " + describe(violation.read);
-	switch (violation.why) {
-	case Violation::Why::never_written:
-		return read + ", which was never written";
-	case Violation::Why::from_the_future:
-		return read + " before it was written: " + describe(violation.written);
-	case Violation::Why::stale:
-		break;
+	const Operation &read = violation.read;
+	const bool has_written = violation.written.kind == OperationKind::write;
+	const bool has_newer = violation.why == Why::stale || violation.why == Why::backwards;
+	std::int64_t zero = read.start;
+	if (has_written)
+		zero = std::min(zero, violation.written.start);
+	if (has_newer)
+		zero = std::min(zero, violation.newer.start);
+
+	const std::map<Why, std::string> whys{
+		{Why::stale, "older than an acknowledged write"},
+		{Why::backwards, "older than what another read had seen"},
+		{Why::expired, "read after its time"},
+		{Why::from_the_future, "read before it was written"},
+		{Why::never_written, "read but never written"}};
+	std::string text = "key " + std::to_string(read.key) + ": " + whys.at(violation.why);
+	if (has_written)
+		text += line("written", violation.written, zero);
+	if (has_newer) {
+		text += line(violation.newer.kind == OperationKind::read ? "seen   " : "newer  ",
+			     violation.newer, zero);
 	}
-	return read + ", written as " + describe(violation.written) + ", after write of " +
-	       describe(violation.newer) + ": " +
-	       std::to_string(violation.read.start - violation.newer.end) +
-	       " ns after its acknowledgement, which took " +
-	       std::to_string(violation.newer.end - violation.newer.start) + " ns";
+	text += line("read   ", read, zero);
+	if (has_newer)
+		text += ", " + std::to_string((read.start - violation.newer.end) / 1'000) +
+			" us after";
+	return text + " (at " + std::to_string(read.start) + " ns)";
 }
 
-std::vector<Violation> judge(const std::vector<Operation> &history,
-			     std::chrono::nanoseconds patience)
+std::vector<Violation> judge(const std::vector<Operation> &history, const JudgeOptions &options)
 {
-	std::map<std::uint32_t, Writes> keys;
-	for (const Operation &each : history) {
-		if (each.kind == OperationKind::write)
-			keys[each.key].add(each, patience.count());
-	}
-	for (auto &[key, writes] : keys)
-		writes.finish();
+	std::map<std::uint32_t, Key> keys;
+	for (const Operation &each : history)
+		keys.try_emplace(each.key, options).first->second.add(each);
 	std::vector<Violation> violations;
-	for (const Operation &each : history) {
-		if (each.kind != OperationKind::read)
-			continue;
-		if (auto violation = keys[each.key].judge(each))
-			violations.push_back(*violation);
-	}
+	for (auto &[number, key] : keys)
+		key.judge(violations);
 	return violations;
 }
 

@@ -25,17 +25,27 @@ Operation read(std::uint64_t version, std::int64_t start, std::int64_t end, std:
 	return {.client = 1, .key = key, .version = version, .start = start, .end = end};
 }
 
-std::vector<Why> verdicts(const std::vector<Operation> &history,
-			  std::chrono::nanoseconds patience = std::chrono::nanoseconds::max())
+std::vector<Why> verdicts(const std::vector<Operation> &history, const JudgeOptions &options = {})
 {
 	std::vector<Why> result;
-	for (const Violation &each : judge(history, patience))
+	for (const Violation &each : judge(history, options))
 		result.push_back(each.why);
 	return result;
 }
 
 const std::vector<Why> good;
 const std::vector<Why> stale{Why::stale};
+const std::vector<Why> backwards{Why::backwards};
+
+JudgeOptions patience(std::int64_t time)
+{
+	return {.acknowledged_within = std::chrono::nanoseconds{time}};
+}
+
+JudgeOptions seen_within(std::int64_t time)
+{
+	return {.seen_within = std::chrono::nanoseconds{time}};
+}
 
 TEST(History, ReadsOfTheNewestVersionAreGood)
 {
@@ -159,28 +169,178 @@ TEST(History, AWriteSlowerThanPatienceReplacesNothing)
 	const std::vector<Operation> history{write(1, 10, 20), write(2, 100, 200),
 					     read(1, 300, 310)};
 	EXPECT_EQ(verdicts(history), stale);
-	EXPECT_EQ(verdicts(history, std::chrono::nanoseconds{100}), stale);
-	EXPECT_EQ(verdicts(history, std::chrono::nanoseconds{99}), good);
+	EXPECT_EQ(verdicts(history, patience(100)), stale);
+	EXPECT_EQ(verdicts(history, patience(99)), good);
 	// What came before it is not excused, and it may itself be replaced.
 	EXPECT_EQ(verdicts({write(1, 10, 20), write(2, 30, 40), write(3, 100, 200),
 			    read(1, 300, 310)},
-			   std::chrono::nanoseconds{99}),
+			   patience(99)),
 		  stale);
-	EXPECT_EQ(verdicts({write(1, 100, 300), write(2, 310, 320), read(1, 330, 340)},
-			   std::chrono::nanoseconds{99}),
-		  stale);
+	EXPECT_EQ(
+		verdicts({write(1, 100, 300), write(2, 310, 320), read(1, 330, 340)}, patience(99)),
+		stale);
 }
 
 TEST(History, ARestartReplacesHoweverLongItTook)
 {
 	Operation restart = write(absent_version, 100, 900);
 	restart.by_restart = true;
-	EXPECT_EQ(verdicts({write(1, 10, 20), restart, read(1, 1000, 1010)},
-			   std::chrono::nanoseconds{99}),
-		  stale);
+	EXPECT_EQ(verdicts({write(1, 10, 20), restart, read(1, 1000, 1010)}, patience(99)), stale);
 	// What the new server was told meanwhile is good.
 	EXPECT_EQ(verdicts({write(1, 10, 20), restart, write(2, 700, 710), read(2, 1000, 1010)},
-			   std::chrono::nanoseconds{99}),
+			   patience(99)),
+		  good);
+}
+
+// Reading backwards.
+
+TEST(History, AReadOlderThanWhatAnotherReadHadSeenIsRejected)
+{
+	// Write 2 has not been acknowledged, but its value was seen.
+	const std::vector<Operation> history{write(1, 10, 20), write(2, 30, 100), read(2, 40, 50),
+					     read(1, 60, 70)};
+	EXPECT_EQ(verdicts(history), backwards);
+	// Reads that overlap, or of another key, prove nothing.
+	EXPECT_EQ(verdicts({write(1, 10, 20), write(2, 30, 100), read(2, 40, 50), read(1, 50, 70)}),
+		  good);
+	EXPECT_EQ(verdicts({write(1, 10, 20), write(2, 30, 100, 7), read(2, 40, 50, 7),
+			    read(1, 60, 70)}),
+		  good);
+}
+
+TEST(History, AWriteThatWasSeenCountsEvenIfItIsNeverAcknowledged)
+{
+	EXPECT_EQ(verdicts({write(1, 10, 20), write(2, 30, never), read(1, 31, 35), read(2, 40, 50),
+			    read(2, 60, 70), read(1, 80, 90)}),
+		  backwards);
+}
+
+TEST(History, WritesThatOverlapMayBeSeenInEitherOrderButNotInBoth)
+{
+	const std::vector<Operation> writes{write(1, 10, 100), write(2, 20, 100)};
+	auto history = writes;
+	history.insert(history.end(), {read(2, 30, 40), read(1, 50, 60)});
+	EXPECT_EQ(verdicts(history), good);
+	// Both are over when 2 is seen again: 1 cannot come back.
+	history.insert(history.end(), {read(2, 110, 120), read(1, 130, 140)});
+	EXPECT_EQ(verdicts(history), backwards);
+}
+
+TEST(History, AValueCannotComeBackOnceTheKeyWasSeenAbsent)
+{
+	EXPECT_EQ(verdicts({write(1, 10, 20), write(absent_version, 30, never),
+			    read(absent_version, 40, 50), read(1, 60, 70)}),
+		  backwards);
+	EXPECT_EQ(verdicts({write(1, 10, 20), write(absent_version, 30, never), read(1, 40, 50),
+			    read(absent_version, 60, 70)}),
+		  good);
+}
+
+TEST(History, AnAbsentKeyIsNotAbsentAgainOnceItWasSeen)
+{
+	// The only deletion was over before 2 was seen.
+	EXPECT_EQ(verdicts({write(1, 1, 2), write(absent_version, 10, 20), write(2, 30, never),
+			    read(absent_version, 31, 35), read(2, 40, 50),
+			    read(absent_version, 60, 70)}),
+		  backwards);
+	EXPECT_EQ(verdicts({write(1, 1, 2), write(absent_version, 10, never), write(2, 30, never),
+			    read(2, 40, 50), read(absent_version, 60, 70)}),
+		  good);
+}
+
+TEST(History, AWrongReadIsNoWitness)
+{
+	// Read 1 at 50 is stale; were it believed, the right one after it would be called backwards.
+	EXPECT_EQ(verdicts({write(1, 10, 20), write(2, 30, 40), read(1, 50, 60), read(2, 70, 80)}),
+		  stale);
+}
+
+TEST(History, AWriteThatWasSeenTooLateMakesNothingOld)
+{
+	const std::vector<Operation> history{write(1, 10, 20), write(2, 30, 200), read(2, 140, 150),
+					     read(1, 160, 170)};
+	EXPECT_EQ(verdicts(history), backwards);
+	EXPECT_EQ(verdicts(history, seen_within(120)), backwards);
+	EXPECT_EQ(verdicts(history, seen_within(119)), good);
+	// Seen early by anyone; or acknowledged: then it counts.
+	auto seen_early = history;
+	seen_early.push_back(read(2, 40, 50));
+	EXPECT_EQ(verdicts(seen_early, seen_within(119)), backwards);
+	auto late = history;
+	late.back() = read(1, 210, 220);
+	EXPECT_EQ(verdicts(late, seen_within(119)), stale);
+	// Unless acknowledgements that took so long do not count either.
+	EXPECT_EQ(verdicts(late, {.acknowledged_within = std::chrono::nanoseconds{119},
+				  .seen_within = std::chrono::nanoseconds{119}}),
+		  good);
+	// The same for a deletion, of which is not known when it was seen first.
+	const std::vector<Operation> deleted{write(1, 10, 20), write(absent_version, 30, 200),
+					     read(absent_version, 140, 150), read(1, 160, 170)};
+	EXPECT_EQ(verdicts(deleted), backwards);
+	EXPECT_EQ(verdicts(deleted, seen_within(170)), backwards);
+	EXPECT_EQ(verdicts(deleted, seen_within(119)), good);
+}
+
+// Writes that are more than a value at a time.
+
+TEST(History, AWriteThatMayHappenTwiceIsStaleOnlyAfterwards)
+{
+	Operation doubled = write(1, 10, 20);
+	doubled.until = 100;
+	EXPECT_EQ(verdicts({doubled, write(2, 30, 40), read(2, 41, 45), read(1, 50, 60)}), good);
+	EXPECT_EQ(verdicts({doubled, write(2, 30, 40), write(3, 101, 110), read(1, 111, 120)}),
+		  stale);
+	EXPECT_EQ(verdicts({doubled, write(2, 101, never), read(2, 105, 110), read(1, 111, 120)}),
+		  backwards);
+}
+
+TEST(History, AWriteThatMayHaveBeenRefusedReplacesNothing)
+{
+	Operation conditional = write(2, 30, 40);
+	conditional.certain = false;
+	EXPECT_EQ(verdicts({write(1, 10, 20), conditional, read(1, 50, 60)}), good);
+	EXPECT_EQ(verdicts({write(1, 10, 20), conditional, read(2, 50, 60), read(1, 70, 80)}),
+		  backwards);
+	// It took effect by its end or never.
+	EXPECT_EQ(verdicts({write(1, 10, 20), conditional, write(3, 50, 60), read(2, 70, 80)}),
+		  stale);
+}
+
+TEST(History, AFlushThatSparesTheYoungestReplacesOnlyOlderOnes)
+{
+	Operation flush = write(absent_version, 1'000, 1'010);
+	flush.replaces_before = 900;
+	EXPECT_EQ(verdicts({write(1, 10, 20), flush, read(1, 1'020, 1'030)}), stale);
+	EXPECT_EQ(verdicts({write(1, 950, 960), flush, read(1, 1'020, 1'030)}), good);
+	EXPECT_EQ(verdicts({write(1, 950, 960), flush, read(absent_version, 1'020, 1'030)}), good);
+}
+
+TEST(History, AnExpiredValueIsRejected)
+{
+	Operation mortal = write(1, 10, 20);
+	mortal.lives_until = 100;
+	EXPECT_EQ(verdicts({mortal, read(1, 100, 130)}), good);
+	EXPECT_EQ(verdicts({mortal, read(1, 101, 130)}), std::vector{Why::expired});
+}
+
+TEST(History, ACounterMayHoldWhatNobodyWasTold)
+{
+	const Operation unknown = write(unknown_version, 30, never);
+	EXPECT_EQ(verdicts({write(1, 10, 20), unknown, read(77, 40, 50)}), good);
+	EXPECT_EQ(verdicts({write(1, 10, 20), unknown, read(77, 25, 29)}),
+		  std::vector{Why::never_written});
+	EXPECT_EQ(verdicts({write(1, 10, 20), unknown, read(garbage_version, 40, 50)}),
+		  std::vector{Why::never_written});
+	// A change with an end is over then, and replaces.
+	const Operation over = write(unknown_version, 30, 40);
+	EXPECT_EQ(verdicts({write(1, 10, 20), over, read(1, 41, 50)}), stale);
+	EXPECT_EQ(verdicts({write(1, 10, 20), over, write(2, 50, 60), read(77, 70, 80)}), stale);
+	EXPECT_EQ(verdicts({write(1, 10, 20), over, read(77, 70, 80)}), good);
+	// What was seen of it makes known versions old.
+	EXPECT_EQ(verdicts({write(1, 10, 20), unknown, read(77, 40, 50), read(1, 60, 70)}),
+		  backwards);
+	EXPECT_EQ(verdicts({write(1, 10, 20), unknown, read(77, 40, 50), read(1, 60, 70)},
+			   seen_within(100)),
 		  good);
 }
 
@@ -193,7 +353,27 @@ TEST(History, EveryBadReadIsTold)
 	ASSERT_EQ(violations.size(), 1U);
 	EXPECT_EQ(violations[0].written.version, 1U);
 	EXPECT_EQ(violations[0].newer.version, 2U);
-	EXPECT_NE(describe(violations[0]).find("1 ns after"), std::string::npos);
+}
+
+TEST(History, ACounterexampleTellsAllOperationsInvolved)
+{
+	Operation old = write(1, 1'010'000, 1'020'000, 3);
+	old.how = "set";
+	Operation newer = write(2, 1'030'000, 1'040'000, 3);
+	newer.how = "incr";
+	const auto violations = judge({old, newer, read(1, 1'041'000, 1'050'000, 3)});
+	ASSERT_EQ(violations.size(), 1U);
+	const std::string text = describe(violations[0]);
+	for (const std::string part :
+	     {"key 3: older than an acknowledged write",
+	      "version 1 by client 0 (set) from 0 to 10 us",
+	      "version 2 by client 0 (incr) from 20 to 30 us", "from 31 to 40 us, 1 us after"})
+		EXPECT_NE(text.find(part), std::string::npos) << text;
+	const auto seen =
+		judge({write(1, 10, 20), write(2, 30, never), read(2, 40, 50), read(1, 60, 70)});
+	ASSERT_EQ(seen.size(), 1U);
+	EXPECT_NE(describe(seen[0]).find("what another read had seen"), std::string::npos);
+	EXPECT_NE(describe(seen[0]).find("seen   : version 2"), std::string::npos);
 }
 
 } // namespace

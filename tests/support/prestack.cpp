@@ -76,12 +76,14 @@ std::string PrestackOptions::toml() const
 			   "\"\n\n[cache]\nmemory = \"" + memory +
 			   "\"\nassociativity = " + std::to_string(associativity) +
 			   "\nmax_value = " + std::to_string(max_value) + "\nsettle = \"" + settle +
-			   "\"\n";
+			   "\"\naudit_rate = " + std::to_string(audit_rate) +
+			   "\nwarm_rate = " + std::to_string(warm_rate) + "\n";
 	for (const ServiceOptions &service : services) {
 		text += "\n[[service]]\nprotocol = \"" + service.protocol +
 			"\"\nport = " + std::to_string(service.port) +
 			"\ntransports = " + toml_list(service.transports) + "\nserver = \"" +
-			service.server + "\"\nallow = " + toml_list(service.allow) + "\n";
+			service.server + "\"\nallow = " + toml_list(service.allow) +
+			"\nexisting_connections = \"" + service.existing_connections + "\"\n";
 	}
 	return text;
 }

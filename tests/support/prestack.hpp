@@ -40,6 +40,7 @@ struct ServiceOptions {
 	std::vector<std::string> transports{"udp", "tcp"};
 	std::string server = "10.0.0.1:11211";
 	std::vector<std::string> allow{"10.0.0.0/8", "fd00::/8"};
+	std::string existing_connections = "wait";
 };
 
 struct PrestackOptions {
@@ -49,6 +50,9 @@ struct PrestackOptions {
 	unsigned associativity = 4;
 	unsigned max_value = 1024;
 	std::string settle = "1ms"; // short, so that a key can be cached again soon after a write
+	// Off, since what the agent asks moves the server's own counters, which tests look at.
+	unsigned audit_rate = 0;
+	unsigned warm_rate = 0;
 	std::vector<ServiceOptions> services{ServiceOptions{}};
 	std::string binary{}; // instead of prestack_binary()
 

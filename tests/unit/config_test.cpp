@@ -54,6 +54,9 @@ max_key = 100
 max_value = 512
 settle = "250ms"
 small_share = 0.5
+flows = 1024
+audit_rate = 0
+warm_rate = 7
 [[service]]
 name = "sessions"
 protocol = "alpha"
@@ -67,6 +70,7 @@ port = 7001
 transports = ["tcp"]
 server = "[fd00::1]:7001"
 allow = ["fd00::1/128"]
+existing_connections = "reset"
 enabled = false
 )");
 	ASSERT_TRUE(config) << joined(config.error());
@@ -80,6 +84,9 @@ enabled = false
 	EXPECT_EQ(config->cache.max_value, 512u);
 	EXPECT_EQ(config->cache.settle, 250ms);
 	EXPECT_EQ(config->cache.small_share, 0.5);
+	EXPECT_EQ(config->cache.flows, 1024u);
+	EXPECT_EQ(config->cache.audit_rate, 0u);
+	EXPECT_EQ(config->cache.warm_rate, 7u);
 	ASSERT_EQ(config->services.size(), 2u);
 	const auto &first = config->services[0];
 	EXPECT_EQ(first.name, "sessions");
@@ -95,6 +102,8 @@ enabled = false
 	EXPECT_FALSE(second.udp);
 	EXPECT_TRUE(second.tcp);
 	EXPECT_FALSE(second.enabled);
+	EXPECT_EQ(first.existing_connections, ExistingConnections::wait);
+	EXPECT_EQ(second.existing_connections, ExistingConnections::reset);
 	EXPECT_EQ(to_string(second.server), "[fd00::1]:7001");
 }
 
@@ -109,6 +118,10 @@ TEST(Config, HasDefaults)
 	EXPECT_EQ(config->cache.max_value, 1024u);
 	EXPECT_EQ(config->cache.settle, 100ms);
 	EXPECT_EQ(config->cache.small_share, 0.75);
+	EXPECT_EQ(config->cache.flows, 65536u);
+	EXPECT_EQ(config->cache.audit_rate, 10u);
+	EXPECT_EQ(config->cache.warm_rate, 100u);
+	EXPECT_EQ(config->services[0].existing_connections, ExistingConnections::wait);
 	EXPECT_EQ(config->services[0].name, "alpha-7000");
 	EXPECT_TRUE(config->services[0].enabled);
 }
@@ -209,6 +222,14 @@ const BadCase bad_cases[] = {
 	 "test.toml:9:10: cache.settle: \"100\" has no unit", "\"100ms\""},
 	{"SettleTooLong", "", "[cache]\nsettle = \"2m\"\n",
 	 "test.toml:9:10: cache.settle: is \"2m\", which is not in 1ms..60s", ""},
+	{"Flows", "", "[cache]\nflows = 15\n",
+	 "test.toml:9:9: cache.flows: is 15, which is not in 16..1048576", ""},
+	{"AuditRate", "", "[cache]\naudit_rate = 1001\n",
+	 "test.toml:9:14: cache.audit_rate: is 1001, which is not in 0..1000", ""},
+	{"WarmRate", "", "[cache]\nwarm_rate = -1\n",
+	 "test.toml:9:13: cache.warm_rate: is -1, which is not in 0..10000", ""},
+	{"ExistingConnections", "", "existing_connections = \"ignore\"\n",
+	 "test.toml:8:24: service[0].existing_connections: is \"ignore\"", "reset"},
 	{"SmallShare", "", "[cache]\nsmall_share = 1.0\n",
 	 "test.toml:9:15: cache.small_share: is 1, which is not in 0.05..0.95", ""},
 	{"SmallShareNan", "", "[cache]\nsmall_share = nan\n",

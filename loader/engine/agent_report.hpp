@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What user space counts about a service while it runs. `prestack run` publishes it in a map of its
+// own, pinned with the others, so that `stats` and `status` can read it.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include <prestack/types.h>
+
+#include "engine/fd.hpp"
+#include "result.hpp"
+
+namespace prestack
+{
+
+// Element i of the map is service i's.
+struct AgentCounters {
+	std::uint64_t asked = 0;
+	std::uint64_t answered = 0;
+	std::uint64_t unanswered = 0;
+	std::uint64_t audited = 0;
+	std::uint64_t stale = 0;
+	std::uint64_t absent = 0;
+	std::uint64_t undecided = 0;
+	std::uint64_t warmed = 0;
+	std::uint64_t agent_errors = 0;
+	std::uint64_t flows_swept = 0;
+	// Not counters: how it is now.
+	std::uint64_t connected = 0; // the agent's connection to the server stands
+	std::uint64_t old_connections = 0; // waited for
+	std::uint64_t bypassing = 0; // connections that pass no served interface
+	std::array<std::uint64_t, 3> reserved{};
+};
+static_assert(sizeof(AgentCounters) == 16 * sizeof(std::uint64_t));
+
+struct AgentCounter {
+	std::string_view name;
+	std::uint64_t AgentCounters::*value;
+	std::string_view text;
+};
+
+// Those that `stats` shows.
+inline constexpr std::array agent_counters{
+	AgentCounter{"asked", &AgentCounters::asked, "expiry times asked of the server"},
+	AgentCounter{"answered", &AgentCounters::answered,
+		     "of these, entries that could be served from then on"},
+	AgentCounter{"unanswered", &AgentCounters::unanswered,
+		     "expiry times that could not be had, or too late"},
+	AgentCounter{"audited", &AgentCounters::audited, "entries compared with the server"},
+	AgentCounter{"stale", &AgentCounters::stale,
+		     "of these, the server had something else: must be 0"},
+	AgentCounter{"absent", &AgentCounters::absent,
+		     "of these, the server had nothing: evicted there"},
+	AgentCounter{"undecided", &AgentCounters::undecided,
+		     "entries that changed while they were compared"},
+	AgentCounter{"warmed", &AgentCounters::warmed,
+		     "used entries touched at the server, to stay in its LRU"},
+	AgentCounter{"agent_errors", &AgentCounters::agent_errors,
+		     "connections lost, answers refused or not understood"},
+	AgentCounter{"flows_swept", &AgentCounters::flows_swept,
+		     "followed connections forgotten since their socket is gone"},
+};
+
+class AgentReport
+{
+public:
+	static constexpr const char *map_name = "ps_agent";
+
+	[[nodiscard]] static Result<AgentReport> create();
+	[[nodiscard]] int fd() const { return map_.get(); }
+	[[nodiscard]] AgentCounters &operator[](std::uint32_t service) const
+	{
+		return counters_[service];
+	}
+
+	// From the map of another process.
+	[[nodiscard]] static Result<AgentCounters> read(int map, std::uint32_t service);
+
+private:
+	struct Unmap {
+		void operator()(AgentCounters *counters) const;
+	};
+	AgentReport(UniqueFd map, AgentCounters *counters)
+		: map_(std::move(map)), counters_(counters)
+	{
+	}
+	UniqueFd map_;
+	std::unique_ptr<AgentCounters[], Unmap> counters_;
+};
+
+} // namespace prestack

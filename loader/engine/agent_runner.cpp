@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "agent_runner.hpp"
+
+#include <algorithm>
+#include <cerrno>
+
+#include <bpf/bpf.h>
+
+#include "engine/libbpf_options.hpp"
+
+namespace prestack
+{
+namespace
+{
+
+using namespace std::chrono_literals;
+
+constexpr auto tick = 100ms;
+constexpr std::uint64_t second = 1'000'000'000;
+
+std::uint64_t to_ns(AgentLink::Clock::time_point time)
+{
+	return static_cast<std::uint64_t>(
+		std::chrono::nanoseconds(time.time_since_epoch()).count());
+}
+
+} // namespace
+
+std::optional<std::uint64_t> sure_expiry(std::optional<std::uint64_t> seconds_left,
+					 std::uint64_t asked_at)
+{
+	if (!seconds_left) {
+		return PS_EXPIRES_NEVER;
+	}
+	// The server counts ticks of its own clock. One may be as good as over, and its drifting timer
+	// skips a second now and then.
+	constexpr std::uint64_t unsure = 2;
+	if (*seconds_left <= unsure) {
+		return std::nullopt;
+	}
+	return asked_at + (*seconds_left - unsure) * second;
+}
+
+bool Voucher::add(std::uint8_t service, const ps_answer &answer)
+{
+	batch_.answer[batch_.count++] = answer;
+	services_.push_back(service);
+	return batch_.count == PS_MAX_ANSWERS;
+}
+
+Result<std::vector<std::uint32_t>> Voucher::give()
+{
+	std::vector<std::uint32_t> taken(PS_MAX_SERVICES);
+	if (batch_.count == 0) {
+		return taken;
+	}
+	ps_answers out{};
+	auto options = libbpf_options<bpf_test_run_opts>();
+	options.data_in = &batch_;
+	options.data_size_in = sizeof batch_;
+	options.data_out = &out;
+	options.data_size_out = sizeof out;
+	const int problem = bpf_prog_test_run_opts(program_, &options);
+	for (std::size_t i = 0; problem == 0 && i < services_.size(); ++i) {
+		taken[services_[i]] += out.answer[i].taken != 0 ? 1 : 0;
+	}
+	batch_ = {};
+	services_.clear();
+	if (problem != 0) {
+		return fail("program ps_vouch", "run", problem);
+	}
+	return taken;
+}
+
+Result<std::unique_ptr<AgentRunner>>
+AgentRunner::create(const std::vector<ServiceConfig> &services, const CacheConfig &cache,
+		    const Objects &objects, const ps_config &config, const Geometry &geometry,
+		    AgentReport &report, std::shared_ptr<spdlog::logger> log)
+{
+	std::vector<Served> served;
+	for (const auto &service : services) {
+		const auto info = std::ranges::find(plugins(), service.protocol, &PluginInfo::name);
+		Served one;
+		one.service = service;
+		one.make_agent = info != plugins().end() ? info->make_agent : nullptr;
+		served.push_back(std::move(one));
+	}
+	const auto vouch = objects.program("ps_vouch");
+	const auto questions = objects.map("ps_questions");
+	const auto index = objects.map("ps_index");
+	const auto small = objects.map("ps_small");
+	const auto large = objects.map("ps_large");
+	const auto conf = objects.map("ps_service_conf");
+	const auto state = objects.map("ps_service_state");
+	for (const auto *part : {&index, &small, &large, &conf, &state}) {
+		if (!*part) {
+			return tl::unexpected(part->error());
+		}
+	}
+	std::unique_ptr<AgentRunner> runner(new AgentRunner(
+		std::move(served), Voucher(vouch.value_or(-1)), report, std::move(log)));
+	const auto on_question = [](void *context, void *data, std::size_t size) {
+		if (size >= sizeof(ps_question)) {
+			static_cast<AgentRunner *>(context)->on_question(
+				*static_cast<const ps_question *>(data));
+		}
+		return 0;
+	};
+	if (questions) {
+		runner->questions_.reset(
+			ring_buffer__new(*questions, on_question, runner.get(), nullptr));
+	}
+	if (questions && !runner->questions_) {
+		return fail("map ps_questions", "open as a ring buffer", errno);
+	}
+	// Descriptors belong to `objects`, which outlives us.
+	runner->make_auditor_ = [=, &report, log = runner->log_, index = *index, small = *small,
+				 large = *large, conf = *conf,
+				 state = *state](std::vector<Auditor::Audited> audited) {
+		return ServiceMaps::open(conf, state).and_then([&](ServiceMaps &&maps) {
+			return EntrySampler::open(index, small, large, config, geometry)
+				.map([&](EntrySampler &&sampler) {
+					return Auditor(std::move(sampler), std::move(maps), cache,
+						       std::move(audited), report, log);
+				});
+		});
+	};
+	return runner;
+}
+
+AgentLink::Events AgentRunner::events_of(std::uint32_t service,
+					 const std::function<void()> &on_server_lost)
+{
+	AgentLink::Events events;
+	events.connected = [this, service] {
+		auto &served = services_[service];
+		report_[service].connected = 1;
+		served.told_lost = false;
+		served.told_refused = false;
+		log_->info("service {}: the agent is connected to the server", served.service.name);
+	};
+	events.lost = [this, service, on_server_lost](const std::string &reason) {
+		auto &served = services_[service];
+		const bool stood = report_[service].connected != 0;
+		report_[service].connected = 0;
+		++report_[service].agent_errors;
+		if (!served.told_lost) {
+			log_->warn("service {}: the agent has no connection to {}: {}; what it "
+				   "would have to ask about is not served",
+				   served.service.name, to_string(served.service.server), reason);
+		}
+		served.told_lost = true;
+		if (stood) {
+			on_server_lost();
+		}
+	};
+	events.drained = [this] { give(); };
+	return events;
+}
+
+Result<void> AgentRunner::start(EventLoop &loop, std::function<void()> on_server_lost)
+{
+	std::vector<Auditor::Audited> audited;
+	for (std::uint32_t i = 0; i < services_.size(); ++i) {
+		auto &served = services_[i];
+		if (served.make_agent != nullptr) {
+			served.link = std::make_unique<AgentLink>(loop, served.service.server,
+								  served.make_agent(),
+								  events_of(i, on_server_lost));
+		}
+		audited.push_back({served.service.name, served.link.get()});
+	}
+	auto auditor = make_auditor_(std::move(audited));
+	if (!auditor) {
+		return tl::unexpected(auditor.error());
+	}
+	auditor_ = std::make_unique<Auditor>(std::move(*auditor));
+	const auto tend = [this]() -> Result<void> {
+		for (const auto &served : services_) {
+			if (served.link) {
+				served.link->tick();
+			}
+		}
+		auditor_->tick();
+		return {};
+	};
+	if (auto done = tend(); !done) {
+		return done;
+	}
+	return loop.every(tick, tend).and_then([&]() -> Result<void> {
+		if (!questions_) {
+			return {};
+		}
+		return loop.watch(ring_buffer__epoll_fd(questions_.get()),
+				  [this]() -> Result<void> {
+					  ring_buffer__consume(questions_.get());
+					  for (const auto &served : services_) {
+						  if (served.link) {
+							  served.link->push();
+						  }
+					  }
+					  return {};
+				  });
+	});
+}
+
+std::vector<Endpoint> AgentRunner::own_connections() const
+{
+	std::vector<Endpoint> ends;
+	for (const auto &served : services_) {
+		if (served.link && served.link->local()) {
+			ends.push_back(*served.link->local());
+		}
+	}
+	return ends;
+}
+
+void AgentRunner::on_question(const ps_question &question)
+{
+	if (question.service >= services_.size() || question.key_len > PS_MAX_KEY) {
+		return;
+	}
+	auto &counters = report_[question.service];
+	++counters.asked;
+	const std::string_view key(reinterpret_cast<const char *>(question.key), question.key_len);
+	const auto service = question.service;
+	const ps_answer answer{question.table, question.index, question.seq, 0, PS_EXPIRES_ASK};
+	const auto &link = services_[service].link;
+	// A question that is not passed on leaves its entry unserved; the next miss asks again.
+	if (!link ||
+	    !link->ask(key, false, [this, service, answer](const AgentReply *reply, auto asked_at) {
+		    on_expiry(service, answer, reply, asked_at);
+	    })) {
+		++counters.unanswered;
+	}
+}
+
+void AgentRunner::on_expiry(std::uint8_t service, ps_answer answer, const AgentReply *reply,
+			    AgentLink::Clock::time_point asked_at)
+{
+	auto &served = services_[service];
+	auto &counters = report_[service];
+	if (reply != nullptr && reply->status == AgentReply::Status::refused) {
+		++counters.agent_errors;
+		if (!served.told_refused) {
+			log_->warn("service {}: the server refuses the agent's questions (does it "
+				   "want authentication?); what it would have to ask about is not "
+				   "served",
+				   served.service.name);
+		}
+		served.told_refused = true;
+	}
+	std::optional<std::uint64_t> expires;
+	if (reply != nullptr && reply->status == AgentReply::Status::answered && reply->present &&
+	    reply->plain) {
+		expires = sure_expiry(reply->seconds_left, to_ns(asked_at));
+	}
+	if (!expires) {
+		++counters.unanswered;
+		return;
+	}
+	answer.expires = *expires;
+	if (voucher_.add(service, answer)) {
+		give();
+	}
+}
+
+void AgentRunner::give()
+{
+	const auto taken = voucher_.give();
+	if (!taken) {
+		// The entries stay unserved.
+		log_->error("{}", to_string(taken.error()));
+		return;
+	}
+	for (std::uint32_t i = 0; i < services_.size(); ++i) {
+		report_[i].answered += (*taken)[i];
+	}
+}
+
+} // namespace prestack

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "scene.hpp"
+
+#include <algorithm>
+#include <iostream>
+
+namespace prestack::test
+{
+
+namespace
+{
+
+constexpr std::size_t most_told = 5; // violations
+
+std::uint64_t value_or_zero(const std::map<std::string, std::uint64_t> &map,
+			    const std::string &name)
+{
+	const auto found = map.find(name);
+	return found == map.end() ? 0 : found->second;
+}
+
+std::ostream &operator<<(std::ostream &out, const ChaosCounters &counters)
+{
+	return out << counters.seen << " packets, " << counters.dropped << " dropped, "
+		   << counters.duplicated << " doubled, " << counters.delayed << " delayed, "
+		   << counters.reordered << " reordered";
+}
+
+} // namespace
+
+Scene::Scene(const SceneOptions &options)
+	: options_(options), server_("server"), client_("client"),
+	  link_(with_addresses(VethPair(server_, client_, {}))),
+	  memcached_(server_, {.addresses = {"10.0.0.1"}, .extra = {"-t", "4"}})
+{
+	if (options_.with_prestack) {
+		prestack_ = std::make_unique<Prestack>(
+			server_,
+			PrestackOptions{.xdp_mode = "native",
+					.settle = std::to_string(options_.settle.count()) + "ms",
+					.binary = options_.binary});
+	}
+	LoadOptions load = options_.load;
+	if (options_.chaos) {
+		chaos_ = std::make_unique<Chaos>(client_, link_.interface(), *options_.chaos);
+		load.lossy = true;
+		load.loss_patience = Milliseconds{100}; // longer than anything is held
+	}
+	load_ = std::make_unique<Load>(client_, Endpoint("10.0.0.1", 11211), load);
+}
+
+VethPair Scene::with_addresses(VethPair link)
+{
+	link.server_address("10.0.0.1/24");
+	link.client_address("10.0.0.2/24");
+	return link;
+}
+
+void Scene::run(const std::function<void()> &disturb)
+{
+	const auto begin = Clock::now();
+	for (;;) {
+		const auto passed = Clock::now() - begin;
+		if (passed > options_.at_most ||
+		    (passed > options_.at_least && load_->operations() >= options_.operations))
+			break;
+		disturb();
+	}
+}
+
+void Scene::restart_memcached()
+{
+	const std::int64_t killed = now_ns();
+	memcached_.restart();
+	std::this_thread::sleep_for(Milliseconds{1'500}); // sockets are looked at each second
+	unnoticed_.emplace_back(killed, now_ns());
+	load_->server_lost_all(killed, unnoticed_.back().second);
+}
+
+void Scene::count()
+{
+	if (!prestack_)
+		return;
+	const nlohmann::json stats = prestack_->stats();
+	for (const auto &[name, value] : stats.at("services").at(0).items()) {
+		if (value.is_number_unsigned())
+			counters_[name] += value.get<std::uint64_t>();
+	}
+}
+
+Verdict Scene::judge(const std::string &name)
+{
+	std::vector<Operation> history = load_->stop();
+	std::erase_if(history, [this](const Operation &each) {
+		return each.kind == OperationKind::read &&
+		       std::ranges::any_of(unnoticed_, [&](const auto &interval) {
+			       return each.start >= interval.first && each.start <= interval.second;
+		       });
+	});
+	count();
+	Verdict verdict{.violations =
+				test::judge(history, {.acknowledged_within = options_.settle,
+						      .seen_within = std::chrono::nanoseconds{-1}}),
+			.operations = history.size(),
+			.hits = value_or_zero(counters_, "hits"),
+			.fills = value_or_zero(counters_, "fills"),
+			.invalidations = value_or_zero(counters_, "invalidations"),
+			.audited_stale = value_or_zero(counters_, "stale")};
+	if (chaos_) {
+		verdict.chaos = chaos_->to_server();
+		verdict.chaos += chaos_->to_client();
+	}
+	print(name, verdict, history);
+	return verdict;
+}
+
+void Scene::print(const std::string &name, const Verdict &verdict,
+		  const std::vector<Operation> &history) const
+{
+	std::map<std::string, std::uint64_t> kinds;
+	std::uint64_t reads = 0;
+	std::uint64_t unacknowledged = 0;
+	std::uint64_t slow = 0;
+	for (const Operation &each : history) {
+		if (each.kind == OperationKind::read) {
+			++reads;
+			continue;
+		}
+		++kinds[each.how];
+		unacknowledged += each.end == never ? 1 : 0;
+		slow += each.end != never &&
+					each.end - each.start >
+						std::chrono::nanoseconds(options_.settle).count()
+				? 1
+				: 0;
+	}
+	std::cout << "LITMUS " << name << ": operations " << history.size() << ", reads " << reads
+		  << ", writes " << history.size() - reads << " (" << unacknowledged
+		  << " without acknowledgement, " << slow << " slower than settle), seed "
+		  << load_->seed() << "; violations " << verdict.violations.size() << std::endl;
+	std::cout << "LITMUS " << name << ": prestack:";
+	for (const char *counter :
+	     {"hits", "requests", "fills", "writes", "invalidations", "replies", "flushes", "flows",
+	      "flows_lost", "flows_unknown", "restarts", "questions", "audited", "stale"}) {
+		if (counters_.contains(counter))
+			std::cout << " " << counter << " " << counters_.at(counter);
+	}
+	std::cout << std::endl << "LITMUS " << name << ": writes:";
+	for (const auto &[how, count] : kinds)
+		std::cout << " " << how << " " << count << ",";
+	std::cout << " clients began again " << load_->disturbed() << " times" << std::endl;
+	if (chaos_)
+		std::cout << "LITMUS " << name << ": chaos: " << verdict.chaos << std::endl;
+	for (std::size_t i = 0; i < std::min(verdict.violations.size(), most_told); ++i)
+		std::cout << "  " << describe(verdict.violations[i]) << std::endl;
+}
+
+} // namespace prestack::test

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// One run: memcached behind prestack, a network that may be bad, clients, and the verdict.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "load.hpp"
+#include "support/chaos.hpp"
+#include "support/memcached.hpp"
+#include "support/prestack.hpp"
+#include "support/veth.hpp"
+
+namespace prestack::test
+{
+
+struct SceneOptions {
+	Milliseconds settle{100};
+	LoadOptions load{};
+	std::optional<ChaosOptions> chaos{};
+	std::string binary{}; // of prestack; empty: the right one
+	bool with_prestack = true;
+	std::uint64_t operations = 200'000; // how many are enough
+	std::chrono::seconds at_least{4};
+	std::chrono::seconds at_most{60}; // for enough, on a loaded machine
+};
+
+// What happened in a run.
+struct Verdict {
+	std::vector<Violation> violations;
+	std::uint64_t operations = 0;
+	std::uint64_t hits = 0;
+	std::uint64_t fills = 0;
+	std::uint64_t invalidations = 0;
+	std::uint64_t audited_stale = 0; // what prestack's own audit has found
+	ChaosCounters chaos{};
+};
+
+class Scene
+{
+public:
+	explicit Scene(const SceneOptions &options);
+
+	// Calls `disturb` again and again until there is enough to judge.
+	void run(const std::function<void()> &disturb);
+	// Ends the load, judges it, and prints a line `LITMUS <name>: ...`.
+	Verdict judge(const std::string &name);
+
+	// The counters of a run of prestack are gone when it is: call before it ends.
+	void count();
+
+	// Kills it, with all that it knew, and starts it again.
+	void restart_memcached();
+
+	Memcached &memcached() { return memcached_; }
+	Prestack &prestack() { return *prestack_; }
+	Chaos &chaos() { return *chaos_; }
+	Load &load() { return *load_; }
+
+private:
+	static VethPair with_addresses(VethPair link);
+	void print(const std::string &name, const Verdict &verdict,
+		   const std::vector<Operation> &history) const;
+
+	const SceneOptions options_;
+	Netns server_;
+	Netns client_;
+	VethPair link_;
+	Memcached memcached_;
+	std::unique_ptr<Prestack> prestack_;
+	std::unique_ptr<Chaos> chaos_;
+	std::unique_ptr<Load> load_;
+	// When reads are not judged: between the end of a server and the moment when prestack notices.
+	std::vector<std::pair<std::int64_t, std::int64_t>> unnoticed_;
+	std::map<std::string, std::uint64_t> counters_; // of all runs of prestack
+};
+
+} // namespace prestack::test
