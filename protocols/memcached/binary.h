@@ -157,15 +157,16 @@ ps_inline void mc_parse_binary(const struct ps_cursor *c, struct mc_command *cmd
 	cmd->replies = MC_REPLIES_ONE;
 	cmd->expiry = MC_EXPIRY_UNKNOWN;
 	cmd->seconds = cmd->mark = 0;
-	if (pos + MC_BINARY_HEAD > c->end)
+	if (pos < c->end && ps_cursor_at(c, pos) != MC_BINARY_REQUEST)
+		cmd->kind = MC_UNKNOWN;
+	if (pos + MC_BINARY_HEAD > c->end || cmd->kind == MC_UNKNOWN)
 		return;
 	opcode = ps_cursor_at(c, pos + 1);
 	key = mc_be16(c, pos + 2);
 	extras = ps_cursor_at(c, pos + 4);
 	body = mc_be32(c, pos + 8);
 	cmd->kind = MC_UNKNOWN;
-	if (ps_cursor_at(c, pos) != MC_BINARY_REQUEST || key > MC_MAX_KEY || body > MC_MAX_DATA ||
-	    key + extras > body)
+	if (key > MC_MAX_KEY || body > MC_MAX_DATA || key + extras > body)
 		return;
 	cmd->kind = mc_binary_kind(opcode, extras, key, body - key - extras);
 	if (cmd->kind == MC_UNKNOWN)
@@ -212,14 +213,16 @@ ps_inline void mc_parse_binary_reply(const struct ps_cursor *c, struct mc_reply 
 	r->kind = MC_REPLY_INCOMPLETE;
 	r->body = r->as_asked = r->reads = r->mark = r->error = r->effect = r->skip = 0;
 	r->next = pos + MC_BINARY_HEAD;
-	if (r->next > c->end)
+	if (pos < c->end && ps_cursor_at(c, pos) != MC_BINARY_REPLY)
+		r->kind = MC_REPLY_UNKNOWN;
+	if (r->next > c->end || r->kind == MC_REPLY_UNKNOWN)
 		return;
 	opcode = ps_cursor_at(c, pos + 1);
 	key = mc_be16(c, pos + 2);
 	status = mc_be16(c, pos + 6);
 	r->body = mc_be32(c, pos + 8);
 	r->kind = MC_REPLY_UNKNOWN;
-	if (ps_cursor_at(c, pos) != MC_BINARY_REPLY || r->body > MC_MAX_DATA)
+	if (r->body > MC_MAX_DATA)
 		return;
 	r->kind = MC_REPLY_END;
 	switch (opcode) {

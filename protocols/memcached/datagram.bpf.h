@@ -9,7 +9,7 @@
 #define PRESTACK_MEMCACHED_DATAGRAM_BPF_H
 
 #include "expiry.bpf.h"
-#include "parse.bpf.h"
+#include "parser.h"
 
 #define MC_MAX_COMMANDS 64 /* commands followed in one packet; more flush the cache */
 #define MC_MAX_VALUES 64 /* values taken from one reply */
@@ -115,6 +115,22 @@ static __always_inline bool mc_write_many(struct ps_scratch *s, const struct ps_
 		pos += len;
 	}
 	return false;
+}
+
+/* The parser by itself: the verifier looks at it once. The command at s->pos; returns 0. */
+__noinline int mc_next_command(struct mc_command *cmd, __u32 binary)
+{
+	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
+	struct ps_cursor c;
+
+	if (!s || !cmd)
+		return 0;
+	c = mc_cursor(s, PS_HOOK_XDP);
+	if (binary)
+		mc_parse_binary(&c, cmd);
+	else
+		mc_parse_command(&c, cmd);
+	return 0;
 }
 
 /* What a command that was parsed does. False: it is not understood. */
@@ -252,7 +268,7 @@ __noinline int mc_fill_one(struct __sk_buff *skb)
 __noinline int mc_reply_leaves(__u32 request, __u32 part, __u32 parts)
 {
 	struct ps_scratch *s = ps_scratch(PS_HOOK_TC);
-	struct mc_reply r = {};
+	struct mc_reply r;
 	struct ps_cursor c;
 	bool binary;
 
@@ -268,8 +284,10 @@ __noinline int mc_reply_leaves(__u32 request, __u32 part, __u32 parts)
 		return 0;
 	}
 	binary = ps_cursor_at(&c, c.pos) == MC_BINARY_REPLY;
-	s->pos = c.pos;
-	mc_next_reply(&r, binary);
+	if (binary)
+		mc_parse_binary_reply(&c, &r);
+	else
+		mc_parse_reply(&c, &r);
 	/* Nothing but what was parsed? END is behind the value of the last key. */
 	if (r.kind == MC_REPLY_UNKNOWN || r.kind == MC_REPLY_INCOMPLETE)
 		r.reads = r.as_asked = 0;
