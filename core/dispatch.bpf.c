@@ -7,6 +7,7 @@
 #include "fill.bpf.h"
 #include "maps.bpf.h"
 #include "net.bpf.h"
+#include "segment.bpf.h"
 #include "udp.bpf.h"
 
 /* Addresses in the 16-byte form, client first. Which header field is the client's depends on the hook. */
@@ -103,30 +104,39 @@ __noinline __u32 ps_options_sum(struct xdp_md *ctx, __u32 off, __u32 len)
 	return ps_fold(ps_sum(options, len, 0, 5));
 }
 
+/* Whether the IPv4 header's checksum is right; IPv6 has none. */
+static __always_inline bool ps_ip_sum_good(struct xdp_md *ctx, const struct ps_packet *p)
+{
+	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	__u32 l3 = p->l3 & 0x1f, l4 = p->l4 & 0x3ff;
+	struct iphdr *ip = data + l3;
+	__u32 *w = (__u32 *)ip;
+	__u64 sum;
+
+	if (p->ipv6)
+		return true;
+	if ((void *)(ip + 1) > end)
+		return false;
+	sum = (__u64)w[0] + w[1] + w[2] + w[3] + w[4];
+	if (p->odd_header)
+		sum += ps_options_sum(ctx, l3 + sizeof(*ip), l4 - l3 - sizeof(*ip));
+	return ps_fold(sum) == 0xffff;
+}
+
 /*
- * Whether the IPv4 header's and the datagram's checksums are right; the server's stack drops what
- * is not. A veth peer on this host leaves the pseudo header's sum only: believed, and noted.
+ * Whether the datagram's checksums are right; the server's stack drops what is not. A veth peer on
+ * this host leaves the pseudo header's sum only: believed, and noted.
  */
 static __always_inline bool ps_checksums_good(struct xdp_md *ctx, struct ps_scratch *s)
 {
-	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	void *data, *end;
 	struct ps_packet *p = &s->pkt;
-	__u32 l3 = p->l3 & 0x1f, l4 = p->l4 & 0x3ff, len = p->payload_len;
+	__u32 l4 = p->l4 & 0x3ff, len = p->payload_len;
 	struct udphdr *udp;
 	__u64 sum;
 
-	if (!p->ipv6) {
-		struct iphdr *ip = data + l3;
-		__u32 *w = (__u32 *)ip;
-
-		if ((void *)(ip + 1) > end)
-			return false;
-		sum = (__u64)w[0] + w[1] + w[2] + w[3] + w[4];
-		if (p->odd_header)
-			sum += ps_options_sum(ctx, l3 + sizeof(*ip), l4 - l3 - sizeof(*ip));
-		if (ps_fold(sum) != 0xffff)
-			return false;
-	}
+	if (!ps_ip_sum_good(ctx, p))
+		return false;
 	data = (void *)(long)ctx->data;
 	end = (void *)(long)ctx->data_end;
 	udp = data + l4;
@@ -214,6 +224,38 @@ static __always_inline int ps_no_program(__u32 service)
 	return XDP_PASS;
 }
 
+/* A TCP segment to a service. */
+static __always_inline int ps_ingress_segment(struct xdp_md *ctx, struct ps_scratch *s,
+					      __u32 service)
+{
+	if (!ps_describe_segment(s, (void *)(long)ctx->data, (void *)(long)ctx->data_end)) {
+		ps_count(service, PS_COUNT_bad_header);
+		return XDP_PASS;
+	}
+	/* By far most of those without data: acknowledgements. */
+	if (!s->segment.len && !(s->segment.flags & (PS_TCP_FIN | PS_TCP_RST)))
+		return XDP_PASS;
+	s->in_sum = 0;
+	s->pkt.now = bpf_ktime_get_ns();
+	if (s->segment.len) {
+		s->segment.loaded = s->segment.len <= PS_IN_SIZE;
+		if (s->segment.loaded ? ps_copy_payload(ctx) : !ps_sum_payload(ctx)) {
+			/* What was not looked at may be a write. */
+			ps_flush(service);
+			ps_count(service, PS_COUNT_too_long);
+			return XDP_PASS;
+		}
+	}
+	if (!ps_ip_sum_good(ctx, &s->pkt) || !ps_segment_sum_good(ctx, s)) {
+		ps_count(service, PS_COUNT_bad_checksum);
+		return XDP_PASS;
+	}
+	if (ps_segment_signals(s))
+		return XDP_PASS;
+	bpf_tail_call(ctx, &ps_xdp_progs, ps_program_of(service, PS_SLOT_STREAM));
+	return ps_no_program(service);
+}
+
 static __always_inline int ps_ingress(struct xdp_md *ctx)
 {
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
@@ -250,6 +292,8 @@ static __always_inline int ps_ingress(struct xdp_md *ctx)
 		ps_count(service, PS_COUNT_bad_header);
 		return XDP_PASS;
 	}
+	if (h.protocol == IPPROTO_TCP)
+		return ps_ingress_segment(ctx, s, service);
 	len = s->pkt.payload_len;
 	if (!len)
 		return XDP_PASS;
@@ -265,10 +309,6 @@ static __always_inline int ps_ingress(struct xdp_md *ctx)
 	}
 	s->pkt.mtu = conf->mtu;
 	s->pkt.no_xdp_tx = !!(conf->flags & PS_SERVICE_NO_XDP_TX);
-	if (h.protocol == IPPROTO_TCP) {
-		bpf_tail_call(ctx, &ps_xdp_progs, ps_program_of(service, PS_SLOT_STREAM));
-		return ps_no_program(service);
-	}
 	if (!ps_checksums_good(ctx, s)) {
 		ps_count(service, PS_COUNT_bad_checksum);
 		return XDP_PASS;
@@ -295,6 +335,23 @@ static __always_inline __u32 ps_skb_vlan(const struct __sk_buff *skb)
 	return skb->vlan_present ? ps_vlan_push(0, skb->vlan_tci) : 0;
 }
 
+/* A TCP segment of a service leaves. */
+static __always_inline int ps_egress_segment(struct __sk_buff *skb, struct ps_scratch *s,
+					     __u32 service)
+{
+	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
+
+	if (!ps_describe_segment(s, data, end)) {
+		ps_flush(service);
+		return PS_TC_NEXT;
+	}
+	if (ps_server_signals(s))
+		return PS_TC_NEXT;
+	/* A plug-in without this program looks at requests one segment at a time. */
+	bpf_tail_call(skb, &ps_tc_progs, ps_program_of(service, PS_SLOT_STREAM));
+	return PS_TC_NEXT;
+}
+
 SEC("tc")
 int ps_tc_egress(struct __sk_buff *skb)
 {
@@ -306,7 +363,7 @@ int ps_tc_egress(struct __sk_buff *skb)
 	int service;
 	__u32 len;
 
-	if (ps_parse(data, end, ps_skb_vlan(skb), &h) != PS_PARSED_OK || h.protocol != IPPROTO_UDP)
+	if (ps_parse(data, end, ps_skb_vlan(skb), &h) != PS_PARSED_OK)
 		return PS_TC_NEXT;
 	service = ps_service_of(h.sport);
 	/* No socket: forwarded, or one of our own replies on its way from ps_tc_ingress. */
@@ -323,6 +380,8 @@ int ps_tc_egress(struct __sk_buff *skb)
 	if (!ps_describe(&s->pkt, data, end, skb->ifindex, &h, false) ||
 	    !ps_find_payload(&s->pkt, data, end, &h, skb->len))
 		return PS_TC_NEXT;
+	if (h.protocol == IPPROTO_TCP)
+		return ps_egress_segment(skb, s, service);
 	if (!ps_path_proven(state, &s->pkt) && ps_sender_is_server(skb, &s->pkt, conf))
 		ps_path_prove(state, &s->pkt);
 	len = s->pkt.payload_len;

@@ -21,6 +21,7 @@ struct ps_packet {
 	__u64 client[2]; /* net; v4-mapped for IPv4 */
 	__u64 local[2]; /* net: the server's side */
 	__u64 mac; /* the server's side; as in struct ps_path */
+	__u64 now; /* ps_now() when it was looked at */
 	__u32 ifindex;
 	__u32 vlan; /* as in struct ps_path */
 	__u32 l3; /* offset of the IP header in the frame */
@@ -48,12 +49,35 @@ struct ps_key {
 	__u32 reserved;
 };
 
+/* TCP: the segment at hand. pkt.payload_len becomes the window's length while it is read. */
+struct ps_segment {
+	__u32 seq; /* host order, as all numbers here */
+	__u32 ack;
+	__u32 flags; /* enum ps_tcp_flags */
+	__u32 check; /* net: the checksum */
+	__u32 len; /* bytes of payload */
+	__u32 fresh; /* offset in the frame of the first byte that was not read before */
+	__u32 loaded; /* the payload is in in[] already */
+	__u32 ordinal; /* number of the request, or of the reply, at hand; 0: not known */
+	__u32 wrote; /* enum ps_body: what the request at hand writes */
+	__u32 wrote_at; /* ps_flow.pushed after that; 0: it is not in the ring */
+};
+
+/* The write that ps_invalidate saw last: what its reply has to be told, see ps_write_done. */
+struct ps_write {
+	__u64 hash; /* of the key */
+	__u32 cohort;
+	__u32 reserved;
+};
+
 struct ps_scratch {
 	struct ps_packet pkt;
+	struct ps_write write;
 	struct ps_key key;
+	struct ps_flow_key flow; /* TCP: the connection */
+	struct ps_segment segment;
 	struct ps_reader reader; /* TCP: where in the segment we are */
 	struct ps_message message; /* TCP: what the plug-in says of the message at `pos` */
-	struct ps_stream stream;
 	__u64 in_sum; /* one's complement sum of the payload, XDP only */
 	__u32 pos; /* the plug-in's position in in[], for what it does over several calls */
 	__u32 out_len; /* bytes of out[] in use */

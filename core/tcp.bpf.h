@@ -1,34 +1,48 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Following TCP connections: which messages go by, in order, whatever segments they come in.
+ * Following TCP connections: every byte is read in order, before it goes on, and every reply is
+ * matched to what it answers, before it leaves.
+ *
+ * No byte reaches the server that was not read: a segment ahead of order is dropped (the client sends it
+ * again) unless all of it lies within a body. Old bytes that the server may not have yet have to be
+ * the same that were read. Where this cannot be kept up the flow is lost, and flushes with each payload.
  */
 #ifndef PRESTACK_TCP_BPF_H
 #define PRESTACK_TCP_BPF_H
 
-#include "cache.bpf.h"
+#include "fill.bpf.h"
 #include "net.bpf.h"
-#include <prestack/stream.h>
+#include "outstanding.bpf.h"
+#include "segment.bpf.h"
 
-#define PS_MAX_STEPS (1 << 17) /* messages and window loads in one segment of 64 KiB */
+#define PS_MAX_STEPS (1 << 18) /* messages and windows in one segment, which has less than 64 KiB */
+#define PS_WINDOW_BESIDE                                                                           \
+	(PS_IN_SIZE - PS_CARRY_SIZE) /* bytes of the segment, with a carry in front */
+#define PS_HASH_CHUNK 1024
+#define PS_HASH_CHUNKS 64
 
 /*
- * In a request function, after the current key was loaded: this request writes that key.
- * `expires`: when what is written does, if the server does as asked (enum ps_expires). `replied`:
- * the request's reply is sure to come.
+ * In a request function, after the current key was loaded: this request writes that key. `expires`:
+ * when the key will, if the reply says that all was done as asked (enum ps_expires, or a time).
+ * `replied`: a reply to this request is sure to come.
  */
 static __always_inline void ps_stream_write(struct ps_scratch *s, __u64 expires, bool replied)
 {
-	ps_invalidate(PS_HOOK_XDP);
+	ps_stream_writes(expires, replied);
 }
 
 /* In a request function: this request may change anything. */
 static __always_inline void ps_stream_flush(struct ps_scratch *s)
 {
-	ps_flush(s->pkt.service);
+	ps_stream_flushes();
 }
 
 /* In a request function, after the current key was loaded: the reply to this request may fill it. */
-static __always_inline void ps_stream_read(struct ps_scratch *s) {}
+static __always_inline void ps_stream_read(struct ps_scratch *s)
+{
+	if (s->segment.ordinal)
+		ps_lease_take(s, s->segment.ordinal | PS_STREAM_REQUEST);
+}
 
 /* In a reply function: whether a message that is PARTIAL would be given again with more of it. */
 static __always_inline bool ps_stream_more(const struct ps_scratch *s)
@@ -43,94 +57,301 @@ static __always_inline bool ps_stream_more(const struct ps_scratch *s)
 static __always_inline void ps_stream_fill(struct __sk_buff *skb, struct ps_scratch *s, __u32 from,
 					   __u32 len, __u32 flags)
 {
+	if (s->segment.ordinal)
+		ps_fill(skb, s, s->segment.ordinal | PS_STREAM_REQUEST, from, len, flags);
+}
+
+/* Hash of up to PS_HASH_CHUNK bytes of the frame, in front of which `h` was. Uses out[]. */
+__noinline __u64 ps_hash_chunk(struct xdp_md *ctx, __u32 from, __u32 len, __u64 h)
+{
+	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
+
+	if (!s || !ps_size_fits(&len, PS_HASH_CHUNK) || bpf_xdp_load_bytes(ctx, from, s->out, len))
+		return 0;
+	ps_opaque(len);
+	ps_store64(s->out + (len & (2 * PS_HASH_CHUNK - 1)), 0);
+	for (__u32 i = 0; i < PS_HASH_CHUNK / 8; i++) {
+		if (i * 8 >= len)
+			break;
+		h = ps_mix(h, ps_load64(s->out + i * 8));
+	}
+	return h;
+}
+
+/* Hash of bytes of the frame; 0 if they are not there, or too many. */
+__noinline __u64 ps_hash_bytes(struct xdp_md *ctx, __u32 from, __u32 len)
+{
+	__u64 h = ps_config.seed[0] ^ len;
+
+	for (__u32 i = 0; i < PS_HASH_CHUNKS; i++) {
+		__u32 n = len < PS_HASH_CHUNK ? len : PS_HASH_CHUNK;
+
+		if (!n)
+			return h ? ps_mix_end(h) | 1 : 0;
+		h = ps_hash_chunk(ctx, from, n, h);
+		from += n;
+		len -= n;
+	}
+	return 0;
+}
+
+/* Vouching for old bytes, record by record. */
+struct ps_vouch_step {
+	struct xdp_md *ctx;
+	struct ps_flow *flow;
+	__u32 at; /* up to here all is well */
+	__u32 to;
+	__u32 seq;
+	__u32 end;
+	__u32 payload;
+};
+
+static long ps_vouch_one(__u32 i, struct ps_vouch_step *v)
+{
+	__u32 slot = ps_records_find(&v->flow->records, v->at, v->seq, v->end);
+	const struct ps_record *r;
+
+	ps_opaque(slot);
+	if (slot >= PS_RECORDS)
+		return 1;
+	r = &v->flow->records.record[slot];
+	if (r->hash &&
+	    r->hash != ps_hash_bytes(v->ctx, v->payload + (r->from - v->seq), r->to - r->from))
+		return 1;
+	v->at = r->to;
+	return ps_seq_diff(v->at, v->to) >= 0;
+}
+
+/* Whether the segment's bytes up to sequence number `to`, all old, are those that were read. */
+static __always_inline bool ps_vouched(struct xdp_md *ctx, struct ps_flow *f,
+				       const struct ps_scratch *s, __u32 to)
+{
+	const struct ps_segment *g = &s->segment;
+	struct ps_vouch_step v = {.ctx = ctx, .flow = f, .at = g->seq, .to = to};
+	__u32 acked = ps_read_once(f->acked);
+
+	v.seq = g->seq;
+	v.end = g->seq + g->len;
+	v.payload = s->pkt.payload;
+	/* What the server has, it does not take again. */
+	if (ps_seq_diff(acked, v.at) > 0)
+		v.at = acked;
+	if (ps_seq_diff(v.at, to) < 0)
+		bpf_loop(PS_RECORDS, ps_vouch_one, &v, 0);
+	return ps_seq_diff(v.at, to) >= 0;
+}
+
+/* Remembers what of this segment may come again: the heads with their hash, and where a body is. */
+static __always_inline void ps_remember(struct xdp_md *ctx, struct ps_flow *f, struct ps_scratch *s,
+					__u32 begin)
+{
+	const struct ps_reader *r = &s->reader;
+	__u32 from = r->heads_from > r->carried ? r->heads_from : r->carried, to = r->heads_to;
+	__u32 base = begin - r->carried; /* sequence number of position 0 */
+
+	if (to > from)
+		ps_records_add(
+			&f->records, base + from, base + to,
+			ps_hash_bytes(ctx, s->segment.fresh + (from - r->carried), to - from));
+	/* What follows the last head is its body, all of it, also what has yet to come. */
+	if (to && base + to != f->in.next + f->in.skip)
+		ps_records_add(&f->records, base + to, f->in.next + f->in.skip, 0);
 }
 
 struct ps_requests_step {
 	struct xdp_md *ctx;
+	struct ps_flow *flow;
 	int step;
 };
 
-/* One step in a segment of requests; `parse` is the plug-in's. 1 ends the loop. */
-static __always_inline long ps_request_step(struct ps_requests_step *f, int (*parse)(void))
+/* Loads the window at `pos`. Two whole branches: bounds right before their use. */
+static __always_inline bool ps_request_window(struct xdp_md *ctx, struct ps_flow *f,
+					      struct ps_scratch *s)
 {
-	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
-	__u32 len;
+	struct ps_reader *r = &s->reader;
+	__u32 len = r->total - r->pos, n, at;
 
-	f->step = PS_STEP_LOST;
-	if (!s)
-		return 1;
-	f->step = ps_stream_step(&s->stream, &s->reader);
-	if (f->step == PS_STEP_DONE)
-		return 1;
-	if (f->step == PS_STEP_LOAD) {
-		len = s->reader.total - s->reader.pos;
-		s->reader.base = s->reader.pos;
-		if (!ps_size_fits(&len, PS_IN_SIZE) ||
-		    bpf_xdp_load_bytes(f->ctx, s->pkt.payload + s->reader.pos, s->in, len))
-			return 1;
-		s->reader.len = len;
-		s->pkt.payload_len = len;
+	r->base = r->pos;
+	if (r->pos >= r->carried) {
+		at = s->segment.fresh + (r->pos - r->carried);
+		if (len > PS_IN_SIZE)
+			len = PS_IN_SIZE;
+		n = 0;
+		/* It is where the dispatcher left it, to sum it up. */
+		if (!s->segment.loaded || at != s->pkt.payload) {
+			if (!ps_size_fits(&len, PS_IN_SIZE) ||
+			    bpf_xdp_load_bytes(ctx, at, s->in, len))
+				return false;
+		}
+	} else {
+		n = ps_stream_uncarry(&f->in, r, s->in);
+		len -= n;
+		if (len > PS_WINDOW_BESIDE)
+			len = PS_WINDOW_BESIDE;
+		ps_opaque(n);
+		if (n > PS_CARRY_SIZE || !ps_size_fits(&len, PS_WINDOW_BESIDE) ||
+		    bpf_xdp_load_bytes(ctx, s->segment.fresh, s->in + n, len))
+			return false;
 	}
-	s->pos = s->reader.pos - s->reader.base;
-	__builtin_memset(&s->message, 0, sizeof(s->message));
-	s->message.state = s->stream.state;
-	parse();
-	f->step = ps_stream_take(&s->stream, &s->reader, &s->message);
-	return f->step != PS_STEP_PARSE;
+	s->segment.loaded = 0;
+	r->len = n + len;
+	s->pkt.payload_len = r->len;
+	return true;
 }
 
-/* Not yet more than this: each segment for itself. */
-static __always_inline int ps_follow_requests(struct xdp_md *ctx,
-					      long (*step)(__u32 i, struct ps_requests_step *f))
+/* One step in a segment of requests; `parse` is the plug-in's. 1 ends the loop. */
+static __always_inline long ps_request_step(struct ps_requests_step *c, int (*parse)(void))
 {
 	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
-	struct ps_requests_step f = {.ctx = ctx};
+	struct ps_flow *f = c->flow;
 
+	c->step = PS_STEP_LOST;
 	if (!s)
-		return XDP_PASS;
-	__builtin_memset(&s->stream, 0, sizeof(s->stream));
-	ps_stream_open(&s->stream, &s->reader, s->pkt.payload_len);
-	bpf_loop(PS_MAX_STEPS, step, &f, 0);
-	if (f.step != PS_STEP_DONE || s->stream.skip || s->reader.pos < s->reader.total)
-		ps_flush(s->pkt.service);
-	ps_count(s->pkt.service, PS_COUNT_stream);
+		return 1;
+	c->step = ps_stream_step(&f->in, &s->reader);
+	if (c->step == PS_STEP_DONE)
+		return 1;
+	if (c->step == PS_STEP_LOAD && !ps_request_window(c->ctx, f, s)) {
+		c->step = PS_STEP_LOST;
+		return 1;
+	}
+	s->pos = s->reader.pos - s->reader.base;
+	s->segment.ordinal = ps_replies_exact(f) ? f->requests + 1 : 0;
+	s->segment.wrote = PS_BODY_OTHER;
+	__builtin_memset(&s->message, 0, sizeof(s->message));
+	s->message.state = f->in.state;
+	parse();
+	c->step = ps_stream_take(&f->in, &s->reader, &s->message);
+	if (c->step != PS_STEP_LOST && s->message.kind == PS_MESSAGE_WHOLE)
+		ps_count_request(f, &s->message);
+	return c->step != PS_STEP_PARSE;
+}
+
+/* The flow cannot be followed any more. What was not read may be a write to anything. */
+static __always_inline int ps_requests_lost(struct ps_flow *f, struct ps_scratch *s, __u32 why)
+{
+	ps_flow_lose(f, s->pkt.service, why);
+	ps_flush(s->pkt.service);
 	return XDP_PASS;
 }
 
-/* Defines program ps_stream_request; the contract is in plugin.bpf.h. */
-#define PS_FOLLOW_REQUESTS(request)                                                                \
-	__noinline int ps_plugin_request(void)                                                     \
-	{                                                                                          \
-		struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);                                    \
-                                                                                                   \
-		if (s)                                                                             \
-			request(s, &s->message);                                                   \
-		return 0;                                                                          \
-	}                                                                                          \
-	static long ps_plugin_request_step(__u32 i, struct ps_requests_step *f)                    \
-	{                                                                                          \
-		return ps_request_step(f, ps_plugin_request);                                      \
-	}                                                                                          \
-	SEC("xdp")                                                                                 \
-	int ps_stream_request(struct xdp_md *ctx)                                                  \
-	{                                                                                          \
-		return ps_follow_requests(ctx, ps_plugin_request_step);                            \
-	}
+/* Reads the segment's new bytes, from `old` on. */
+static __always_inline int ps_read_requests(struct xdp_md *ctx, struct ps_flow *f,
+					    struct ps_scratch *s, __u32 old,
+					    long (*step)(__u32 i, struct ps_requests_step *c))
+{
+	struct ps_requests_step c = {.ctx = ctx, .flow = f, .step = PS_STEP_PARSE};
+	__u32 begin = f->in.next, body_kind = f->body_kind, body_at = f->body_at;
+	__u32 body_cohort = f->body_cohort;
+	__u64 body_hash = f->body_hash;
 
-/* Defines program ps_stream_reply; the contract is in plugin.bpf.h. */
-#define PS_FOLLOW_REPLIES(reply)                                                                   \
-	__noinline int ps_plugin_reply(struct __sk_buff *skb)                                      \
-	{                                                                                          \
-		struct ps_scratch *s = ps_scratch(PS_HOOK_TC);                                     \
-                                                                                                   \
-		if (s)                                                                             \
-			reply(skb, s, &s->message);                                                \
-		return 0;                                                                          \
-	}                                                                                          \
-	SEC("tc")                                                                                  \
-	int ps_stream_reply(struct __sk_buff *skb)                                                 \
-	{                                                                                          \
-		return PS_TC_NEXT;                                                                 \
+	f->stuck_since = 0;
+	s->segment.fresh = s->pkt.payload + old;
+	ps_stream_open(&f->in, &s->reader, s->segment.len - old);
+	bpf_loop(PS_MAX_STEPS, step, &c, 0);
+	if (c.step != PS_STEP_DONE)
+		return ps_requests_lost(f, s, PS_LOST_MESSAGE);
+	ps_stream_close(&f->in, &s->reader, s->in);
+	ps_remember(ctx, f, s, begin);
+	if (s->reader.body_done)
+		ps_body_arrived(f, s, body_kind, body_hash, body_cohort, body_at);
+	if (f->in.skip && !s->reader.begun) {
+		f->body_kind = s->segment.wrote;
+		f->body_hash = s->write.hash;
+		f->body_cohort = s->write.cohort;
+		f->body_at = s->segment.wrote_at;
 	}
+	return XDP_PASS;
+}
+
+/* A segment whose requests are owned. */
+static __always_inline int ps_take_requests(struct xdp_md *ctx, struct ps_flow *f,
+					    struct ps_scratch *s,
+					    long (*step)(__u32 i, struct ps_requests_step *c))
+{
+	const struct ps_segment *g = &s->segment;
+	__u32 old = 0;
+	int what;
+
+	if (g->flags & PS_TCP_URG)
+		return ps_requests_lost(f, s, PS_LOST_URGENT);
+	what = ps_stream_accept(&f->in, g->seq, g->len, &old);
+	if (what == PS_ACCEPT_INSIDE)
+		return XDP_PASS;
+	if (what == PS_ACCEPT_AHEAD) {
+		if (!f->stuck_since)
+			f->stuck_since = s->pkt.now;
+		if (s->pkt.now - f->stuck_since < PS_STUCK_NS)
+			return XDP_DROP;
+		return ps_requests_lost(f, s, PS_LOST_GAP);
+	}
+	if (what == PS_ACCEPT_OLD)
+		old = g->len;
+	if (old && !ps_vouched(ctx, f, s, g->seq + old))
+		return ps_requests_lost(f, s, PS_LOST_GAP);
+	if (what == PS_ACCEPT_OLD)
+		return XDP_PASS;
+	return ps_read_requests(ctx, f, s, old, step);
+}
+
+/* Nobody can tell what these bytes are. */
+static __always_inline int ps_requests_unknown(struct ps_scratch *s)
+{
+	ps_count(s->pkt.service, PS_COUNT_flows_unknown);
+	ps_flush(s->pkt.service);
+	return XDP_PASS;
+}
+
+/* All of program ps_stream_request. */
+static __always_inline int ps_follow_requests(struct xdp_md *ctx,
+					      long (*step)(__u32 i, struct ps_requests_step *c))
+{
+	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
+	struct ps_flow *f;
+	int verdict;
+	bool over;
+
+	if (!s)
+		return XDP_PASS;
+	ps_count(s->pkt.service, PS_COUNT_stream);
+	f = bpf_map_lookup_elem(&ps_flows, &s->flow);
+	if (f) {
+		if (ps_read_once(f->lost)) {
+			ps_flush(s->pkt.service);
+			return XDP_PASS;
+		}
+		switch (ps_flow_own(f, &s->flow, PS_REQUESTS)) {
+		case PS_OWN_YES:
+			break;
+		case PS_OWN_BUSY:
+			ps_count(s->pkt.service, PS_COUNT_out_of_order);
+			return XDP_DROP;
+		default:
+			return ps_requests_unknown(s);
+		}
+	} else {
+		switch (ps_flow_begin(&s->flow, s->segment.seq, s->segment.ack, s->pkt.now, &f)) {
+		case PS_BEGIN_FLOW:
+			ps_count(s->pkt.service, PS_COUNT_flows);
+			break;
+		case PS_BEGIN_AHEAD:
+			ps_count(s->pkt.service, PS_COUNT_out_of_order);
+			return XDP_DROP;
+		default:
+			return ps_requests_unknown(s);
+		}
+	}
+	verdict = ps_take_requests(ctx, f, s, step);
+	/* Not ours any more after all: user space has deleted it, and it was used again. */
+	if (!ps_flow_is(f, &s->flow))
+		f->lost = PS_LOST_BUSY;
+	over = (s->segment.flags & PS_TCP_FIN) && f->in.next == s->segment.seq + s->segment.len;
+	ps_flow_free(f, PS_REQUESTS);
+	if (verdict == XDP_DROP)
+		ps_count(s->pkt.service, PS_COUNT_out_of_order);
+	else if (over)
+		ps_flow_fin(f, &s->flow, PS_REQUESTS);
+	return verdict;
+}
 
 #endif /* PRESTACK_TCP_BPF_H */

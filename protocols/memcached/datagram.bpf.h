@@ -233,7 +233,7 @@ static __always_inline int mc_get(struct xdp_md *ctx, struct ps_scratch *s)
 	if (step != MC_STEP_DONE) {
 		/* Not just one get: what follows it may be a write. */
 		s->pos = MC_UDP_HEADER;
-		s->user[MC_NOTED] = s->asked != PS_ASKING_NOT;
+		s->user[MC_NOTED] = mc_asking(s) != PS_ASKING_NOT;
 		return mc_observe(s);
 	}
 	if (s->user[MC_MISSED])
@@ -255,7 +255,7 @@ __noinline int mc_fill_one(struct __sk_buff *skb)
 	if (mc_parse_value(&c, &v))
 		return MC_STEP_DONE;
 	ps_key_load(PS_HOOK_TC, v.key, v.key_len);
-	ps_fill(skb, s, s->user[MC_REQUEST], v.data, v.data_len, v.flags, MC_FILL_EXPIRES);
+	mc_fill(skb, s, s->user[MC_REQUEST], v.data, v.data_len, v.flags);
 	s->pos = v.next;
 	return MC_STEP_MORE;
 }

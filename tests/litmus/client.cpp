@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "client.hpp"
 
-#include <thread>
-
 #include "value.hpp"
 
 namespace prestack::test
@@ -39,14 +37,13 @@ Command Client::any_write(bool datagram)
 			   {.quiet = !datagram, .base64 = options().base64, .flush = flush});
 }
 
-void Client::pause()
+std::chrono::microseconds Client::interval()
 {
 	const LoadOptions &load = options();
-	const unsigned writers = load.tcp_writers + load.udp_writers;
+	const unsigned writers = load.tcp_writers + load.udp_writers + load.careless;
 	const double mean = static_cast<double>(load.write_interval.count()) * writers / load.keys;
 	std::uniform_real_distribution<> around(0.1 * mean, 1.9 * mean);
-	std::this_thread::sleep_for(
-		std::chrono::microseconds(static_cast<std::int64_t>(around(random_))));
+	return std::chrono::microseconds(static_cast<std::int64_t>(around(random_)));
 }
 
 Clock::time_point Client::some_time_from_now()

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <random>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "command.hpp"
@@ -76,8 +77,10 @@ public:
 	std::uint32_t any_key_to_write();
 	Command any_write(bool datagram);
 
-	// Sleeps so that all writers together keep to options().write_interval.
-	void pause();
+	// How long to wait between writes so that all writers together keep to
+	// options().write_interval.
+	std::chrono::microseconds interval();
+	void pause() { std::this_thread::sleep_for(interval()); }
 	// When to leave a connection for a new one.
 	Clock::time_point some_time_from_now();
 

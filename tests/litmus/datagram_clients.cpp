@@ -211,7 +211,8 @@ void be_careless(Client &client)
 	constexpr UdpHeader always_the_same{.request_id = 0};
 	UdpClient udp(client.ns(), client.server());
 	while (!client.stopped()) {
-		for (unsigned i = 0; i < 20; ++i) {
+		const auto next_write = Clock::now() + client.interval();
+		while (!client.stopped() && Clock::now() < next_write) {
 			udp.send(always_the_same, get_of({client.any_key()}));
 			if (client.below(2) == 0)
 				udp.send(always_the_same, get_of({client.any_key()}));

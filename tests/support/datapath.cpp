@@ -44,6 +44,7 @@ Geometry geometry_of(const DatapathOptions &options)
 	geometry.small_sets = options.sets;
 	geometry.large_sets = options.large_sets;
 	geometry.fences = options.fences;
+	geometry.flows = options.flows;
 	return geometry;
 }
 

@@ -24,6 +24,7 @@ struct DatapathOptions {
 	std::uint32_t sets = 1024; // a power of two, at least PS_MAX_WAYS
 	std::uint32_t large_sets = 64; // a power of two, at most `sets`
 	std::uint32_t fences = 1024; // a power of two
+	std::uint32_t flows = 1024; // TCP connections
 	std::uint32_t max_key = PS_MAX_KEY;
 	std::uint32_t max_value = PS_MAX_VALUE;
 	std::chrono::nanoseconds settle{0};

@@ -17,7 +17,7 @@ Memcached::Memcached(const Netns &ns, const MemcachedOptions &options) : ns_(ns)
 	start();
 }
 
-void Memcached::start()
+void Memcached::spawn()
 {
 	std::string listen;
 	for (const std::string &address : options_.addresses) {
@@ -30,6 +30,11 @@ void Memcached::start()
 			       .netns_fd = ns_.fd()};
 	process.argv.insert(process.argv.end(), options_.extra.begin(), options_.extra.end());
 	process_ = Process::spawn(process);
+}
+
+void Memcached::start()
+{
+	spawn();
 	std::string last;
 	const bool ready = eventually([&] {
 		if (!process_.running())
@@ -53,6 +58,12 @@ void Memcached::restart()
 {
 	process_.kill();
 	start();
+}
+
+void Memcached::restart_without_waiting()
+{
+	process_.kill();
+	spawn();
 }
 
 void Memcached::pause()

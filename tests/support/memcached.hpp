@@ -33,11 +33,14 @@ public:
 
 	// Ends the process (its items are gone) and starts it again.
 	void restart();
+	// The same, and returns at once: the new process may not answer yet.
+	void restart_without_waiting();
 	// Stops all of its threads (SIGSTOP) and returns once they stand; what arrives waits.
 	void pause();
 	void resume();
 
 private:
+	void spawn();
 	void start();
 
 	const Netns &ns_;

@@ -48,10 +48,13 @@ std::string transport_part(const Packet &packet)
 		const auto length = static_cast<std::uint16_t>(8 + packet.payload.size());
 		return out + be16(packet.udp_length.value_or(length)) + be16(0) + packet.payload;
 	}
-	constexpr unsigned ack_push = 0x18;
-	out += be32(1000) + be32(2000);
-	out += be16(static_cast<unsigned>(packet.tcp_header_words.value_or(5)) << 12 | ack_push);
-	return out + be16(512) + be16(0) + be16(0) + packet.payload;
+	std::string options = packet.tcp_options;
+	options.resize((options.size() + 3) / 4 * 4, '\0');
+	const auto words = static_cast<std::uint8_t>(5 + options.size() / 4);
+	out += be32(packet.tcp_sequence) + be32(packet.tcp_acknowledgement);
+	out += be16(static_cast<unsigned>(packet.tcp_header_words.value_or(words)) << 12 |
+		    packet.tcp_flags);
+	return out + be16(512) + be16(0) + be16(0) + options + packet.payload;
 }
 
 std::string with_checksum(const Packet &packet)

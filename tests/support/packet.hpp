@@ -59,6 +59,10 @@ struct Packet {
 	std::optional<std::uint16_t> ip_length{}; // total length (IPv4) or payload length (IPv6)
 	std::optional<std::uint16_t> udp_length{};
 	std::optional<std::uint8_t> tcp_header_words{};
+	std::uint32_t tcp_sequence = 1000;
+	std::uint32_t tcp_acknowledgement = 2000;
+	std::uint8_t tcp_flags = 0x18; // ACK and PSH
+	std::string tcp_options{}; // padded with zeros to a multiple of four
 	std::string padding{}; // behind the IP packet
 
 	bool ipv6() const { return source.find(':') != std::string::npos; }

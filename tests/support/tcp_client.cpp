@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "tcp_client.hpp"
 
+#include <arpa/inet.h>
 #include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -10,15 +11,25 @@
 #include <utility>
 
 #include "system_error.hpp"
-#include "text_protocol.hpp"
+#include "tcp_options.hpp"
 
 namespace prestack::test
 {
 
-TcpClient::TcpClient(const Netns &ns, const Endpoint &server)
+TcpClient::TcpClient(const Netns &ns, const Endpoint &server, const TcpOptions &options)
 	: fd_(ns.in([&] {
 		  UniqueFd fd(check(::socket(server.family(), SOCK_STREAM | SOCK_CLOEXEC, 0),
 				    "socket"));
+		  if (options.first_sequence)
+			  choose_first_sequence(fd.get(), *options.first_sequence);
+		  if (options.source_port != 0) {
+			  const int on = 1;
+			  check(::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)),
+				"SO_REUSEADDR");
+			  const Endpoint local(server.family() == AF_INET ? "0.0.0.0" : "::",
+					       options.source_port);
+			  check(::bind(fd.get(), local.address(), local.size()), "bind");
+		  }
 		  // Bounds connect() too.
 		  const timeval patience{10, 0};
 		  ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
@@ -57,7 +68,7 @@ void TcpClient::send_segments(const std::vector<std::string> &pieces)
 	}
 }
 
-std::string TcpClient::receive(unsigned replies)
+std::string TcpClient::receive(unsigned replies, ReplyLength length_of)
 {
 	std::array<char, 65'536> chunk;
 	const auto deadline = Clock::now() + default_patience;
@@ -65,8 +76,7 @@ std::string TcpClient::receive(unsigned replies)
 		std::size_t length = 0;
 		unsigned complete = 0;
 		while (complete < replies) {
-			const std::size_t one =
-				reply_length(std::string_view(buffer_).substr(length));
+			const std::size_t one = length_of(std::string_view(buffer_).substr(length));
 			if (one == 0)
 				break;
 			length += one;
@@ -91,15 +101,28 @@ std::string TcpClient::receive(unsigned replies)
 	}
 }
 
-std::string TcpClient::ask(std::string_view command, unsigned replies)
+std::string TcpClient::ask(std::string_view command, unsigned replies, ReplyLength length)
 {
 	send(command);
-	return receive(replies);
+	return receive(replies, length);
+}
+
+std::uint16_t TcpClient::local_port() const
+{
+	sockaddr_in6 local{};
+	socklen_t size = sizeof(local);
+	check(::getsockname(fd_.get(), reinterpret_cast<sockaddr *>(&local), &size), "getsockname");
+	return ntohs(local.sin6_port); // the same offset as sin_port
 }
 
 std::string TcpClient::receive_to_end()
 {
 	::shutdown(fd_.get(), SHUT_WR); // the server may have closed already
+	return receive_to_servers_end();
+}
+
+std::string TcpClient::receive_to_servers_end()
+{
 	std::array<char, 65'536> chunk;
 	const auto deadline = Clock::now() + default_patience;
 	for (;;) {

@@ -84,7 +84,7 @@
 #include "vmlinux.h"
 #include "cache.bpf.h"
 #include "fill.bpf.h"
-#include "tcp.bpf.h"
+#include "tcp_reply.bpf.h"
 #include "udp.bpf.h"
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>

@@ -16,7 +16,6 @@
 #include <prestack/cursor.h>
 
 #define PS_CARRY_SIZE 512 /* bytes of a head that may wait for the next segment */
-#define PS_CARRY_WORDS (PS_CARRY_SIZE / 8)
 #define PS_MAX_BODY 0x7fffffff
 #define PS_RECORDS 16 /* byte ranges that are remembered, for retransmissions */
 
@@ -186,9 +185,11 @@ ps_inline int ps_stream_take(struct ps_stream *st, struct ps_reader *r, const st
 	if (m->kind != PS_MESSAGE_PARTIAL)
 		return PS_STEP_LOST;
 	r->heads_to = r->total;
+	if (m->next > from)
+		return PS_STEP_PARSE;
 	if (r->base + r->len < r->total) {
 		/* The segment has more, if the window can move on. */
-		if (!m->next)
+		if (!from)
 			return PS_STEP_LOST;
 		r->len = 0;
 		return PS_STEP_PARSE;
@@ -196,16 +197,27 @@ ps_inline int ps_stream_take(struct ps_stream *st, struct ps_reader *r, const st
 	return r->total - r->pos <= PS_CARRY_SIZE ? PS_STEP_DONE : PS_STEP_LOST;
 }
 
+/* Copies up to PS_CARRY_SIZE bytes. */
+ps_inline void ps_stream_copy(__u8 *to, const __u8 *from, __u32 n)
+{
+#ifdef __bpf__
+	/* The bound right before its use; the buffers' own are given by what calls this. */
+	ps_opaque(n);
+	if (n <= PS_CARRY_SIZE)
+		bpf_probe_read_kernel(to, n, from);
+#else
+	memcpy(to, from, n);
+#endif
+}
+
 /* Ends a segment: keeps what is not eaten, a tail of the window, and moves `next` on. */
 ps_inline void ps_stream_close(struct ps_stream *st, struct ps_reader *r, const __u8 *window)
 {
-	const struct ps_cursor c = {.buf = window, .pos = 0, .end = 0, .hook = 0};
 	__u32 from = r->pos - r->base, left = r->total - r->pos;
 
-	for (__u32 i = 0; i < PS_CARRY_WORDS; i++) {
-		if (i * 8 >= left)
-			break;
-		ps_store64(st->carry + i * 8, ps_cursor_word(&c, from + i * 8));
+	if (left) {
+		ps_opaque(from);
+		ps_stream_copy(st->carry, window + (from & (PS_IN_SIZE - 1)), left);
 	}
 	st->carry_len = left;
 	st->next += r->total - r->carried;
@@ -222,15 +234,11 @@ ps_inline void ps_stream_close(struct ps_stream *st, struct ps_reader *r, const 
 ps_inline __u32 ps_stream_uncarry(const struct ps_stream *st, const struct ps_reader *r,
 				  __u8 *window)
 {
-	__u32 n = r->pos < r->carried ? r->carried - r->pos : 0;
+	__u32 at = r->pos, n = at < r->carried ? r->carried - at : 0;
 
-	for (__u32 i = 0; i < PS_CARRY_WORDS; i++) {
-		__u32 at = r->pos + i * 8;
-
-		if (i * 8 >= n)
-			break;
+	if (n) {
 		ps_opaque(at);
-		ps_store64(window + i * 8, ps_load64(st->carry + (at & (PS_CARRY_SIZE - 1))));
+		ps_stream_copy(window, st->carry + (at & (PS_CARRY_SIZE - 1)), n);
 	}
 	return n;
 }
@@ -265,20 +273,21 @@ ps_inline void ps_records_add(struct ps_records *rs, __u32 from, __u32 to, __u64
 
 /*
  * The record that vouches for byte `at` of a segment [from, to): a body, or heads that the segment
- * holds all of. NULL if there is none.
+ * holds all of. PS_RECORDS if there is none.
  */
-ps_inline const struct ps_record *ps_records_find(const struct ps_records *rs, __u32 at, __u32 from,
-						  __u32 to)
+ps_inline __u32 ps_records_find(const struct ps_records *rs, __u32 at, __u32 from, __u32 to)
 {
-	for (__u32 i = 0; i < PS_RECORDS; i++) {
+	__u32 i;
+
+	for (i = 0; i < PS_RECORDS; i++) {
 		const struct ps_record *r = &rs->record[i];
 
 		if (ps_seq_diff(at, r->from) < 0 || ps_seq_diff(at, r->to) >= 0)
 			continue;
 		if (!r->hash || (ps_seq_diff(r->from, from) >= 0 && ps_seq_diff(r->to, to) <= 0))
-			return r;
+			break;
 	}
-	return NULL;
+	return i;
 }
 
 #endif /* PRESTACK_STREAM_H */

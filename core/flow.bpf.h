@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The connections that are followed: from which sequence numbers, who owns them, when they end.
+ *
+ * A flow begins with the server's own SYN-ACK, so that no stranger can begin one, and with the client's
+ * first data that fits it. What has no flow is not read: each of its payloads flushes.
+ */
+#ifndef PRESTACK_FLOW_BPF_H
+#define PRESTACK_FLOW_BPF_H
+
+#include "fence.bpf.h"
+#include <prestack/flow.h>
+
+/* Longer than clients wait before they send again. A guard against our own mistakes. */
+#define PS_STUCK_NS 5000000000ULL
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, PS_HANDSHAKES);
+	__type(key, struct ps_flow_key);
+	__type(value, struct ps_handshake);
+} ps_handshakes SEC(".maps");
+
+/* No LRU: a flow that is forgotten would have its writes' replies leave unnoticed. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, PS_FLOWS);
+	__type(key, struct ps_flow_key);
+	__type(value, struct ps_flow);
+} ps_flows SEC(".maps");
+
+/* Where a new flow is put together, XDP only; too large for the stack. What is not set stays zero. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct ps_flow);
+} ps_new_flow SEC(".maps");
+
+enum ps_own { PS_OWN_YES, PS_OWN_BUSY, PS_OWN_GONE };
+
+static __always_inline bool ps_flow_is(const struct ps_flow *f, const struct ps_flow_key *key)
+{
+	const volatile __u64 *a = (const volatile __u64 *)&f->key;
+	const __u64 *b = (const __u64 *)key;
+
+	return a[0] == b[0] && a[1] == b[1] && a[2] == b[2] && a[3] == b[3] && a[4] == b[4];
+}
+
+static __always_inline void ps_flow_free(struct ps_flow *f, const __u32 direction)
+{
+	__sync_lock_test_and_set(&f->busy[direction], 0);
+}
+
+/*
+ * Takes one direction of a flow. An element that is recycled is owned from before its deletion until
+ * its new key is in place, so who owns it sees one whole key. GONE: it is another flow's by now.
+ */
+static __always_inline int ps_flow_own(struct ps_flow *f, const struct ps_flow_key *key,
+				       const __u32 direction)
+{
+	if (__sync_val_compare_and_swap(&f->busy[direction], 0, 1))
+		return PS_OWN_BUSY;
+	if (ps_flow_is(f, key))
+		return PS_OWN_YES;
+	ps_flow_free(f, direction);
+	return PS_OWN_GONE;
+}
+
+/* The position is lost, for good. Counted once. */
+static __always_inline void ps_flow_lose(struct ps_flow *f, __u32 service, __u32 why)
+{
+	if (!__sync_val_compare_and_swap(&f->lost, PS_LOST_NOT, why))
+		ps_count(service, PS_COUNT_flows_lost);
+}
+
+/* Deletes a flow. Without owning both directions that must not be: then it stays, as a lost one. */
+static __always_inline void ps_flow_end(struct ps_flow *f, const struct ps_flow_key *key)
+{
+	if (ps_flow_own(f, key, PS_REQUESTS) == PS_OWN_YES) {
+		if (ps_flow_own(f, key, PS_REPLIES) == PS_OWN_YES) {
+			if (!bpf_map_delete_elem(&ps_flows, key))
+				return;
+			ps_flow_free(f, PS_REPLIES);
+		}
+		f->lost = PS_LOST_BUSY;
+		ps_flow_free(f, PS_REQUESTS);
+	} else if (ps_flow_is(f, key)) {
+		f->lost = PS_LOST_BUSY;
+	}
+}
+
+/* One end has sent its FIN, in order. With both, the flow is over. */
+static __always_inline void ps_flow_fin(struct ps_flow *f, const struct ps_flow_key *key,
+					const __u32 direction)
+{
+	__u32 mine = 1 << direction, both = (1 << PS_DIRECTIONS) - 1;
+
+	if ((__sync_fetch_and_or(&f->closed, mine) | mine) == both)
+		ps_flow_end(f, key);
+}
+
+/* The server acknowledges. From any CPU; only ever forwards, and never in a flow that is new here. */
+static __always_inline void ps_flow_acked(struct ps_flow *f, const struct ps_flow_key *key,
+					  __u32 ack)
+{
+	__u32 old = ps_read_once(f->acked);
+
+	ps_ordered();
+	if (ps_seq_diff(ack, old) > 0 && ps_flow_is(f, key))
+		__sync_val_compare_and_swap(&f->acked, old, ack);
+}
+
+/*
+ * The server's SYN-ACK leaves: what comes with these numbers is a new connection, whatever was known
+ * of these ports. One that is sent again changes nothing.
+ */
+static __always_inline void ps_handshake_seen(const struct ps_flow_key *key, __u32 client,
+					      __u32 server)
+{
+	struct ps_handshake new = {.client = client, .server = server}, *h;
+	struct ps_flow *f = bpf_map_lookup_elem(&ps_flows, key);
+
+	if (f && (f->origin[PS_REQUESTS] != client || f->origin[PS_REPLIES] != server))
+		ps_flow_end(f, key);
+	h = bpf_map_lookup_elem(&ps_handshakes, key);
+	if (h && h->client == client && h->server == server)
+		return;
+	/* The server took the data that came with the SYN, and nobody has read it. */
+	if (h && h->state == PS_HANDSHAKE_DATA && h->client != client)
+		new.state = PS_HANDSHAKE_OVER;
+	bpf_map_update_elem(&ps_handshakes, key, &new, BPF_ANY);
+}
+
+/* A SYN with data has arrived. It is the server that decides whether it takes the data. */
+static __always_inline void ps_handshake_data(const struct ps_flow_key *key, __u32 seq)
+{
+	struct ps_handshake new = {.client = seq + 1, .state = PS_HANDSHAKE_DATA};
+
+	bpf_map_update_elem(&ps_handshakes, key, &new, BPF_ANY);
+}
+
+/* What a segment with data is, of which there is no flow. */
+enum ps_begin {
+	PS_BEGIN_UNKNOWN, /* not to be followed */
+	PS_BEGIN_AHEAD, /* the first data has yet to come */
+	PS_BEGIN_FLOW, /* *flow is the new flow, its requests are owned */
+};
+
+/* Only the client's first byte begins a flow, and only if it has seen the server's SYN-ACK. */
+static __always_inline int ps_flow_begin(const struct ps_flow_key *key, __u32 seq, __u32 ack,
+					 __u64 now, struct ps_flow **flow)
+{
+	struct ps_handshake *h = bpf_map_lookup_elem(&ps_handshakes, key);
+	struct ps_flow *new, *f;
+	__u32 zero = 0;
+	__s32 gap;
+
+	if (!h || h->state != PS_HANDSHAKE_OPEN)
+		return PS_BEGIN_UNKNOWN;
+	gap = ps_seq_diff(seq, h->client);
+	if (gap < 0 || (gap && ack != h->server))
+		return PS_BEGIN_UNKNOWN;
+	if (gap) {
+		if (!h->stuck_since)
+			h->stuck_since = now;
+		if (now - h->stuck_since < PS_STUCK_NS)
+			return PS_BEGIN_AHEAD;
+	}
+	/* One chance: whatever comes of it, later segments must not wait for a first one. */
+	h->state = PS_HANDSHAKE_OVER;
+	new = bpf_map_lookup_elem(&ps_new_flow, &zero);
+	if (gap || ack != h->server || !new)
+		return PS_BEGIN_UNKNOWN;
+	new->key = *key;
+	new->busy[PS_REQUESTS] = 1;
+	new->busy[PS_REPLIES] = 1;
+	new->origin[PS_REQUESTS] = new->in.next = new->acked = h->client;
+	new->origin[PS_REPLIES] = new->out.next = h->server;
+	if (bpf_map_update_elem(&ps_flows, key, new, BPF_NOEXIST))
+		return PS_BEGIN_UNKNOWN;
+	f = bpf_map_lookup_elem(&ps_flows, key);
+	if (!f)
+		return PS_BEGIN_UNKNOWN;
+	ps_flow_free(f, PS_REPLIES);
+	*flow = f;
+	return PS_BEGIN_FLOW;
+}
+
+#endif /* PRESTACK_FLOW_BPF_H */

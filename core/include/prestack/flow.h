@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* TCP connections that are followed: what is kept of each. Pure structures. */
+#ifndef PRESTACK_FLOW_H
+#define PRESTACK_FLOW_H
+
+#include <prestack/stream.h>
+
+#define PS_FLOWS 65536 /* connections followed at a time: a placeholder, the loader knows better */
+#define PS_HANDSHAKES 16384 /* handshakes remembered at a time */
+#define PS_RING 32 /* writes of one connection whose replies have not left */
+
+enum ps_handshake_state {
+	PS_HANDSHAKE_OPEN, /* its first data makes it a flow */
+	PS_HANDSHAKE_OVER, /* never again */
+	PS_HANDSHAKE_DATA, /* data came with the SYN: over, unless the server leaves it */
+};
+
+/* What a SYN-ACK of the server has told. Map ps_handshakes. */
+struct ps_handshake {
+	__u32 client; /* sequence number of the client's first byte */
+	__u32 server; /* and of the server's */
+	__u32 state; /* enum ps_handshake_state */
+	__u32 reserved;
+	__u64 stuck_since; /* when a segment was ahead of order first, ns; 0 = none was */
+};
+
+/* A write whose reply has not left. */
+struct ps_outstanding {
+	__u64 hash; /* of its key; 0: it may have changed anything */
+	__u64 expires; /* of the key, if the reply says that all was done as asked */
+	__u32 cohort; /* as ps_invalidate left it */
+	__u32 ordinal; /* it is done when this many replies have left */
+	__u32 replied; /* that is its own reply */
+	__u32 reserved;
+};
+
+enum ps_direction { PS_REQUESTS, PS_REPLIES, PS_DIRECTIONS };
+
+/* enum ps_flow_lost: why a flow is not followed any more; 0 = it is. */
+enum ps_lost {
+	PS_LOST_NOT,
+	PS_LOST_MESSAGE, /* the plug-in does not understand a message, or it is too long */
+	PS_LOST_GAP, /* bytes were not seen, or may not be the same that were read */
+	PS_LOST_REPLY, /* a reply that nobody asked for */
+	PS_LOST_BUSY, /* two CPUs at a time */
+	PS_LOST_URGENT, /* out-of-band data: the server reads other bytes than these */
+};
+
+/*
+ * Map ps_flows. Elements are recycled while programs may still look at them: whoever uses one owns it
+ * first, and then compares the key. Programs that own requests and that own replies run at the same
+ * time; each writes its own part.
+ */
+struct ps_flow {
+	struct ps_flow_key key;
+	__u32 busy[PS_DIRECTIONS]; /* a program owns this direction */
+	__u32 lost; /* enum ps_lost */
+	__u32 closed; /* bits 1 << enum ps_direction: its FIN was seen */
+	__u32 origin[PS_DIRECTIONS]; /* first sequence numbers */
+	__u32 acked; /* by the server; any program */
+	__u32 reserved;
+
+	/* Requests. Ordinals count requests with a sure reply, from 1 on. */
+	__u64 stuck_since; /* when a segment was ahead of order first, ns; 0 = all went on since */
+	__u32 requests; /* with a sure reply, so far */
+	__u32 pushed; /* writes put into the ring, so far */
+	__u32 silent; /* reply that settles the last request without a sure reply */
+	__u32 unrecorded; /* reply that settles the last write for which the ring had no room */
+	__u32 maybes; /* requests that may be replied to or not, so far */
+	__u32 syncs; /* SYNC requests, so far */
+	__u32 sync_ordinal; /* of the last one */
+	__u32 sync_maybes; /* `maybes` before it */
+	__u64 body_hash; /* of the write whose body is under way */
+	__u32 body_cohort;
+	__u32 body_at; /* `pushed` after it; 0: not in the ring */
+	__u32 body_kind; /* enum ps_body */
+	__u32 reserved2;
+	struct ps_records records;
+	struct ps_stream in;
+
+	/* Replies. */
+	__u32 replies; /* that have left, so far */
+	__u32 popped; /* writes taken from the ring, so far */
+	__u32 syncs_seen; /* SYNC replies, so far */
+	__u32 maybes_settled; /* of `maybes` */
+	struct ps_stream out;
+
+	struct ps_outstanding ring[PS_RING];
+};
+
+/* What a body that goes on in the next segment belongs to. */
+enum ps_body {
+	PS_BODY_OTHER, /* nothing that is written */
+	PS_BODY_WRITE,
+	PS_BODY_ANY, /* it may change anything */
+};
+
+PS_STATIC_ASSERT(sizeof(struct ps_message) == 24, "ps_message");
+PS_STATIC_ASSERT(sizeof(struct ps_stream) == 24 + PS_CARRY_SIZE + 8, "ps_stream");
+PS_STATIC_ASSERT(sizeof(struct ps_records) == 8 + 16 * PS_RECORDS, "ps_records");
+PS_STATIC_ASSERT(sizeof(struct ps_handshake) == 24, "ps_handshake");
+PS_STATIC_ASSERT(sizeof(struct ps_outstanding) == 32, "ps_outstanding");
+PS_STATIC_ASSERT(sizeof(struct ps_flow) % 8 == 0, "ps_flow");
+
+#endif /* PRESTACK_FLOW_H */

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Writes of a TCP connection whose replies have not left, and how replies are matched to them: they
+ * come in the order of the requests. Who owns requests pushes to the ring, who owns replies pops.
+ */
+#ifndef PRESTACK_OUTSTANDING_BPF_H
+#define PRESTACK_OUTSTANDING_BPF_H
+
+#include "cache.bpf.h"
+#include "flow.bpf.h"
+
+/* Ordinals of TCP requests, as numbers for leases: no number that is used over UDP. */
+#define PS_STREAM_REQUEST 0x80000000U
+
+#ifndef PS_COHORT_NONE
+/* Until the fence has these. */
+#define PS_COHORT_NONE 0xffffffffU
+static __always_inline void ps_flush_leaving(__u32 service)
+{
+	ps_flush(service);
+}
+__noinline int ps_write_done(__u32 service, __u64 hash, __u32 cohort, __u64 expires)
+{
+	struct ps_scratch *s = ps_scratch(PS_HOOK_TC);
+
+	ps_opaque(cohort);
+	ps_opaque(expires);
+	if (!s)
+		return 0;
+	s->pkt.service = service;
+	s->key.hash = hash;
+	ps_invalidate(PS_HOOK_TC);
+	ps_count(service, PS_COUNT_replies);
+	return 0;
+}
+static __always_inline __u32 ps_write_again(struct ps_scratch *s, __u64 hash, __u32 cohort)
+{
+	s->key.hash = hash;
+	ps_invalidate(PS_HOOK_XDP);
+	return 0;
+}
+#endif
+
+#define ps_ring_slot(i) ((i) & (PS_RING - 1))
+
+/*
+ * Notes a write, or with hash 0 anything, as one that the next sure reply settles. Returns `pushed` after
+ * it, or 0 if there was no room.
+ */
+static __always_inline __u32 ps_outstanding_push(struct ps_flow *f, __u64 hash, __u32 cohort,
+						 __u64 expires, __u32 replied)
+{
+	__u32 i = f->pushed, ordinal = f->requests + 1;
+	struct ps_outstanding *w;
+
+	if (i - ps_read_once(f->popped) >= PS_RING) {
+		f->unrecorded = ordinal;
+		return 0;
+	}
+	ps_opaque(i);
+	w = &f->ring[ps_ring_slot(i)];
+	w->hash = hash;
+	w->expires = expires;
+	w->cohort = cohort;
+	w->ordinal = ordinal;
+	w->replied = replied;
+	ps_ordered();
+	f->pushed++;
+	return f->pushed;
+}
+
+/* The flow of the request at hand, whose requests the caller's caller owns. */
+static __always_inline struct ps_flow *ps_owned_flow(struct ps_scratch *s)
+{
+	return bpf_map_lookup_elem(&ps_flows, &s->flow);
+}
+
+/* See ps_stream_write. */
+__noinline int ps_stream_writes(__u64 expires, __u32 replied)
+{
+	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
+	struct ps_flow *f;
+
+	if (!s)
+		return 0;
+	ps_invalidate(PS_HOOK_XDP);
+	f = ps_owned_flow(s);
+	if (!f)
+		return 0;
+	s->segment.wrote_at =
+		ps_outstanding_push(f, s->write.hash, s->write.cohort, expires, replied);
+	s->segment.wrote = PS_BODY_WRITE;
+	return 0;
+}
+
+/* See ps_stream_flush. */
+__noinline int ps_stream_flushes(void)
+{
+	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
+	struct ps_flow *f;
+
+	if (!s)
+		return 0;
+	ps_flush(s->pkt.service);
+	f = ps_owned_flow(s);
+	if (!f)
+		return 0;
+	s->segment.wrote_at = ps_outstanding_push(f, 0, PS_COHORT_NONE, PS_EXPIRES_ASK, 0);
+	s->segment.wrote = PS_BODY_ANY;
+	return 0;
+}
+
+/* The write is over, or something that it is known to be before: its reply leaves. */
+static __always_inline void ps_outstanding_done(__u32 service, const struct ps_outstanding *w,
+						__u32 cohort, __u64 expires)
+{
+	if (w->hash)
+		ps_write_done(service, w->hash, cohort, expires);
+	else
+		ps_flush_leaving(service);
+}
+
+/*
+ * Ends the writes that are settled by the replies that have left, of which the last one said
+ * `as_asked`. A function of its own for the verifier, as is the next one.
+ */
+__noinline int ps_outstanding_pop(__u32 as_asked)
+{
+	struct ps_scratch *s = ps_scratch(PS_HOOK_TC);
+	struct ps_flow *f;
+
+	f = s ? bpf_map_lookup_elem(&ps_flows, &s->flow) : NULL;
+	if (!f)
+		return 0;
+	for (__u32 n = 0; n < PS_RING; n++) {
+		__u32 i = f->popped;
+		const struct ps_outstanding *w;
+		__u64 expires = PS_EXPIRES_ASK;
+
+		if (i == ps_read_once(f->pushed))
+			break;
+		ps_opaque(i);
+		w = &f->ring[ps_ring_slot(i)];
+		if (ps_seq_diff(w->ordinal, f->replies) > 0)
+			break;
+		if (as_asked && w->replied && w->ordinal == f->replies)
+			expires = w->expires;
+		ps_outstanding_done(s->pkt.service, w, w->cohort, expires);
+		f->popped++;
+	}
+	return 0;
+}
+
+/* What leaves may be the reply to any of them. */
+__noinline int ps_outstanding_all(void)
+{
+	struct ps_scratch *s = ps_scratch(PS_HOOK_TC);
+	struct ps_flow *f;
+	__u32 first;
+
+	f = s ? bpf_map_lookup_elem(&ps_flows, &s->flow) : NULL;
+	if (!f)
+		return 0;
+	first = f->popped;
+	for (__u32 n = 0; n < PS_RING; n++) {
+		__u32 i = first + n;
+
+		if (i == ps_read_once(f->pushed))
+			break;
+		ps_opaque(i);
+		ps_outstanding_done(s->pkt.service, &f->ring[ps_ring_slot(i)], PS_COHORT_NONE,
+				    PS_EXPIRES_ASK);
+	}
+	return 0;
+}
+
+/* Counts a request whose head was read whole. */
+static __always_inline void ps_count_request(struct ps_flow *f, const struct ps_message *m)
+{
+	if (m->flags & PS_MESSAGE_MAYBE) {
+		f->maybes++;
+	} else if (!m->replies) {
+		f->silent = f->requests + 1;
+	} else {
+		f->requests++;
+		if (!(m->flags & PS_MESSAGE_SYNC))
+			return;
+		/* First the number: who reads it twice and finds it the same, finds the rest older. */
+		f->syncs++;
+		ps_ordered();
+		f->sync_ordinal = f->requests;
+		f->sync_maybes = f->maybes;
+	}
+}
+
+/* Whether replies can be counted: nothing is under way that may be replied to or not. */
+static __always_inline bool ps_replies_exact(const struct ps_flow *f)
+{
+	return ps_read_once(f->maybes) == ps_read_once(f->maybes_settled);
+}
+
+/* A reply that marks a place has left. False: nobody asked for it. */
+static __always_inline bool ps_sync_reply(struct ps_flow *f, bool exact)
+{
+	__u32 syncs = ps_read_once(f->syncs), ordinal, maybes;
+
+	ps_ordered();
+	ordinal = ps_read_once(f->sync_ordinal);
+	maybes = ps_read_once(f->sync_maybes);
+	ps_ordered();
+	if (f->syncs_seen == syncs)
+		return false;
+	f->syncs_seen++;
+	/* Not the last one that was asked for: of the others no place is known. */
+	if (f->syncs_seen != syncs || ps_read_once(f->syncs) != syncs) {
+		f->replies += exact;
+		return true;
+	}
+	if (exact && ordinal != f->replies + 1)
+		return false;
+	f->replies = ordinal;
+	f->maybes_settled = maybes;
+	return true;
+}
+
+/* Counts a reply whose end leaves, and ends what it settles. False: it answers nothing. */
+static __always_inline bool ps_count_reply(struct ps_flow *f, const struct ps_message *m)
+{
+	bool exact = ps_replies_exact(f);
+	__u32 n = f->replies + 1;
+
+	if (m->flags & PS_MESSAGE_SYNC) {
+		if (!ps_sync_reply(f, exact))
+			return false;
+	} else if (exact) {
+		if (ps_seq_diff(n, ps_read_once(f->requests)) > 0)
+			return false;
+		/* Is it the answer to n, or to one before that was to get none? */
+		if ((m->flags & PS_MESSAGE_ERROR) && ps_seq_diff(ps_read_once(f->silent), n) >= 0)
+			return false;
+		f->replies = n;
+	} else {
+		return true;
+	}
+	if (f->popped != ps_read_once(f->pushed))
+		ps_outstanding_pop(m->flags & PS_MESSAGE_AS_ASKED);
+	return true;
+}
+
+/* The body of a write is complete: from here on the server may execute it. */
+static __always_inline void ps_body_arrived(struct ps_flow *f, struct ps_scratch *s, __u32 kind,
+					    __u64 hash, __u32 cohort, __u32 at)
+{
+	struct ps_outstanding *w;
+
+	if (kind == PS_BODY_ANY)
+		ps_flush(s->pkt.service);
+	if (kind != PS_BODY_WRITE)
+		return;
+	cohort = ps_write_again(s, hash, cohort);
+	if (!at || ps_seq_diff(at, ps_read_once(f->popped)) <= 0)
+		return;
+	at--;
+	ps_opaque(at);
+	w = &f->ring[ps_ring_slot(at)];
+	w->cohort = cohort;
+}
+
+#endif /* PRESTACK_OUTSTANDING_BPF_H */

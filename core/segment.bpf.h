@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * TCP segments as the dispatcher sees them: header, checksum, and what tells where a connection begins
+ * and ends. Reading what they carry is tcp.bpf.h.
+ */
+#ifndef PRESTACK_SEGMENT_BPF_H
+#define PRESTACK_SEGMENT_BPF_H
+
+#include "flow.bpf.h"
+#include "net.bpf.h"
+
+enum ps_tcp_flags {
+	PS_TCP_FIN = 1,
+	PS_TCP_SYN = 2,
+	PS_TCP_RST = 4,
+	PS_TCP_ACK = 16,
+	PS_TCP_URG = 32,
+};
+
+#define PS_TCP_LONGEST_HEADER 60 /* with all options */
+#define PS_SUM_CHUNKS 32 /* of PS_IN_SIZE bytes: the longest segment */
+
+/* Fills in the key and the segment's description from the TCP header. False: cut off. */
+static __always_inline bool ps_describe_segment(struct ps_scratch *s, void *data, void *end)
+{
+	struct tcphdr *tcp = data + (s->pkt.l4 & 0x3ff);
+
+	if ((void *)(tcp + 1) > end)
+		return false;
+	s->segment.seq = bpf_ntohl(tcp->seq);
+	s->segment.ack = bpf_ntohl(tcp->ack_seq);
+	s->segment.flags = ((__u8 *)tcp)[13];
+	s->segment.check = tcp->check;
+	s->segment.len = s->pkt.payload_len;
+	s->segment.loaded = 0;
+	s->flow.client[0] = s->pkt.client[0];
+	s->flow.client[1] = s->pkt.client[1];
+	s->flow.local[0] = s->pkt.local[0];
+	s->flow.local[1] = s->pkt.local[1];
+	s->flow.client_port = s->pkt.client_port;
+	s->flow.local_port = s->pkt.local_port;
+	s->flow.reserved = 0;
+	return true;
+}
+
+/* Sum of one chunk of the payload, which ends up in in[]. Returns 0 if that is not there. */
+__noinline int ps_sum_chunk(struct xdp_md *ctx, __u32 at, __u32 len)
+{
+	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
+
+	if (!s || !ps_size_fits(&len, PS_IN_SIZE) || bpf_xdp_load_bytes(ctx, at, s->in, len))
+		return 0;
+	s->in_sum += (__u32)ps_fold(ps_sum(s->in, len, 0, PS_IN_SIZE / 8));
+	return 1;
+}
+
+/* Leaves the sum of a payload that is longer than in[] in s->in_sum. Returns whether it could. */
+__noinline int ps_sum_payload(struct xdp_md *ctx)
+{
+	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
+	__u32 at, left;
+
+	if (!s)
+		return 0;
+	s->in_sum = 0;
+	at = s->pkt.payload;
+	left = s->pkt.payload_len;
+	for (__u32 i = 0; i < PS_SUM_CHUNKS; i++) {
+		__u32 n = left < PS_IN_SIZE ? left : PS_IN_SIZE;
+
+		if (!n)
+			return 1;
+		if (!ps_sum_chunk(ctx, at, n))
+			return 0;
+		at += n;
+		left -= n;
+	}
+	return !left;
+}
+
+/* Sum of the TCP header; 0 if it cannot be read (which is no sum). */
+__noinline __u32 ps_tcp_header_sum(struct xdp_md *ctx, __u32 at, __u32 len)
+{
+	__u64 header[PS_TCP_LONGEST_HEADER / 8 + 2] = {};
+
+	if (!ps_size_fits(&len, PS_TCP_LONGEST_HEADER) || bpf_xdp_load_bytes(ctx, at, header, len))
+		return 0;
+	return ps_fold(ps_sum(header, len, 0, PS_TCP_LONGEST_HEADER / 8));
+}
+
+/*
+ * Whether the server's stack will find the segment's checksum right. The payload's sum is in s->in_sum. A
+ * veth peer on this host leaves the pseudo header's sum only: believed, and noted.
+ */
+static __always_inline bool ps_segment_sum_good(struct xdp_md *ctx, struct ps_scratch *s)
+{
+	struct ps_packet *p = &s->pkt;
+	__u32 head = p->payload - p->l4, header;
+	__u64 sum = ps_pseudo_sum(p->client, p->local, p->ipv6, IPPROTO_TCP, head + s->segment.len);
+
+	if (s->segment.check == ps_fold(sum)) {
+		p->partial_csum = 1;
+		return true;
+	}
+	header = ps_tcp_header_sum(ctx, p->l4, head);
+	return header && ps_fold(sum + header + (__u32)ps_fold(s->in_sum)) == 0xffff;
+}
+
+/*
+ * Segments of the client's that are not data: they end a flow, or may not begin one. True: there is
+ * nothing to read. The checksum was found right.
+ */
+static __always_inline bool ps_segment_signals(struct ps_scratch *s)
+{
+	const struct ps_segment *g = &s->segment;
+	struct ps_flow *f;
+
+	if (g->flags & PS_TCP_SYN) {
+		if (!g->len || (g->flags & PS_TCP_RST))
+			return true;
+		ps_handshake_data(&s->flow, g->seq);
+		ps_flush(s->pkt.service);
+		return true;
+	}
+	if (g->flags & PS_TCP_RST) {
+		/* Only the one that the server's stack would believe. */
+		f = bpf_map_lookup_elem(&ps_flows, &s->flow);
+		if (f && f->in.next == g->seq)
+			ps_flow_end(f, &s->flow);
+		return true;
+	}
+	/* What has no ACK is dropped by every stack. */
+	if (!(g->flags & PS_TCP_ACK))
+		return true;
+	if (g->len)
+		return false;
+	if (g->flags & PS_TCP_FIN) {
+		f = bpf_map_lookup_elem(&ps_flows, &s->flow);
+		if (f && f->in.next == g->seq)
+			ps_flow_fin(f, &s->flow, PS_REQUESTS);
+	}
+	return true;
+}
+
+/*
+ * A segment of the server's leaves: handshakes, acknowledgements and ends. True: there is nothing to
+ * read in it.
+ */
+static __always_inline bool ps_server_signals(struct ps_scratch *s)
+{
+	const struct ps_segment *g = &s->segment;
+	struct ps_flow *f;
+
+	if (g->flags & PS_TCP_SYN) {
+		if (g->flags & PS_TCP_ACK)
+			ps_handshake_seen(&s->flow, g->ack, g->seq + 1);
+		return !g->len;
+	}
+	f = bpf_map_lookup_elem(&ps_flows, &s->flow);
+	if (!f)
+		return !g->len;
+	if (g->flags & PS_TCP_RST) {
+		ps_flow_end(f, &s->flow);
+		return true;
+	}
+	if (g->flags & PS_TCP_ACK)
+		ps_flow_acked(f, &s->flow, g->ack);
+	if (!g->len && (g->flags & PS_TCP_FIN) && f->out.next == g->seq)
+		ps_flow_fin(f, &s->flow, PS_REPLIES);
+	return !g->len;
+}
+
+#endif /* PRESTACK_SEGMENT_BPF_H */

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Following the server's half of a TCP connection: which replies leave, in order, before they do.
+ * TC egress; a segment may be a GSO packet of 64 KiB.
+ */
+#ifndef PRESTACK_TCP_REPLY_BPF_H
+#define PRESTACK_TCP_REPLY_BPF_H
+
+#include "tcp.bpf.h"
+
+struct ps_replies_step {
+	struct __sk_buff *skb;
+	struct ps_flow *flow;
+	int step;
+	__u32 why; /* enum ps_lost */
+};
+
+/* See ps_request_window. */
+static __always_inline bool ps_reply_window(struct __sk_buff *skb, struct ps_flow *f,
+					    struct ps_scratch *s)
+{
+	struct ps_reader *r = &s->reader;
+	__u32 len = r->total - r->pos, n = 0, at;
+
+	r->base = r->pos;
+	if (r->pos >= r->carried) {
+		at = s->segment.fresh + (r->pos - r->carried);
+		if (len > PS_IN_SIZE)
+			len = PS_IN_SIZE;
+		if (!ps_size_fits(&len, PS_IN_SIZE) || bpf_skb_load_bytes(skb, at, s->in, len))
+			return false;
+	} else {
+		n = ps_stream_uncarry(&f->out, r, s->in);
+		len -= n;
+		if (len > PS_WINDOW_BESIDE)
+			len = PS_WINDOW_BESIDE;
+		ps_opaque(n);
+		if (n > PS_CARRY_SIZE || !ps_size_fits(&len, PS_WINDOW_BESIDE) ||
+		    bpf_skb_load_bytes(skb, s->segment.fresh, s->in + n, len))
+			return false;
+	}
+	r->len = n + len;
+	s->pkt.payload_len = r->len;
+	return true;
+}
+
+/* One step in a segment of replies; `parse` is the plug-in's. 1 ends the loop. */
+static __always_inline long ps_reply_step(struct ps_replies_step *c,
+					  int (*parse)(struct __sk_buff *skb))
+{
+	struct ps_scratch *s = ps_scratch(PS_HOOK_TC);
+	struct ps_flow *f = c->flow;
+
+	c->step = PS_STEP_LOST;
+	if (!s)
+		return 1;
+	c->step = ps_stream_step(&f->out, &s->reader);
+	if (c->step == PS_STEP_DONE)
+		return 1;
+	if (c->step == PS_STEP_LOAD && !ps_reply_window(c->skb, f, s)) {
+		c->step = PS_STEP_LOST;
+		return 1;
+	}
+	s->pos = s->reader.pos - s->reader.base;
+	s->segment.ordinal = ps_replies_exact(f) ? f->replies + 1 : 0;
+	__builtin_memset(&s->message, 0, sizeof(s->message));
+	s->message.state = f->out.state;
+	parse(c->skb);
+	c->step = ps_stream_take(&f->out, &s->reader, &s->message);
+	if (c->step == PS_STEP_LOST)
+		return 1;
+	if (s->message.kind == PS_MESSAGE_WHOLE && s->message.replies &&
+	    !ps_count_reply(f, &s->message)) {
+		c->step = PS_STEP_LOST;
+		c->why = PS_LOST_REPLY;
+	}
+	return c->step != PS_STEP_PARSE;
+}
+
+/* A segment whose replies are owned. False: nobody can tell what leaves. */
+static __always_inline bool ps_take_replies(struct __sk_buff *skb, struct ps_flow *f,
+					    struct ps_scratch *s,
+					    long (*step)(__u32 i, struct ps_replies_step *c))
+{
+	struct ps_replies_step c = {.skb = skb, .flow = f, .step = PS_STEP_PARSE};
+	const struct ps_segment *g = &s->segment;
+	__u32 old = 0, replies = f->replies;
+	bool exact = ps_replies_exact(f);
+
+	switch (ps_stream_accept(&f->out, g->seq, g->len, &old)) {
+	case PS_ACCEPT_READ:
+		break;
+	case PS_ACCEPT_OLD:
+		/* Seen when it left first. */
+		return true;
+	default:
+		/* What is in the gap left by another way. */
+		ps_flow_lose(f, s->pkt.service, PS_LOST_GAP);
+		return false;
+	}
+	c.why = PS_LOST_MESSAGE;
+	s->segment.fresh = s->pkt.payload + old;
+	ps_stream_open(&f->out, &s->reader, g->len - old);
+	bpf_loop(PS_MAX_STEPS, step, &c, 0);
+	if (c.step != PS_STEP_DONE) {
+		ps_flow_lose(f, s->pkt.service, c.why);
+		return false;
+	}
+	ps_stream_close(&f->out, &s->reader, s->in);
+	/* Some of them may be done, and it is not known which. */
+	if (!exact || !ps_replies_exact(f))
+		ps_outstanding_all();
+	return ps_seq_diff(ps_read_once(f->unrecorded), replies) <= 0;
+}
+
+/* Nobody can tell what leaves: it may be the reply to any write. */
+static __always_inline int ps_replies_unknown(struct ps_scratch *s)
+{
+	ps_count(s->pkt.service, PS_COUNT_flows_unknown);
+	ps_flush_leaving(s->pkt.service);
+	return PS_TC_NEXT;
+}
+
+/* All of program ps_stream_reply. */
+static __always_inline int ps_follow_replies(struct __sk_buff *skb,
+					     long (*step)(__u32 i, struct ps_replies_step *c))
+{
+	struct ps_scratch *s = ps_scratch(PS_HOOK_TC);
+	struct ps_flow *f;
+	bool over;
+
+	if (!s)
+		return PS_TC_NEXT;
+	f = bpf_map_lookup_elem(&ps_flows, &s->flow);
+	if (!f)
+		return ps_replies_unknown(s);
+	if (ps_read_once(f->lost)) {
+		ps_flush_leaving(s->pkt.service);
+		return PS_TC_NEXT;
+	}
+	switch (ps_flow_own(f, &s->flow, PS_REPLIES)) {
+	case PS_OWN_YES:
+		break;
+	case PS_OWN_BUSY:
+		/* A reply cannot wait. */
+		ps_flow_lose(f, s->pkt.service, PS_LOST_BUSY);
+		ps_flush_leaving(s->pkt.service);
+		return PS_TC_NEXT;
+	default:
+		return ps_replies_unknown(s);
+	}
+	if (!ps_take_replies(skb, f, s, step))
+		ps_flush_leaving(s->pkt.service);
+	/* Not ours any more after all: user space has deleted it, and it was used again. */
+	if (!ps_flow_is(f, &s->flow))
+		f->lost = PS_LOST_BUSY;
+	/* Lost from the other side meanwhile: what that did not read may be what this answers. */
+	if (ps_read_once(f->lost))
+		ps_flush_leaving(s->pkt.service);
+	over = (s->segment.flags & PS_TCP_FIN) && f->out.next == s->segment.seq + s->segment.len;
+	ps_flow_free(f, PS_REPLIES);
+	if (over)
+		ps_flow_fin(f, &s->flow, PS_REPLIES);
+	return PS_TC_NEXT;
+}
+
+/* Defines program ps_stream_request; the contract is in plugin.bpf.h. */
+#define PS_FOLLOW_REQUESTS(request)                                                                \
+	__noinline int ps_plugin_request(void)                                                     \
+	{                                                                                          \
+		struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);                                    \
+                                                                                                   \
+		if (s)                                                                             \
+			request(s, &s->message);                                                   \
+		return 0;                                                                          \
+	}                                                                                          \
+	static long ps_plugin_request_step(__u32 i, struct ps_requests_step *c)                    \
+	{                                                                                          \
+		return ps_request_step(c, ps_plugin_request);                                      \
+	}                                                                                          \
+	SEC("xdp")                                                                                 \
+	int ps_stream_request(struct xdp_md *ctx)                                                  \
+	{                                                                                          \
+		return ps_follow_requests(ctx, ps_plugin_request_step);                            \
+	}
+
+/* Defines program ps_stream_reply; the contract is in plugin.bpf.h. */
+#define PS_FOLLOW_REPLIES(reply)                                                                   \
+	__noinline int ps_plugin_reply(struct __sk_buff *skb)                                      \
+	{                                                                                          \
+		struct ps_scratch *s = ps_scratch(PS_HOOK_TC);                                     \
+                                                                                                   \
+		/* Used even if `reply` does not: else callers need not pass it. */                \
+		ps_opaque(skb);                                                                    \
+		if (s)                                                                             \
+			reply(skb, s, &s->message);                                                \
+		return 0;                                                                          \
+	}                                                                                          \
+	static long ps_plugin_reply_step(__u32 i, struct ps_replies_step *c)                       \
+	{                                                                                          \
+		return ps_reply_step(c, ps_plugin_reply);                                          \
+	}                                                                                          \
+	SEC("tc")                                                                                  \
+	int ps_stream_reply(struct __sk_buff *skb)                                                 \
+	{                                                                                          \
+		return ps_follow_replies(skb, ps_plugin_reply_step);                               \
+	}
+
+#endif /* PRESTACK_TCP_REPLY_BPF_H */

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Defect (e) of BMC: only the literal bytes `set` in a TCP payload invalidate. Here each of the others
+// that it names, and each way in. command_test.cpp goes through all commands and all cuts.
+#include <algorithm>
+
+#include "change.hpp"
+
+namespace prestack::test
+{
+namespace
+{
+
+class DefectE : public StageTest
+{
+protected:
+	Stage &stage() { return Stage::shared({.settle = "3ms"}); }
+
+	static Change find(const std::string &name)
+	{
+		const std::vector<Change> all = every_change();
+		const auto found = std::ranges::find(all, name, &Change::name);
+		if (found == all.end())
+			throw std::runtime_error("no change of this name: " + name);
+		return *found;
+	}
+
+	// Stores, caches, lets `send` carry out the change, and reads.
+	template <typename Send>
+	void check(const Change &change, Send send)
+	{
+		SCOPED_TRACE(change.name);
+		const std::string key = stage().key();
+		stage().store(key, change.initial);
+		const std::string before = stage().cache(key);
+		send(change.bytes(key, change.needs_unique() ? stage().unique(key) : ""));
+		EXPECT_NE(printable(stage().expect_truth_and_cached_again(key)), printable(before));
+	}
+
+	void check_over_tcp(const std::vector<std::string> &names)
+	{
+		for (const std::string &name : names) {
+			const Change change = find(name);
+			TcpClient client = stage().tcp();
+			check(change, [&](const std::string &bytes) {
+				client.send(bytes);
+				if (change.replies == 0)
+					client.send(change.sync());
+				change.receive(client);
+			});
+		}
+	}
+};
+
+TEST_F(DefectE, StorageCommands)
+{
+	check_over_tcp({"set", "add", "replace", "append", "prepend", "cas"});
+}
+
+TEST_F(DefectE, IncrDecrTouchGatDelete)
+{
+	check_over_tcp({"incr", "decr", "touch", "gat", "gats", "delete"});
+}
+
+TEST_F(DefectE, FlushAll)
+{
+	check_over_tcp({"flush_all"});
+}
+
+TEST_F(DefectE, MetaCommands)
+{
+	check_over_tcp({"ms", "md", "ma", "mg_T", "ms_base64", "ms_quiet", "md_quiet", "ma_quiet"});
+}
+
+TEST_F(DefectE, BinaryProtocol)
+{
+	check_over_tcp({"binary_set", "binary_append", "binary_delete", "binary_increment",
+			"binary_touch", "binary_flush", "binary_set_quiet", "binary_delete_quiet"});
+}
+
+TEST_F(DefectE, WritesOverUdp)
+{
+	for (const char *name : {"set", "add", "append", "cas", "incr", "touch", "gat", "delete",
+				 "flush_all", "ms", "md", "ma", "binary_set", "binary_delete"}) {
+		const Change change = find(name);
+		check(change, [&](const std::string &bytes) {
+			stage().udp_client().send(
+				{.request_id = stage().udp_client().next_request_id()}, bytes);
+			stage().udp_client().ask("version\r\n");
+		});
+	}
+}
+
+TEST_F(DefectE, CommandsSplitOverTwoSegments)
+{
+	TcpClient client = stage().tcp();
+	for (const char *name : {"set", "incr", "touch", "delete", "ms", "md", "ma"}) {
+		const Change change = find(name);
+		check(change, [&](const std::string &bytes) {
+			client.send_segments({bytes.substr(0, 2), bytes.substr(2)});
+			change.receive(client);
+		});
+	}
+}
+
+// The letters of another command's name in a value, or in a key, are no command.
+TEST_F(DefectE, LettersOfACommandThatAreNone)
+{
+	const std::string key = stage().key();
+	stage().store(key, "value");
+	stage().cache(key);
+	TcpClient client = stage().tcp();
+	const std::uint64_t flushes = stage().count(PS_COUNT_flushes);
+	const std::string value = "\r\nset " + key + " 0 0 1\r\nx\r\ndelete " + key + "\r\n";
+	EXPECT_EQ(client.ask(store("set", value)), "STORED\r\n");
+	EXPECT_EQ(client.ask("get set " + key + "\r\n"),
+		  "VALUE set 0 " + std::to_string(value.size()) + "\r\n" + value + "\r\n" +
+			  value_reply(key, "value"));
+	EXPECT_EQ(stage().count(PS_COUNT_flushes), flushes);
+	EXPECT_TRUE(stage().read(key).hit) << "invalidated by letters";
+}
+
+} // namespace
+} // namespace prestack::test

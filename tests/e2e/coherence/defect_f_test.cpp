@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Defect (f) of BMC: an old reply that passes egress after the invalidation re-installs the old value.
+// The server is the test, so that each reply leaves when it is told to; `settle` is too short to help.
+#include "stage.hpp"
+#include "support/fake_server.hpp"
+
+namespace prestack::test
+{
+namespace
+{
+
+class DefectF : public StageTest
+{
+protected:
+	DefectF() : server_ns("server"), client_ns("client"), link(server_ns, client_ns, {})
+	{
+		link.server_address("10.0.0.1/24");
+		link.client_address("10.0.0.2/24");
+	}
+
+	void start(const std::string &settle)
+	{
+		server = std::make_unique<FakeServer>(server_ns, address);
+		prestack = std::make_unique<Prestack>(server_ns, PrestackOptions{.settle = settle});
+		counters = std::make_unique<Counters>(prestack->name());
+		udp = std::make_unique<UdpClient>(client_ns, address);
+		writer = std::make_unique<TcpClient>(client_ns, address);
+		at_server = std::make_unique<FakeServer::Connection>(server->accept());
+	}
+
+	// A get arrives at the server, which does not answer yet.
+	FakeServer::Request get_arrives(std::uint16_t id)
+	{
+		udp->send({.request_id = id}, "get k\r\n");
+		auto request = server->receive();
+		if (!request)
+			throw std::runtime_error("the get did not reach the server");
+		return *request;
+	}
+	FakeServer::Request get_arrives() { return get_arrives(udp->next_request_id()); }
+	void reply_leaves(const FakeServer::Request &request, const std::string &value)
+	{
+		server->answer(request, value_reply("k", value));
+		EXPECT_EQ(udp->collect(request.header.request_id), value_reply("k", value));
+	}
+	void write_arrives(const std::string &command)
+	{
+		writer->send(command);
+		at_server->receive_up_to(command);
+	}
+	void write_reply_leaves(const std::string &reply = "STORED\r\n")
+	{
+		at_server->send(reply);
+		EXPECT_EQ(writer->receive(), reply);
+	}
+	void write(const std::string &value)
+	{
+		write_arrives(store("k", value));
+		write_reply_leaves();
+	}
+
+	// A get now must not be answered by the kernel; the server answers it with `value`.
+	void expect_asked(const std::string &value)
+	{
+		server->hold(value);
+		const std::uint16_t id = udp->next_request_id();
+		udp->send({.request_id = id}, "get k\r\n");
+		const auto request = server->receive();
+		ASSERT_TRUE(request) << "answered by the kernel: " << udp->collect(id);
+		reply_leaves(*request, value);
+	}
+	// Reads are answered with `value` by the server until the kernel does it.
+	void expect_cached(const std::string &value)
+	{
+		server->hold(value);
+		EXPECT_TRUE(eventually([&] {
+			const std::uint64_t hits = counters->get(PS_COUNT_hits);
+			const std::uint16_t id = udp->next_request_id();
+			udp->send({.request_id = id}, "get k\r\n");
+			std::optional<FakeServer::Request> request;
+			wait_until("the get is answered or asked", [&] {
+				request = server->receive(Milliseconds{0});
+				return request || counters->get(PS_COUNT_hits) > hits;
+			});
+			if (request)
+				server->answer(*request, value_reply("k", value));
+			EXPECT_EQ(udp->collect(id), value_reply("k", value));
+			return !request;
+		})) << "never cached\n"
+		    << prestack->stats().dump(2);
+	}
+
+	const Endpoint address{"10.0.0.1", memcached_port};
+	Netns server_ns;
+	Netns client_ns;
+	VethPair link;
+	std::unique_ptr<FakeServer> server;
+	std::unique_ptr<Prestack> prestack;
+	std::unique_ptr<Counters> counters;
+	std::unique_ptr<UdpClient> udp;
+	std::unique_ptr<TcpClient> writer;
+	std::unique_ptr<FakeServer::Connection> at_server;
+};
+
+TEST_F(DefectF, ReplyLeavesBetweenTheWriteAndItsReply)
+{
+	start("1ms");
+	write("old");
+	const auto request = get_arrives();
+	write_arrives(store("k", "new"));
+	reply_leaves(request, "old");
+	write_reply_leaves();
+	expect_asked("new");
+	expect_cached("new");
+}
+
+TEST_F(DefectF, ReplyLeavesAfterTheWritesReply)
+{
+	start("1ms");
+	write("old");
+	const auto request = get_arrives();
+	write("new");
+	reply_leaves(request, "old");
+	expect_asked("new");
+	expect_cached("new");
+}
+
+// The write waits in the server for longer than any settle time; the old value may be cached
+// meanwhile, but not for longer.
+TEST_F(DefectF, TheWriteTakesLongerThanSettle)
+{
+	start("1ms");
+	write("old");
+	expect_cached("old");
+	write_arrives(store("k", "new"));
+	expect_cached("old");
+	write_reply_leaves();
+	expect_asked("new");
+	expect_cached("new");
+}
+
+TEST_F(DefectF, ReplyToAReadFromBeforeALongWrite)
+{
+	start("1ms");
+	write("old");
+	write_arrives(store("k", "new"));
+	expect_cached("old");
+	write_arrives(store("k", "other"));
+	const auto request = get_arrives();
+	at_server->send("STORED\r\nSTORED\r\n");
+	EXPECT_EQ(writer->receive(2), "STORED\r\nSTORED\r\n");
+	reply_leaves(request, "old");
+	expect_asked("other");
+}
+
+// The first reply must not let go what the second write still holds; what both held is free at once
+// when the second one leaves.
+TEST_F(DefectF, TwoWritesUnderWay)
+{
+	start("3s");
+	write("old");
+	expect_cached("old");
+	write_arrives(store("k", "mid"));
+	write_arrives(store("k", "new"));
+	write_reply_leaves();
+	expect_asked("mid");
+	expect_asked("mid");
+	write_reply_leaves();
+	expect_asked("new");
+	expect_cached("new");
+}
+
+TEST_F(DefectF, AWriteByDatagram)
+{
+	start("1ms");
+	write("old");
+	expect_cached("old");
+	UdpClient other(client_ns, address);
+	const std::uint16_t id = other.next_request_id();
+	other.send({.request_id = id}, store("k", "new"));
+	const auto request = server->receive();
+	ASSERT_TRUE(request);
+	const auto get = get_arrives();
+	expect_cached("old");
+	server->answer(*request, "STORED\r\n");
+	EXPECT_EQ(other.collect(id), "STORED\r\n");
+	reply_leaves(get, "old");
+	expect_asked("new");
+	expect_cached("new");
+}
+
+TEST_F(DefectF, AFlush)
+{
+	start("1ms");
+	write("old");
+	const auto request = get_arrives();
+	write_arrives("flush_all\r\n");
+	const auto second = get_arrives();
+	write_reply_leaves("OK\r\n");
+	reply_leaves(request, "old");
+	reply_leaves(second, "old");
+	expect_asked("new");
+}
+
+TEST_F(DefectF, AFlushThatTakesLongerThanSettle)
+{
+	start("1ms");
+	write("old");
+	write_arrives("flush_all\r\n");
+	expect_cached("old");
+	write_reply_leaves("OK\r\n");
+	expect_asked("new");
+}
+
+// A write whose reply never came, then others.
+TEST_F(DefectF, AQuietWriteIsOverOnceALaterReplyLeaves)
+{
+	start("3s");
+	write("old");
+	expect_cached("old");
+	write_arrives("set k 0 0 3 noreply\r\nnew\r\n");
+	expect_asked("old");
+	expect_asked("old");
+	write_arrives("version\r\n");
+	expect_asked("old");
+	write_reply_leaves("VERSION 1\r\n");
+	expect_asked("new");
+	expect_cached("new");
+}
+
+TEST_F(DefectF, AReplyToAnEarlierRequestOfTheSameNumber)
+{
+	start("1ms");
+	write("old");
+	for (const std::uint16_t number : {0, 7}) {
+		const auto first = get_arrives(number);
+		write("new");
+		const auto second = get_arrives(number);
+		server->answer(first, value_reply("k", "old")); // late
+		EXPECT_EQ(udp->collect(number), value_reply("k", "old"));
+		expect_asked("new");
+		server->answer(second, value_reply("k", "new"));
+		EXPECT_EQ(udp->collect(number), value_reply("k", "new"));
+		write("old");
+	}
+}
+
+TEST_F(DefectF, AReplyThatIsSentTwice)
+{
+	start("1ms");
+	write("old");
+	const auto request = get_arrives(3);
+	reply_leaves(request, "old");
+	expect_cached("old");
+	write("new");
+	reply_leaves(request, "old");
+	const auto again = get_arrives(3);
+	reply_leaves(request, "old");
+	expect_asked("new");
+	reply_leaves(again, "new");
+}
+
+// A value may also be taken from a reply over TCP: of another connection than the write's.
+TEST_F(DefectF, AReplyOverTcp)
+{
+	start("1ms");
+	write("old");
+	TcpClient reader(client_ns, address);
+	auto reader_at_server = server->accept();
+	reader.send("get k\r\n");
+	reader_at_server.receive_up_to();
+	write("new");
+	reader_at_server.send(value_reply("k", "old"));
+	EXPECT_EQ(reader.receive(), value_reply("k", "old"));
+	expect_asked("new");
+	expect_cached("new");
+	reader.send("get k\r\n");
+	reader_at_server.receive_up_to();
+	write_arrives(store("k", "newer"));
+	reader_at_server.send(value_reply("k", "new"));
+	EXPECT_EQ(reader.receive(), value_reply("k", "new"));
+	write_reply_leaves();
+	expect_asked("newer");
+}
+
+} // namespace
+} // namespace prestack::test

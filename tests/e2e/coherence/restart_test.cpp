@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// memcached ends and begins again without its items: from the new process's first reply on, nothing
+// that the old one held is served.
+#include <csignal>
+
+#include "stage.hpp"
+
+namespace prestack::test
+{
+namespace
+{
+
+class Restart : public StageTest
+{
+protected:
+	// Of its own for every test.
+	Stage &stage()
+	{
+		if (!stage_)
+			stage_ = std::make_unique<Stage>(StageOptions{.settle = "3ms"});
+		return *stage_;
+	}
+
+	std::string cached_key()
+	{
+		std::string key = stage().key();
+		stage().store(key, "of the old process");
+		stage().cache(key);
+		return key;
+	}
+
+	// Asks over UDP, for what was never there, until the new process answers.
+	void wait_for_udp_reply()
+	{
+		UdpClient client = stage().udp();
+		std::uint16_t id = 0;
+		wait_until("the new process answers over UDP", [&] {
+			try {
+				client.send({.request_id = ++id}, "get never-there\r\n");
+				return client.collect(id, 1, Milliseconds{20}) == no_item;
+			} catch (const std::system_error &) {
+				return false; // nobody listens yet
+			}
+		});
+	}
+	void wait_for_tcp_reply()
+	{
+		wait_until("the new process accepts connections", [&] {
+			try {
+				stage().tcp();
+				return true;
+			} catch (const std::system_error &) {
+				return false;
+			}
+		});
+	}
+	void expect_gone_and_cached_anew(const std::string &key)
+	{
+		const std::uint64_t hits = stage().count(PS_COUNT_hits);
+		for (unsigned count = 0; count < 10; ++count)
+			ASSERT_EQ(stage().read(key).text, no_item);
+		EXPECT_EQ(stage().count(PS_COUNT_hits), hits);
+	}
+	void expect_new_values_are_cached(const std::string &key)
+	{
+		stage().reconnect();
+		stage().store(key, "of the new process");
+		EXPECT_EQ(stage().cache(key), value_reply(key, "of the new process"));
+	}
+	// User space learns of the restart as well, but later: here it stands still.
+	void stop_loader() { stage().prestack().process().signal(SIGSTOP); }
+	void resume_loader() { stage().prestack().process().signal(SIGCONT); }
+
+private:
+	std::unique_ptr<Stage> stage_;
+};
+
+TEST_F(Restart, NothingOldAfterTheFirstReplyOverUdp)
+{
+	const std::string key = cached_key();
+	stop_loader();
+	stage().memcached().restart_without_waiting();
+	wait_for_udp_reply();
+	expect_gone_and_cached_anew(key);
+	EXPECT_GE(stage().count(PS_COUNT_restarts), 1U);
+	resume_loader();
+	expect_new_values_are_cached(key);
+}
+
+TEST_F(Restart, NothingOldAfterTheFirstReplyOverTcp)
+{
+	const std::string key = cached_key();
+	stop_loader();
+	stage().memcached().restart_without_waiting();
+	wait_for_tcp_reply();
+	expect_gone_and_cached_anew(key);
+	EXPECT_GE(stage().count(PS_COUNT_restarts), 1U);
+	resume_loader();
+	expect_new_values_are_cached(key);
+}
+
+// More often than the kernel half remembers sockets.
+TEST_F(Restart, ManyTimes)
+{
+	const std::string key = cached_key();
+	for (unsigned round = 0; round < PS_MAX_SOCKETS / 2 + 1; ++round) {
+		SCOPED_TRACE("restart " + std::to_string(round));
+		stage().memcached().restart_without_waiting();
+		wait_for_tcp_reply();
+		wait_for_udp_reply();
+		expect_gone_and_cached_anew(key);
+		expect_new_values_are_cached(key);
+	}
+}
+
+// The first thing that the new process is asked for is a write.
+TEST_F(Restart, AWriteToTheNewProcess)
+{
+	const std::string key = cached_key();
+	stop_loader();
+	stage().memcached().restart_without_waiting();
+	wait_until("the new process stores", [&] {
+		try {
+			return stage().tcp().ask(store(key, "new")) == "STORED\r\n";
+		} catch (const std::exception &) {
+			return false;
+		}
+	});
+	EXPECT_EQ(stage().read(key).text, value_reply(key, "new"));
+	resume_loader();
+	stage().reconnect();
+	EXPECT_EQ(stage().cache(key), value_reply(key, "new"));
+}
+
+// A connection whose position is known from the old process means nothing to the new one.
+TEST_F(Restart, ConnectionsOfBefore)
+{
+	const std::string key = cached_key();
+	TcpClient before = stage().tcp();
+	before.send("set half 0 0 100\r\nof it");
+	const std::uint16_t port = before.local_port();
+	stage().memcached().restart();
+	{
+		const TcpClient closed = std::move(before);
+	}
+	TcpClient after = stage().tcp({.source_port = port});
+	EXPECT_EQ(after.ask(store(key, "new")), "STORED\r\n");
+	EXPECT_EQ(stage().read(key).text, value_reply(key, "new"));
+	stage().reconnect();
+	stage().cache(key);
+	EXPECT_EQ(after.ask(store(key, "newer")), "STORED\r\n");
+	EXPECT_EQ(stage().expect_truth_and_cached_again(key), value_reply(key, "newer"));
+}
+
+} // namespace
+} // namespace prestack::test

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What comes in over TCP and is no command that anybody knows: it might be a write, so nothing of before
+// is served after it, and its connection does not stop counting.
+#include "change.hpp"
+#include "support/tcp_options.hpp"
+
+namespace prestack::test
+{
+namespace
+{
+
+using namespace std::string_literals;
+
+struct Unparsed {
+	const char *name;
+	std::string bytes;
+
+	friend void PrintTo(const Unparsed &each, std::ostream *out) { *out << each.name; }
+};
+
+class NotACommand : public StageTest, public testing::WithParamInterface<Unparsed>
+{
+protected:
+	Stage &stage() { return Stage::shared({.settle = "3ms"}); }
+
+	void check(const std::vector<std::string> &pieces)
+	{
+		const std::string key = stage().key();
+		stage().store(key, "value");
+		stage().cache(key);
+		const std::uint64_t flushes = stage().count(PS_COUNT_flushes);
+		const std::uint64_t hits = stage().count(PS_COUNT_hits);
+		TcpClient client = stage().tcp();
+		for (const std::string &piece : pieces)
+			client.send(piece);
+		// Some of it makes memcached close the connection, some makes it wait for more.
+		client.receive_to_end();
+		EXPECT_GT(stage().count(PS_COUNT_flushes), flushes) << "taken for harmless";
+		stage().expect_truth(key);
+		EXPECT_EQ(stage().count(PS_COUNT_hits), hits)
+			<< "what was cached before is still served";
+		stage().cache(key);
+	}
+};
+
+TEST_P(NotACommand, Flushes)
+{
+	check({GetParam().bytes});
+}
+
+TEST_P(NotACommand, FlushesInPieces)
+{
+	const std::string &bytes = GetParam().bytes;
+	check({bytes.substr(0, 1), bytes.substr(1, 2), bytes.substr(3)});
+}
+
+// Behind a command that is understood, and before one.
+TEST_P(NotACommand, FlushesBetweenCommands)
+{
+	check({"get nothing\r\n" + GetParam().bytes + "\r\nget nothing\r\n"});
+}
+
+INSTANTIATE_TEST_SUITE_P(
+	Coherence, NotACommand,
+	testing::Values(Unparsed{"Garbage", "\x01\x02\x03\xff\xfe garbage\r\n"s},
+			Unparsed{"Zeros", std::string(100, '\0') + "\r\n"},
+			Unparsed{"UnknownCommand", "frobnicate key 1 2 3\r\n"},
+			Unparsed{"UnknownMetaCommand", "mx key v\r\n"},
+			Unparsed{"UpperCase", "SET key 0 0 1\r\nx\r\n"},
+			Unparsed{"LeadingBlank", " delete key\r\n"},
+			Unparsed{"TlsClientHello", "\x16\x03\x01\x00\xa5\x01\x00\x00\xa1\x03\x03"s +
+							   std::string(154, '\x5a')},
+			Unparsed{"HttpRequest",
+				 "POST /k HTTP/1.1\r\nHost: cache\r\nContent-Length: 2\r\n\r\nok"},
+			Unparsed{"SshBanner", "SSH-2.0-OpenSSH_9.2\r\n"},
+			Unparsed{"BinaryOfNoOpcode",
+				 binary_request(static_cast<Opcode>(0x7f), "key", "", "value")},
+			Unparsed{"LineWithoutEnd", std::string(3'000, 'x')}),
+	[](const auto &info) { return std::string(info.param.name); });
+
+class StrangeConnections : public StageTest
+{
+};
+
+// A key of more than 250 bytes, a line longer than memcached reads: what comes after may be read as
+// something else than it seems.
+TEST_F(StrangeConnections, WritesBehindErrors)
+{
+	Stage &stage = Stage::shared({.settle = "3ms"});
+	const std::string long_key(300, 'K');
+	for (const std::string &before :
+	     {"get " + long_key + "\r\n", "set " + long_key + " 0 0 2\r\nab\r\n",
+	      "delete " + long_key + "\r\n", "mg " + long_key + " v\r\n", "incr x y\r\n"s,
+	      "set x 0 0 abc\r\n"s, "set x 0 0 -1\r\n"s, "touch x\r\n"s, "verbosity\r\n"s,
+	      "ms x abc\r\n"s, "ms x 2 !\r\nab\r\n"s, "gat\r\n"s, "cas x 0 0 2\r\nab\r\n"s, "\r\n"s,
+	      "quit now\r\n"s}) {
+		SCOPED_TRACE(printable(before, 60));
+		const std::string key = stage.key();
+		stage.store(key, "old-value");
+		const std::string cached = stage.cache(key);
+		TcpClient client = stage.tcp();
+		client.send(before);
+		stage.read(key);
+		client.send("delete " + key + "\r\n");
+		client.receive_to_end();
+		stage.expect_truth(key);
+	}
+}
+
+} // namespace
+} // namespace prestack::test
