@@ -39,6 +39,33 @@ static __always_inline __u32 ps_write_again(struct ps_scratch *s, __u64 hash, __
 	ps_invalidate(PS_HOOK_XDP);
 	return 0;
 }
+#else
+/* What leaves may be the reply to anything: whatever that was is done by now. */
+static __always_inline void ps_flush_leaving(__u32 service)
+{
+	struct ps_service_state *state = ps_state_of(service);
+
+	if (state)
+		ps_end_epoch(service, state);
+}
+
+/*
+ * A write arrives once more. Its first arrival is taken back, or it would be counted twice; leases that
+ * are taken in between are void with the new generation. Returns its new cohort.
+ */
+static __always_inline __u32 ps_write_again(struct ps_scratch *s, __u64 hash, __u32 cohort)
+{
+	struct ps_service_state *state = ps_state_of(s->pkt.service);
+	struct ps_fence *f = ps_fence_of(hash);
+
+	if (!state || !f)
+		return PS_COHORT_NONE;
+	if (cohort != PS_COHORT_NONE)
+		ps_release(f, cohort & PS_HOLD_COUNT);
+	cohort = ps_fence_raise(state, hash, s->pkt.now);
+	ps_kill(s->pkt.service, hash);
+	return cohort;
+}
 #endif
 
 #define ps_ring_slot(i) ((i) & (PS_RING - 1))
