@@ -16,7 +16,8 @@
 #define MC_SECOND 1000000000ULL
 #define MC_TICKS 2 /* s that something may happen earlier than asked for */
 #define MC_FLUSH_EARLY 3 /* s that a delayed flush may happen before its delay is over */
-#define MC_FLUSH_LATE 4 /* and after: the server may execute the command that long after it arrived */
+#define MC_FLUSH_LATE                                                                              \
+	4 /* and after: the server may execute the command that long after it arrived */
 #define MC_FOREVER (~0ULL >> 1)
 
 /* When what this command stores expires, if it does: a time before the server's. */

@@ -31,7 +31,7 @@ static __always_inline bool mc_meta_known(__u8 flag)
 	return false;
 }
 
-#define MC_FLAG(letter) (1ULL << ((letter) & 63))
+#define MC_FLAG(letter) (1ULL << ((letter)&63))
 
 #define MC_FLAG_NONE 1ULL /* none of them was asked for, which is fine, too */
 

@@ -70,7 +70,7 @@ enum mc_meta {
 };
 
 /* A set of letters, and whether one is in it: by shifts, not by a case each, for the verifier's sake. */
-#define MC_LETTER(letter) (1ULL << ((letter) & 63))
+#define MC_LETTER(letter) (1ULL << ((letter)&63))
 
 ps_inline __u32 mc_is_in(__u64 set, __u8 letter)
 {

@@ -102,7 +102,8 @@ ps_inline int mc_known_client_error(const struct ps_cursor *c, __u32 pos)
 	switch (text & ps_low_bytes(5)) {
 	case MC_NAME5('b', 'a', 'd', ' ', 'd'): /* bad data chunk */
 	case MC_NAME5('b', 'a', 'd', ' ', 't'): /* bad token in command line format */
-	case MC_NAME5('c', 'a', 'n', 'n', 'o'): /* cannot increment or decrement non-numeric value */
+	case MC_NAME5('c', 'a', 'n', 'n',
+		      'o'): /* cannot increment or decrement non-numeric value */
 	case MC_NAME5('i', 'n', 'v', 'a', 'l'): /* invalid exptime, delta, flag, mode */
 		return 1;
 	}

@@ -52,7 +52,8 @@ void expect_wrong_lengths(const Case &right, int opcode)
 		EXPECT_EQ(MC_UNKNOWN, kind(right.extras, right.key, "x"));
 	}
 	if (opcode != MC_OP_STAT) {
-		EXPECT_EQ(MC_UNKNOWN, kind(right.extras, right.key.empty() ? "k" : "", right.value));
+		EXPECT_EQ(MC_UNKNOWN,
+			  kind(right.extras, right.key.empty() ? "k" : "", right.value));
 	}
 }
 
@@ -62,18 +63,34 @@ TEST(Binary, KindsAndLengths)
 	for (const Case &each : std::vector<Case>{
 		     {{MC_OP_GET, MC_OP_GETQ, MC_OP_GETK, MC_OP_GETKQ}, "", "key", "", MC_READ},
 		     {{MC_OP_STAT}, "", "items", "", MC_READ},
-		     {{MC_OP_STAT, MC_OP_NOOP, MC_OP_VERSION, MC_OP_QUIT, MC_OP_QUITQ, MC_OP_SASL_MECHS},
-		      "", "", "", MC_READ},
+		     {{MC_OP_STAT, MC_OP_NOOP, MC_OP_VERSION, MC_OP_QUIT, MC_OP_QUITQ,
+		       MC_OP_SASL_MECHS},
+		      "",
+		      "",
+		      "",
+		      MC_READ},
 		     {{MC_OP_SASL_AUTH, MC_OP_SASL_STEP}, "", "PLAIN", "secret", MC_READ},
 		     {{MC_OP_SET, MC_OP_SETQ, MC_OP_ADD, MC_OP_ADDQ, MC_OP_REPLACE, MC_OP_REPLACEQ},
-		      kExtras8, "key", "value", MC_WRITE},
+		      kExtras8,
+		      "key",
+		      "value",
+		      MC_WRITE},
 		     {{MC_OP_SET}, kExtras8, longest, "", MC_WRITE},
-		     {{MC_OP_APPEND, MC_OP_APPENDQ, MC_OP_PREPEND, MC_OP_PREPENDQ}, "", "key", "value",
+		     {{MC_OP_APPEND, MC_OP_APPENDQ, MC_OP_PREPEND, MC_OP_PREPENDQ},
+		      "",
+		      "key",
+		      "value",
 		      MC_WRITE},
 		     {{MC_OP_DELETE, MC_OP_DELETEQ}, "", "key", "", MC_WRITE},
-		     {{MC_OP_INCREMENT, MC_OP_INCREMENTQ, MC_OP_DECREMENT, MC_OP_DECREMENTQ}, kExtras20,
-		      "key", "", MC_WRITE},
-		     {{MC_OP_TOUCH, MC_OP_GAT, MC_OP_GATQ, MC_OP_GATK, MC_OP_GATKQ}, kExtras4, "key", "",
+		     {{MC_OP_INCREMENT, MC_OP_INCREMENTQ, MC_OP_DECREMENT, MC_OP_DECREMENTQ},
+		      kExtras20,
+		      "key",
+		      "",
+		      MC_WRITE},
+		     {{MC_OP_TOUCH, MC_OP_GAT, MC_OP_GATQ, MC_OP_GATK, MC_OP_GATKQ},
+		      kExtras4,
+		      "key",
+		      "",
 		      MC_WRITE},
 		     {{MC_OP_FLUSH, MC_OP_FLUSHQ}, "", "", "", MC_FLUSH},
 		     {{MC_OP_FLUSH, MC_OP_FLUSHQ}, kExtras4, "", "", MC_FLUSH}}) {
@@ -81,8 +98,8 @@ TEST(Binary, KindsAndLengths)
 			const std::string text =
 				binary_request(opcode, each.extras, each.key, each.value);
 			SCOPED_TRACE("opcode " + std::to_string(opcode));
-			for (const std::size_t before : {std::size_t{0}, std::size_t{9},
-							 PS_IN_SIZE - text.size()}) {
+			for (const std::size_t before :
+			     {std::size_t{0}, std::size_t{9}, PS_IN_SIZE - text.size()}) {
 				const Input input(std::string(before, 'x') + text);
 				const mc_command command =
 					parse(input, static_cast<std::uint32_t>(before));
@@ -102,8 +119,10 @@ TEST(Binary, OtherOpcodes)
 		if (opcode <= MC_OP_PREPENDQ || (opcode >= MC_OP_TOUCH && opcode <= MC_OP_GATQ) ||
 		    (opcode >= MC_OP_SASL_MECHS && opcode <= MC_OP_GATKQ))
 			continue;
-		EXPECT_EQ(MC_UNKNOWN, parse(Input(binary_request(opcode, "", "", ""))).kind) << opcode;
-		EXPECT_EQ(MC_UNKNOWN, parse(Input(binary_request(opcode, "", "k", ""))).kind) << opcode;
+		EXPECT_EQ(MC_UNKNOWN, parse(Input(binary_request(opcode, "", "", ""))).kind)
+			<< opcode;
+		EXPECT_EQ(MC_UNKNOWN, parse(Input(binary_request(opcode, "", "k", ""))).kind)
+			<< opcode;
 	}
 }
 
@@ -117,7 +136,8 @@ TEST(Binary, LengthsThatContradict)
 	EXPECT_EQ(MC_UNKNOWN, parse(Input(text)).kind);
 	EXPECT_EQ(MC_UNKNOWN,
 		  parse(Input(binary_request(MC_OP_GET, "", std::string(251, 'k'), ""))).kind);
-	EXPECT_EQ(MC_READ, parse(Input(binary_request(MC_OP_GET, "", std::string(250, 'k'), ""))).kind);
+	EXPECT_EQ(MC_READ,
+		  parse(Input(binary_request(MC_OP_GET, "", std::string(250, 'k'), ""))).kind);
 	text = binary_request(MC_OP_SET, kExtras8, "key", "");
 	text[8] = '\x7f';
 	EXPECT_EQ(MC_UNKNOWN, parse(Input(text)).kind);
@@ -133,7 +153,8 @@ TEST(Binary, EachCutIsIncomplete)
 	const std::string text = binary_request(MC_OP_SET, kExtras8, "key", "value");
 	for (std::size_t size = 0; size < 24 + 8 + 3; ++size) {
 		for (const char leftover : {'\0', '\x80', '\xff'})
-			EXPECT_EQ(MC_INCOMPLETE, parse(Input(text.substr(0, size), leftover)).kind) << size;
+			EXPECT_EQ(MC_INCOMPLETE, parse(Input(text.substr(0, size), leftover)).kind)
+				<< size;
 	}
 	for (std::size_t size = 24 + 8 + 3; size < text.size(); ++size)
 		EXPECT_EQ(text.size(), parse(Input(text.substr(0, size))).next) << size;
@@ -141,15 +162,18 @@ TEST(Binary, EachCutIsIncomplete)
 
 TEST(Binary, Replies)
 {
-	EXPECT_EQ(MC_REPLIES_ONE, parse(Input(binary_request(MC_OP_SET, kExtras8, "k", ""))).replies);
+	EXPECT_EQ(MC_REPLIES_ONE,
+		  parse(Input(binary_request(MC_OP_SET, kExtras8, "k", ""))).replies);
 	EXPECT_EQ(MC_REPLIES_ONE, parse(Input(binary_request(MC_OP_QUIT, "", "", ""))).replies);
 	EXPECT_EQ(MC_REPLIES_NONE, parse(Input(binary_request(MC_OP_QUITQ, "", "", ""))).replies);
 	for (const int opcode : {MC_OP_SETQ, MC_OP_ADDQ, MC_OP_REPLACEQ})
 		EXPECT_EQ(MC_REPLIES_MAYBE,
 			  parse(Input(binary_request(opcode, kExtras8, "k", ""))).replies);
 	for (const int opcode : {MC_OP_GETQ, MC_OP_GETKQ, MC_OP_DELETEQ, MC_OP_APPENDQ})
-		EXPECT_EQ(MC_REPLIES_MAYBE, parse(Input(binary_request(opcode, "", "k", ""))).replies);
-	EXPECT_EQ(MC_REPLIES_MAYBE, parse(Input(binary_request(MC_OP_GATQ, kExtras4, "k", ""))).replies);
+		EXPECT_EQ(MC_REPLIES_MAYBE,
+			  parse(Input(binary_request(opcode, "", "k", ""))).replies);
+	EXPECT_EQ(MC_REPLIES_MAYBE,
+		  parse(Input(binary_request(MC_OP_GATQ, kExtras4, "k", ""))).replies);
 	EXPECT_TRUE(parse(Input(binary_request(MC_OP_NOOP, "", "", ""))).mark);
 	EXPECT_FALSE(parse(Input(binary_request(MC_OP_VERSION, "", "", ""))).mark);
 }
@@ -167,7 +191,8 @@ TEST(Binary, Expiry)
 	EXPECT_EQ(MC_EXPIRY_UNKNOWN, set("\xff\xff\xff\xff"s).expiry);
 	EXPECT_EQ(MC_EXPIRY_UNKNOWN,
 		  parse(Input(binary_request(MC_OP_TOUCH, kExtras4, "k", ""))).expiry);
-	EXPECT_EQ(MC_EXPIRY_UNKNOWN, parse(Input(binary_request(MC_OP_APPEND, "", "k", "v"))).expiry);
+	EXPECT_EQ(MC_EXPIRY_UNKNOWN,
+		  parse(Input(binary_request(MC_OP_APPEND, "", "k", "v"))).expiry);
 	const auto flush = [](const std::string &delay) {
 		return parse(Input(binary_request(MC_OP_FLUSH, delay, "", ""))).expiry;
 	};
@@ -179,7 +204,8 @@ TEST(Binary, Expiry)
 
 TEST(BinaryReply, EndsOrGoesOn)
 {
-	const auto kind = [](int opcode, int status, const std::string &key, const std::string &value) {
+	const auto kind = [](int opcode, int status, const std::string &key,
+			     const std::string &value) {
 		return parse_reply(Input(binary_reply(opcode, status, "", key, value))).kind;
 	};
 	EXPECT_EQ(MC_REPLY_END, kind(MC_OP_SET, 0, "", ""));
@@ -195,7 +221,8 @@ TEST(BinaryReply, EndsOrGoesOn)
 	EXPECT_EQ(24U, parse_reply(Input(text)).next);
 	EXPECT_EQ(9U, parse_reply(Input(text)).body);
 	for (std::size_t size = 0; size < 24; ++size)
-		EXPECT_EQ(MC_REPLY_INCOMPLETE, parse_reply(Input(text.substr(0, size), '\x81')).kind);
+		EXPECT_EQ(MC_REPLY_INCOMPLETE,
+			  parse_reply(Input(text.substr(0, size), '\x81')).kind);
 	EXPECT_EQ(MC_REPLY_UNKNOWN, parse_reply(Input("\x80" + text.substr(1))).kind);
 	EXPECT_EQ(MC_REPLY_UNKNOWN, parse_reply(Input("STORED\r\nSTORED\r\nSTORED\r\n")).kind);
 }

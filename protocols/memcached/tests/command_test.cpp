@@ -11,8 +11,10 @@ const std::string kLongest(MC_MAX_KEY, 'L');
 
 TEST(Command, Reads)
 {
-	for (const auto &[verb, kind] : {std::pair{"get"s, MC_READ_MANY}, {"gets"s, MC_READ_MANY},
-					 {"bget"s, MC_READ_MANY}, {"me"s, MC_READ}})
+	for (const auto &[verb, kind] : {std::pair{"get"s, MC_READ_MANY},
+					 {"gets"s, MC_READ_MANY},
+					 {"bget"s, MC_READ_MANY},
+					 {"me"s, MC_READ}})
 		expect_rows({{verb + " k\r\n", kind},
 			     {verb + " k\n", kind},
 			     {verb + "  k \r\n", kind},

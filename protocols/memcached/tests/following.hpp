@@ -46,8 +46,7 @@ inline Followed follow_requests(const Input &input)
 			mc_parse_binary(&cursor, &command);
 		else
 			mc_parse_command(&cursor, &command);
-		const bool keys =
-			command.kind == MC_READ_MANY || command.kind == MC_WRITE_MANY;
+		const bool keys = command.kind == MC_READ_MANY || command.kind == MC_WRITE_MANY;
 		if (command.kind == MC_INCOMPLETE || command.next > input.end())
 			break;
 		result.lost = command.kind == MC_UNKNOWN || command.replies == MC_REPLIES_LOST ||

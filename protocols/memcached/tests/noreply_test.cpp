@@ -20,9 +20,10 @@ void expect_replies(mc_replies replies, const std::vector<std::string> &lines)
 TEST(Replies, OfStorageCommands)
 {
 	for (const std::string &verb : {"set"s, "add"s, "replace"s, "append"s, "prepend"s}) {
-		expect_replies(MC_REPLIES_ONE, {verb + " k 0 0 5", verb + " k 0 0 5 whatever",
-						verb + " k 0 0 5 noreplyx", verb + " k 0 0 5 NOREPLY",
-						verb + " noreply 0 0 5"});
+		expect_replies(MC_REPLIES_ONE,
+			       {verb + " k 0 0 5", verb + " k 0 0 5 whatever",
+				verb + " k 0 0 5 noreplyx", verb + " k 0 0 5 NOREPLY",
+				verb + " noreply 0 0 5"});
 		expect_replies(MC_REPLIES_NONE,
 			       {verb + " k 0 0 5 noreply", verb + " k 0 0 5   noreply  "});
 	}
@@ -38,8 +39,8 @@ TEST(Replies, OfWritesOfOneKey)
 			       {verb + " k", verb + " k 5", verb + " k 5 6", verb + " noreply",
 				verb + " k noreply 5", verb + " k 1 2 noreply",
 				verb + " k 1 2 3 4 5 6 noreply"});
-		expect_replies(MC_REPLIES_NONE,
-			       {verb + " k 5 noreply", verb + " k noreply", verb + " k x  noreply "});
+		expect_replies(MC_REPLIES_NONE, {verb + " k 5 noreply", verb + " k noreply",
+						 verb + " k x  noreply "});
 		// At the zero the line ends for memcached, and with it what is the last word.
 		expect_replies(MC_REPLIES_LOST, {verb + " k noreply\0 x"s, verb + " k 5\t"});
 	}
@@ -47,9 +48,10 @@ TEST(Replies, OfWritesOfOneKey)
 
 TEST(Replies, OfCommandsForAllItems)
 {
-	expect_replies(MC_REPLIES_ONE, {"flush_all", "flush_all 10", "flush_all noreply 10",
-					"flush_all 1 2 noreply", "cache_memlimit 8", "shutdown",
-					"shutdown graceful", "slabs reassign 1 2", "slabs automove 1"});
+	expect_replies(MC_REPLIES_ONE,
+		       {"flush_all", "flush_all 10", "flush_all noreply 10",
+			"flush_all 1 2 noreply", "cache_memlimit 8", "shutdown",
+			"shutdown graceful", "slabs reassign 1 2", "slabs automove 1"});
 	expect_replies(MC_REPLIES_NONE, {"flush_all noreply", "flush_all 10 noreply",
 					 "cache_memlimit 8 noreply", "cache_memlimit noreply"});
 	expect_replies(MC_REPLIES_LOST, {"slabs automove 1 noreply", "flush_all 10 x\0 noreply"s});
@@ -59,14 +61,15 @@ TEST(Replies, OfReads)
 {
 	expect_replies(MC_REPLIES_ONE,
 		       {"get k", "get k noreply", "gets k", "gat 1 k", "me k", "mn", "mn noreply",
-			"version", "stats", "stats items", "stats settings noreply", "lru tune 1 2 3",
-			"watch", "watch mutations", "verbosity 1", "verbosity", "lru_crawler enable"});
+			"version", "stats", "stats items", "stats settings noreply",
+			"lru tune 1 2 3", "watch", "watch mutations", "verbosity 1", "verbosity",
+			"lru_crawler enable"});
 	expect_replies(MC_REPLIES_NONE,
 		       {"quit", "quit now", "verbosity 1 noreply", "verbosity noreply"});
 	// What prints keys that may hold newlines, and words that are not known to matter or not.
 	expect_replies(MC_REPLIES_LOST,
-		       {"stats detail dump", "stats cachedump 1 1", "me k b", "lru mode flat noreply",
-			"watch mutations noreply", "watch 1 2 3 4 5 6",
+		       {"stats detail dump", "stats cachedump 1 1", "me k b",
+			"lru mode flat noreply", "watch mutations noreply", "watch 1 2 3 4 5 6",
 			"stats" + std::string(9, ' ') + "cachedump 1 1"});
 }
 

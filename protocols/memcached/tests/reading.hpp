@@ -91,7 +91,8 @@ private:
 
 	std::string key(const mc_command &command) const
 	{
-		return {reinterpret_cast<const char *>(window_.data()) + command.key, command.key_len};
+		return {reinterpret_cast<const char *>(window_.data()) + command.key,
+			command.key_len};
 	}
 
 	void request(const ps_cursor &cursor, ps_message &message)

@@ -42,8 +42,9 @@ TEST(StreamRequests, Writes)
 {
 	expect_requests("incr a 5\r\nset b 0 60 5\r\nhello\r\ndelete c 0 noreply\r\nversion\r\n",
 			"write a.,write b expires 60.,write c quiet,.,");
-	expect_requests("get x\r\nset b 0 0 13\r\nget y\r\nget z\r\r\nappend a 0 0 0 noreply\r\n\r\n",
-			"read x,.,write b expires 0.,write a quiet,");
+	expect_requests(
+		"get x\r\nset b 0 0 13\r\nget y\r\nget z\r\r\nappend a 0 0 0 noreply\r\n\r\n",
+		"read x,.,write b expires 0.,write a quiet,");
 	expect_requests("flush_all 10\r\nflush_all noreply\r\nmn\r\nmn\r\n",
 			"flush 10.,flush 0 quiet,sync.,sync.,");
 	expect_requests("version\r\nms k 3 q T5\r\nabc\r\nmg k q v\r\nmd aw== b\r\n",
@@ -52,10 +53,12 @@ TEST(StreamRequests, Writes)
 
 TEST(StreamRequests, LinesOfKeys)
 {
-	expect_requests("get a\r\ngets bb  ccc \r\nbget d\n", "read a,.,read bb,read ccc,.,read d,.,");
+	expect_requests("get a\r\ngets bb  ccc \r\nbget d\n",
+			"read a,.,read bb,read ccc,.,read d,.,");
 	expect_requests("gat 10 a bb\r\ngats  -1  c\ngat 10\r\n",
 			"write a,write bb,.,write c,.,.,");
-	expect_requests("get" + std::string(30, ' ') + "a" + std::string(30, ' ') + "\r\n", "read a,.,");
+	expect_requests("get" + std::string(30, ' ') + "a" + std::string(30, ' ') + "\r\n",
+			"read a,.,");
 	std::string line = "get", log;
 	for (int i = 0; i < 400; ++i) {
 		line += " key" + std::to_string(i);
@@ -83,27 +86,31 @@ TEST(StreamRequests, Binary)
 				binary_request(MC_OP_NOOP, "", "", "") +
 				binary_request(MC_OP_FLUSHQ, "", "", "") +
 				binary_request(MC_OP_DELETE, "", "d", ""),
-			"write " + key + " expires 9.,write q quiet expires 9,.,,.,flush 0 quiet,write d.,");
+			"write " + key +
+				" expires 9.,write q quiet expires 9,.,,.,flush 0 quiet,write d.,");
 }
 
 TEST(StreamRequests, Lost)
 {
 	for (const std::string &bad :
 	     {"shuffle\r\n"s, "\r\n"s, " get a\r\n"s, "get a\tb\r\n"s, "get a\r\r\n"s,
-	      "get " + std::string(251, 'L') + "\r\n", "set a 0 0 x\r\n"s, "stats cachedump 1 1\r\n"s,
-	      "gat \t a\r\n"s, "me a b\r\n"s, "mg aw== b k\r\n"s, "get\r\n"s, std::string(600, 'x'),
-	      binary_request(MC_OP_NOOP, "", "", "")}) {
+	      "get " + std::string(251, 'L') + "\r\n", "set a 0 0 x\r\n"s,
+	      "stats cachedump 1 1\r\n"s, "gat \t a\r\n"s, "me a b\r\n"s, "mg aw== b k\r\n"s,
+	      "get\r\n"s, std::string(600, 'x'), binary_request(MC_OP_NOOP, "", "", "")}) {
 		for (const std::size_t size : {std::size_t{1}, std::size_t{7}, bad.size()}) {
 			const auto log = Reading::requests(Reading::cut("version\r\n" + bad, size));
-			EXPECT_TRUE(log.ends_with("LOST")) << testing::PrintToString(bad) << ": " << log;
+			EXPECT_TRUE(log.ends_with("LOST"))
+				<< testing::PrintToString(bad) << ": " << log;
 		}
 	}
-	EXPECT_EQ(".,LOST", Reading::requests({binary_request(MC_OP_NOOP, "", "", "") + "version\r\n"}));
+	EXPECT_EQ(".,LOST",
+		  Reading::requests({binary_request(MC_OP_NOOP, "", "", "") + "version\r\n"}));
 }
 
 TEST(StreamReplies, Lines)
 {
-	expect_replies("STORED\r\nVALUE a 1 5\r\nhello\r\nVALUE b 0 5 77\r\nEND\r\n\r\nEND\r\nNOT_FOUND\r\n",
+	expect_replies("STORED\r\nVALUE a 1 5\r\nhello\r\nVALUE b 0 5 "
+		       "77\r\nEND\r\n\r\nEND\r\nNOT_FOUND\r\n",
 		       "asked.,value a 1 5,,.,.,");
 	expect_replies("VA 5 f0\r\nHD\r\n.\r\nHD\r\nMN\r\nCLIENT_ERROR bad data chunk\r\n7\r\n",
 		       ".,asked.,sync.,error.,.,");
@@ -117,7 +124,8 @@ TEST(StreamReplies, LongLinesOfDumpsAreSkipped)
 		return std::count(log.begin(), log.end(), '.');
 	};
 	for (const std::size_t size : {1, 5, 700, 5'000}) {
-		const auto log = Reading::replies(Reading::cut(line + line + "END\r\nSTORED\r\n", size));
+		const auto log =
+			Reading::replies(Reading::cut(line + line + "END\r\nSTORED\r\n", size));
 		EXPECT_EQ(2, count(log)) << log;
 		EXPECT_TRUE(log.ends_with(".,asked.,")) << log;
 	}
@@ -125,7 +133,8 @@ TEST(StreamReplies, LongLinesOfDumpsAreSkipped)
 
 TEST(StreamReplies, Binary)
 {
-	expect_replies(binary_reply(MC_OP_SET, 0, "", "", "") + binary_reply(MC_OP_GETQ, 0, "flag", "", "v") +
+	expect_replies(binary_reply(MC_OP_SET, 0, "", "", "") +
+			       binary_reply(MC_OP_GETQ, 0, "flag", "", "v") +
 			       binary_reply(MC_OP_STAT, 0, "", "a", "1") +
 			       binary_reply(MC_OP_STAT, 0, "", "", "") +
 			       binary_reply(MC_OP_SETQ, 3, "", "", "Too large.") +
@@ -135,10 +144,12 @@ TEST(StreamReplies, Binary)
 
 TEST(StreamReplies, Lost)
 {
-	for (const std::string &bad : {"ERROR\r\n"s, "hello\r\n"s, "\r\n"s, "CLIENT_ERROR unauthenticated\r\n"s,
-				       std::string(600, 'x'), "VALUE a b c\r\n"s, "ITEM k [1 b; 0 s]\r\n"s}) {
+	for (const std::string &bad :
+	     {"ERROR\r\n"s, "hello\r\n"s, "\r\n"s, "CLIENT_ERROR unauthenticated\r\n"s,
+	      std::string(600, 'x'), "VALUE a b c\r\n"s, "ITEM k [1 b; 0 s]\r\n"s}) {
 		for (const std::size_t size : {std::size_t{1}, std::size_t{7}, bad.size()})
-			EXPECT_TRUE(Reading::replies(Reading::cut("OK\r\n" + bad, size)).ends_with(".,LOST"));
+			EXPECT_TRUE(Reading::replies(Reading::cut("OK\r\n" + bad, size))
+					    .ends_with(".,LOST"));
 	}
 }
 

@@ -330,19 +330,19 @@ std::string CommandGenerator::binary_command()
 		std::size_t extras;
 		bool key, value;
 	};
-	constexpr std::array shapes = {
-		Shape{0x00, 0, true, false},  {0x01, 8, true, true},	{0x02, 8, true, true},
-		Shape{0x03, 8, true, true},   {0x04, 0, true, false},	{0x05, 20, true, false},
-		Shape{0x06, 20, true, false}, {0x08, 0, false, false},	{0x09, 0, true, false},
-		Shape{0x0a, 0, false, false}, {0x0b, 0, false, false},	{0x0c, 0, true, false},
-		Shape{0x0d, 0, true, false},  {0x0e, 0, true, true},	{0x0f, 0, true, true},
-		Shape{0x10, 0, false, false}, {0x11, 8, true, true},	{0x12, 8, true, true},
-		Shape{0x13, 8, true, true},   {0x14, 0, true, false},	{0x15, 20, true, false},
-		Shape{0x16, 20, true, false}, {0x18, 0, false, false},	{0x19, 0, true, true},
-		Shape{0x1a, 0, true, true},   {0x1c, 4, true, false},	{0x1d, 4, true, false},
-		Shape{0x1e, 4, true, false},  {0x20, 0, false, false},	{0x21, 0, true, true},
-		Shape{0x23, 4, true, false},  {0x24, 4, true, false}};
-	Shape shape = shapes[below(shapes.size())];
+	static constexpr Shape shapes[] = {
+		{0x00, 0, true, false},	 {0x01, 8, true, true},	  {0x02, 8, true, true},
+		{0x03, 8, true, true},	 {0x04, 0, true, false},  {0x05, 20, true, false},
+		{0x06, 20, true, false}, {0x08, 0, false, false}, {0x09, 0, true, false},
+		{0x0a, 0, false, false}, {0x0b, 0, false, false}, {0x0c, 0, true, false},
+		{0x0d, 0, true, false},	 {0x0e, 0, true, true},	  {0x0f, 0, true, true},
+		{0x10, 0, false, false}, {0x11, 8, true, true},	  {0x12, 8, true, true},
+		{0x13, 8, true, true},	 {0x14, 0, true, false},  {0x15, 20, true, false},
+		{0x16, 20, true, false}, {0x18, 0, false, false}, {0x19, 0, true, true},
+		{0x1a, 0, true, true},	 {0x1c, 4, true, false},  {0x1d, 4, true, false},
+		{0x1e, 4, true, false},	 {0x20, 0, false, false}, {0x21, 0, true, true},
+		{0x23, 4, true, false},	 {0x24, 4, true, false}};
+	Shape shape = shapes[below(std::size(shapes))];
 	std::string extras(shape.extras, '\0');
 	for (char &each : extras)
 		each = static_cast<char>(one_in(4) ? below(256) : 0);

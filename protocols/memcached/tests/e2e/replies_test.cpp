@@ -174,7 +174,8 @@ TEST(RepliesWithAuthentication, AreNotUnderstoodBeforeIt)
 	std::vector<bool> reads;
 	for (const std::string &stream :
 	     {"get k\r\n"s, "add k 0 0 1 noreply\r\n1\r\n"s, "delete k noreply\r\n"s, "mn\r\n"s,
-	      "set k 0 0 3\r\nx y\r\n"s, "set k 0 0 11\r\nuser\rsecret\r\n"s, "set k 0 0 1\r\nabc\r\n"s}) {
+	      "set k 0 0 3\r\nx y\r\n"s, "set k 0 0 11\r\nuser\rsecret\r\n"s,
+	      "set k 0 0 1\r\nabc\r\n"s}) {
 		const std::string text = ask(stream);
 		EXPECT_FALSE(text.empty()) << stream;
 		const Followed replies = follow_replies(text, reads);
@@ -184,7 +185,8 @@ TEST(RepliesWithAuthentication, AreNotUnderstoodBeforeIt)
 	EXPECT_EQ("STORED\r\nSTORED\r\n",
 		  ask("set k 0 0 11\r\nuser secret\r\nset k 0 0 1\r\n1\r\n"));
 	// The one reply that nobody asked for: stream.bpf.h takes it for possible.
-	EXPECT_EQ("STORED\r\n", ask("set k 0 0 11 noreply\r\nuser secret\r\nset k 0 0 1 noreply\r\n1\r\n"));
+	EXPECT_EQ("STORED\r\n",
+		  ask("set k 0 0 11 noreply\r\nuser secret\r\nset k 0 0 1 noreply\r\n1\r\n"));
 	std::filesystem::remove(file);
 }
 
