@@ -12,6 +12,7 @@
 #include "parser.h"
 
 #define MC_MAX_COMMANDS 64 /* commands followed in one packet; more flush the cache */
+#define MC_MAX_HEADERS 48 /* of IP and UDP in a reply */
 #define MC_MAX_VALUES 64 /* values taken from one reply */
 
 /* Words of s->user[] that the programs keep for the functions they call. */
@@ -217,6 +218,18 @@ static __always_inline void mc_reply_begin(struct ps_scratch *s)
 	s->out_len = MC_UDP_HEADER;
 }
 
+/*
+ * Sends the answer in out[]. What will be passed instead, since the client may not have it or it is too
+ * long, is a read that the core has to know of: its reply looks like one that fills.
+ */
+static __always_inline int mc_reply_send(struct xdp_md *ctx, struct ps_scratch *s)
+{
+	if ((s->pkt.refuse || s->out_len + MC_MAX_HEADERS > s->pkt.mtu) &&
+	    s->asked == PS_ASKING_NOT)
+		ps_expect_read(s, s->user[MC_REQUEST]);
+	return ps_reply_datagram(ctx, s);
+}
+
 /* A datagram that holds "get <key>[ <key>...]\r\n" and nothing else. */
 static __always_inline int mc_get(struct xdp_md *ctx, struct ps_scratch *s)
 {
@@ -233,13 +246,13 @@ static __always_inline int mc_get(struct xdp_md *ctx, struct ps_scratch *s)
 	if (step != MC_STEP_DONE) {
 		/* Not just one get: what follows it may be a write. */
 		s->pos = MC_UDP_HEADER;
-		s->user[MC_NOTED] = mc_asking(s) != PS_ASKING_NOT;
+		s->user[MC_NOTED] = s->asked != PS_ASKING_NOT;
 		return mc_observe(s);
 	}
 	if (s->user[MC_MISSED])
 		return ps_pass(s, s->user[MC_MISSED]);
 	ps_out_bytes(s, MC_NAME5('E', 'N', 'D', '\r', '\n'), 5);
-	return ps_reply_datagram(ctx, s);
+	return mc_reply_send(ctx, s);
 }
 
 /* Takes one VALUE at s->pos into the cache and moves s->pos behind it. Returns enum mc_step. */
@@ -255,7 +268,7 @@ __noinline int mc_fill_one(struct __sk_buff *skb)
 	if (mc_parse_value(&c, &v))
 		return MC_STEP_DONE;
 	ps_key_load(PS_HOOK_TC, v.key, v.key_len);
-	mc_fill(skb, s, s->user[MC_REQUEST], v.data, v.data_len, v.flags);
+	ps_fill(skb, s, s->user[MC_REQUEST], v.data, v.data_len, v.flags, MC_FILL_EXPIRES);
 	s->pos = v.next;
 	return MC_STEP_MORE;
 }

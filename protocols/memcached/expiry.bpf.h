@@ -8,7 +8,6 @@
 #define PRESTACK_MEMCACHED_EXPIRY_BPF_H
 
 #include "meta.h"
-#include "pending.bpf.h"
 
 /* A VALUE does not tell when it expires. */
 #define MC_FILL_EXPIRES PS_EXPIRES_NEVER

@@ -181,7 +181,7 @@ static __always_inline int mc_meta_get(struct xdp_md *ctx, struct ps_scratch *s)
 	s->pos = MC_UDP_HEADER + 3;
 	switch (mc_meta_answer()) {
 	case MC_STEP_DONE:
-		return ps_reply_datagram(ctx, s);
+		return mc_reply_send(ctx, s);
 	case MC_STEP_MORE:
 		/* The reply does not tell what is needed for a fill: the key and all flags. */
 		ps_expect_read(s, s->user[MC_REQUEST]);

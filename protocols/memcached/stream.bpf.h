@@ -72,7 +72,7 @@ static __always_inline void mc_reply_value(struct __sk_buff *skb, struct ps_scra
 			return;
 		}
 		ps_key_load(PS_HOOK_TC, v->key, v->key_len);
-		ps_stream_fill(skb, s, v->data, v->data_len, v->flags);
+		ps_stream_fill(skb, s, v->data, v->data_len, v->flags, MC_FILL_EXPIRES);
 	} else if (v->data_len <= ps_config.max_value && ps_stream_more(s)) {
 		m->body = 0;
 		mc_partial(m, s->pos);
