@@ -107,5 +107,38 @@ TEST_F(StrangeConnections, WritesBehindErrors)
 	}
 }
 
+// To a get of a key that is too long, memcached forgets the replies to commands of the same batch that
+// it has not sent yet: fewer come than were asked for, and those that come answer something else.
+TEST_F(StrangeConnections, RepliesThatAreThrownAway)
+{
+	Stage &stage = Stage::shared({.settle = "3ms"});
+	const std::string bad_get = "get nothing " + std::string(300, 'K') + "\r\n";
+	for (unsigned writes_before = 0; writes_before < 4; ++writes_before) {
+		SCOPED_TRACE(std::to_string(writes_before) + " writes before");
+		std::vector<std::string> keys;
+		std::string commands;
+		for (unsigned count = 0; count < writes_before + 2; ++count) {
+			keys.push_back(stage.key());
+			stage.store(keys.back(), "10");
+			stage.cache(keys.back());
+			if (count == writes_before)
+				commands += bad_get;
+			commands += "incr " + keys.back() + " 1\r\n";
+		}
+		TcpClient client = stage.tcp();
+		client.send(commands + "version\r\n");
+		while (!client.receive().starts_with("VERSION"))
+			continue;
+		for (const std::string &key : keys)
+			EXPECT_EQ(stage.expect_truth(key), value_reply(key, "11"));
+		for (const std::string &key : keys) {
+			stage.cache(key);
+			client.send("incr " + key + " 1\r\n");
+			client.receive();
+			EXPECT_EQ(stage.expect_truth(key), value_reply(key, "12"));
+		}
+	}
+}
+
 } // namespace
 } // namespace prestack::test
