@@ -20,6 +20,7 @@
 	(PS_IN_SIZE - PS_CARRY_SIZE) /* bytes of the segment, with a carry in front */
 #define PS_HASH_CHUNK 1024
 #define PS_HASH_CHUNKS 64
+#define PS_NO_HASH 2 /* of heads that could not be hashed: equals no hash, they are all odd */
 
 /*
  * In a request function, after the current key was loaded: this request writes that key. `expires`:
@@ -145,17 +146,12 @@ static __always_inline bool ps_vouched(struct xdp_md *ctx, struct ps_flow *f,
 static __always_inline void ps_remember(struct xdp_md *ctx, struct ps_flow *f, struct ps_scratch *s,
 					__u32 begin)
 {
-	const struct ps_reader *r = &s->reader;
-	__u32 from = r->heads_from > r->carried ? r->heads_from : r->carried, to = r->heads_to;
-	__u32 base = begin - r->carried; /* sequence number of position 0 */
+	__u32 from, n = ps_reader_heads(&s->reader, &from);
+	__u64 hash = 0;
 
-	if (to > from)
-		ps_records_add(
-			&f->records, base + from, base + to,
-			ps_hash_bytes(ctx, s->segment.fresh + (from - r->carried), to - from));
-	/* What follows the last head is its body, all of it, also what has yet to come. */
-	if (to && base + to != f->in.next + f->in.skip)
-		ps_records_add(&f->records, base + to, f->in.next + f->in.skip, 0);
+	if (n)
+		hash = ps_hash_bytes(ctx, s->segment.fresh + (from - s->reader.carried), n);
+	ps_records_note(&f->records, &f->in, &s->reader, begin, hash ? hash : PS_NO_HASH);
 }
 
 struct ps_requests_step {

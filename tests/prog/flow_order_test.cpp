@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Segments that come twice, late, early, in other pieces, or from somebody else.
-#include <bpf/bpf.h>
 #include <gtest/gtest.h>
 
 #include "flow_fixture.hpp"
@@ -324,117 +323,6 @@ TEST_F(FlowOrder, ASynAckThatIsSentAgainChangesNothing)
 	EXPECT_EQ(sends(kSet), kPass);
 	EXPECT_EQ(flow()->requests, 2u);
 	expect_followed();
-}
-
-class FlowUnknown : public FlowTest
-{
-protected:
-	void expect_unknown(const Packet &packet)
-	{
-		cache({"key"});
-		EXPECT_EQ(arrives(packet).verdict, kPass);
-		EXPECT_EQ(moved_now(), "flows_unknown+1 flushes+1 stream+1");
-		EXPECT_FALSE(cached("key"));
-		EXPECT_FALSE(flow());
-	}
-};
-
-TEST_F(FlowUnknown, FlushesBothWays)
-{
-	expect_unknown(client_segment(kGet, 1000));
-	cache({"key"});
-	leaves(server_segment(kStreamNone, 2000));
-	EXPECT_EQ(moved_now(), "flows_unknown+1 flushes+1");
-	EXPECT_FALSE(cached("key"));
-	// What carries nothing does nothing.
-	cache({"key"});
-	arrives(client_segment("", 1000));
-	leaves(server_segment("", 2000));
-	EXPECT_EQ(moved_now(), "");
-	EXPECT_TRUE(cached("key"));
-}
-
-TEST_F(FlowUnknown, WhoDidNotSeeTheSynAckBeginsNothing)
-{
-	connect();
-	Packet packet = client_segment(kGet, 1000);
-	packet.tcp_acknowledgement = 1999;
-	expect_unknown(packet);
-}
-
-TEST_F(FlowUnknown, BeforeTheFirstByteThereIsNothing)
-{
-	connect();
-	expect_unknown(client_segment(kGet, 999));
-	EXPECT_EQ(sends(kGet), kPass);
-	EXPECT_TRUE(flow());
-}
-
-TEST_F(FlowUnknown, AfterTheEnd)
-{
-	connect();
-	EXPECT_EQ(sends(kGet), kPass);
-	Packet reset = client_segment("", client_next_);
-	reset.tcp_flags = kRst;
-	arrives(reset);
-	expect_unknown(client_segment(kGet, 1000));
-	expect_unknown(client_segment(kGet, client_next_ + 5));
-}
-
-TEST_F(FlowUnknown, ASynOfAStrangerChangesNothing)
-{
-	connect();
-	Packet syn = client_segment("", 5);
-	syn.tcp_flags = kSyn;
-	arrives(syn);
-	EXPECT_EQ(sends(kGet), kPass);
-	EXPECT_TRUE(flow());
-	arrives(syn);
-	EXPECT_EQ(sends(kSet), kPass);
-	EXPECT_EQ(flow()->requests, 2u);
-	EXPECT_EQ(lost(), PS_LOST_NOT);
-}
-
-TEST_F(FlowUnknown, DataThatCameWithTheSyn)
-{
-	cache({"key"});
-	Packet syn = client_segment(kGet, 999);
-	syn.tcp_flags = kSyn;
-	arrives(syn);
-	EXPECT_FALSE(cached("key"));
-	// The server takes it.
-	connect(1000 + kGetSize);
-	moved_now();
-	expect_unknown(client_segment(kSet, client_next_));
-	// The server leaves it, and it comes again.
-	request_.source_port++;
-	syn = client_segment(kGet, 999);
-	syn.tcp_flags = kSyn;
-	arrives(syn);
-	connect(1000);
-	EXPECT_EQ(sends(kGet), kPass);
-	EXPECT_TRUE(flow());
-}
-
-// With all places taken.
-TEST_F(FlowUnknown, WhenThereAreTooMany)
-{
-	ps_flow_key key{};
-	const auto value = std::make_unique<ps_flow>();
-	const int map = datapath_.map("ps_flows");
-	std::uint64_t made = 0;
-	for (key.client[0] = 1; made < 10000; ++key.client[0], ++made) {
-		if (bpf_map_update_elem(map, &key, value.get(), BPF_NOEXIST) != 0)
-			break;
-	}
-	EXPECT_EQ(made, DatapathOptions{}.flows);
-	connect();
-	expect_unknown(client_segment(kGet, 1000));
-	// A later one is not held up by the first one.
-	expect_unknown(client_segment(kGet, 1000 + kGetSize));
-	cache({"key"});
-	leaves(server_segment(kStreamNone, 2000));
-	EXPECT_FALSE(cached("key"));
 }
 
 } // namespace

@@ -271,6 +271,30 @@ ps_inline void ps_records_add(struct ps_records *rs, __u32 from, __u32 to, __u64
 	r->hash = hash;
 }
 
+/* Where in the segment's new bytes heads are, from the first one to the end of the last: 0 bytes if none. */
+ps_inline __u32 ps_reader_heads(const struct ps_reader *r, __u32 *from)
+{
+	*from = r->heads_from > r->carried ? r->heads_from : r->carried;
+	return r->heads_to > *from ? r->heads_to - *from : 0;
+}
+
+/*
+ * Remembers what of a segment may come again. `begin` is what `next` was before it, `hash` that of the
+ * bytes that ps_reader_heads tells.
+ */
+ps_inline void ps_records_note(struct ps_records *rs, const struct ps_stream *st,
+			       const struct ps_reader *r, __u32 begin, __u64 hash)
+{
+	__u32 base = begin - r->carried, end = st->next + st->skip, from;
+	__u32 n = ps_reader_heads(r, &from);
+
+	if (n)
+		ps_records_add(rs, base + from, base + from + n, hash);
+	/* What follows the last head is its body, all of it, also what has yet to come. */
+	if (r->heads_to && base + r->heads_to != end)
+		ps_records_add(rs, base + r->heads_to, end, 0);
+}
+
 /*
  * The record that vouches for byte `at` of a segment [from, to): a body, or heads that the segment
  * holds all of. PS_RECORDS if there is none.
