@@ -14,6 +14,7 @@
 #include <spdlog/sinks/stdout_sinks.h>
 
 #include "config.hpp"
+#include "engine/blind_spots.hpp"
 #include "engine/bpffs.hpp"
 #include "engine/instance.hpp"
 #include "engine/service_maps.hpp"
@@ -104,6 +105,9 @@ int check_config(const CommandLine &line)
 		return report(config.error());
 	}
 	fmt::print("{}: good\n", line.config);
+	for (const auto &note : blind_spots(*config, line.offline)) {
+		fmt::print("note: {}\n", note);
+	}
 	return 0;
 }
 

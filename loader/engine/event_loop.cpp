@@ -125,26 +125,35 @@ Result<void> EventLoop::stop_on_signals()
 Result<void> EventLoop::run()
 {
 	while (!*stopping_) {
-		std::array<epoll_event, 16> events{};
-		const int count = epoll_wait(epoll_.get(), events.data(), events.size(), -1);
-		if (count < 0 && errno != EINTR) {
-			return fail("event loop", "epoll_wait", errno);
+		if (auto done = turn(std::chrono::milliseconds{-1}); !done) {
+			return done;
 		}
-		for (int i = 0; i < count; ++i) {
-			const auto &event = events[static_cast<std::size_t>(i)];
-			auto *source = static_cast<Source *>(event.data.ptr);
-			if (source->fd < 0) {
-				continue;
-			}
-			const bool broken = (event.events & (EPOLLERR | EPOLLHUP)) != 0;
-			const Ready ready{broken || (event.events & EPOLLIN) != 0,
-					  broken || (event.events & EPOLLOUT) != 0};
-			if (auto done = source->callback(ready); !done) {
-				return done;
-			}
-		}
-		std::erase_if(sources_, [](const auto &source) { return source->fd < 0; });
 	}
+	return {};
+}
+
+Result<void> EventLoop::turn(std::chrono::milliseconds at_most)
+{
+	std::array<epoll_event, 16> events{};
+	const int count = epoll_wait(epoll_.get(), events.data(), events.size(),
+				     static_cast<int>(at_most.count()));
+	if (count < 0 && errno != EINTR) {
+		return fail("event loop", "epoll_wait", errno);
+	}
+	for (int i = 0; i < count; ++i) {
+		const auto &event = events[static_cast<std::size_t>(i)];
+		auto *source = static_cast<Source *>(event.data.ptr);
+		if (source->fd < 0) {
+			continue;
+		}
+		const bool broken = (event.events & (EPOLLERR | EPOLLHUP)) != 0;
+		const Ready ready{broken || (event.events & EPOLLIN) != 0,
+				  broken || (event.events & EPOLLOUT) != 0};
+		if (auto done = source->callback(ready); !done) {
+			return done;
+		}
+	}
+	std::erase_if(sources_, [](const auto &source) { return source->fd < 0; });
 	return {};
 }
 

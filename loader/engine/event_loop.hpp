@@ -42,6 +42,8 @@ public:
 
 	// Returns when a signal asked to stop (good) or a callback failed.
 	[[nodiscard]] Result<void> run();
+	// Calls back for what is ready, after waiting for `at_most` if nothing is; negative: for ever.
+	[[nodiscard]] Result<void> turn(std::chrono::milliseconds at_most);
 
 private:
 	explicit EventLoop(UniqueFd epoll) : epoll_(std::move(epoll)) {}

@@ -139,8 +139,12 @@ public:
 		AgentReply reply;
 		reply.status = Status::answered;
 		reply.consumed = line->size() + line_end.size();
-		if (*line == "EN") {
-			return reply;
+		if (word == "EN") {
+			// Some versions tell the key of a miss too.
+			const auto key = next_word(rest);
+			return key.empty() || (key.front() == 'k' && key.substr(1) == question.key)
+				       ? reply
+				       : failed(Status::broken);
 		}
 		if (is_refusal(word)) {
 			return failed(Status::refused, reply.consumed);

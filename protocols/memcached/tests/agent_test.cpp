@@ -73,6 +73,10 @@ TEST(AgentCodec, Absent)
 		EXPECT_EQ(reply.status, Status::answered);
 		EXPECT_FALSE(reply.present);
 		EXPECT_EQ(reply.consumed, 4u);
+		const auto with_key = decode(question, "EN kkey\r\n");
+		EXPECT_EQ(with_key.status, Status::answered);
+		EXPECT_FALSE(with_key.present);
+		EXPECT_EQ(with_key.consumed, 9u);
 	}
 }
 
@@ -164,7 +168,7 @@ TEST(AgentCodec, AnythingElseIsBroken)
 	     {"STORED\r\n", "END\r\n", "VALUE key 0 1\r\n", "\r\n", "VA 1 kkey t-1 f0 c1\r\nx\r\n",
 	      "HD kother t-1 f0 c1\r\n", "HD t-1 f0 c1\r\n", "HD\r\n", "HD kkey t-1 f0\r\n",
 	      "HD kkey t f0 c1\r\n", "HD kkey t-2 f0 c1\r\n", "HD kkey t1x f0 c1\r\n",
-	      "HD kkey t1 f4294967296 c1\r\n", "ENX\r\n"}) {
+	      "HD kkey t1 f4294967296 c1\r\n", "ENX\r\n", "EN kother\r\n"}) {
 		EXPECT_EQ(decode(expiry, input).status, Status::broken) << input;
 	}
 	for (const auto *input : {"HD kkey t-1 f0 c1\r\n", "VA kkey t-1 f0 c1\r\n",

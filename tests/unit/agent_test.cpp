@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What the agent makes of answers.
+#include <gtest/gtest.h>
+
+#include "engine/agent_runner.hpp"
+#include "engine/auditor.hpp"
+
+namespace prestack
+{
+namespace
+{
+
+constexpr std::uint64_t second = 1'000'000'000;
+constexpr std::uint64_t now = 1000 * second;
+constexpr std::uint32_t epoch = 7;
+
+// memcached counts ticks, and one tick in a thousand counts for two: the last two are never sure.
+TEST(SureExpiry, IsTwoTicksShortOfWhatIsLeft)
+{
+	EXPECT_EQ(sure_expiry(std::nullopt, now), std::uint64_t{PS_EXPIRES_NEVER});
+	EXPECT_EQ(sure_expiry(100, now), now + 98 * second);
+	EXPECT_EQ(sure_expiry(3, now), now + second);
+	for (const std::uint64_t left : {0, 1, 2}) {
+		EXPECT_FALSE(sure_expiry(left, now)) << left;
+	}
+}
+
+TEST(IsServable, LivesInItsEpochUntilItExpires)
+{
+	ps_entry entry{};
+	entry.seq = 4;
+	entry.epoch = epoch;
+	EXPECT_TRUE(is_servable(entry, epoch, now));
+	EXPECT_FALSE(is_servable(entry, epoch + 1, now));
+	EXPECT_FALSE(is_servable(entry, 0, now));
+	entry.expires = PS_EXPIRES_ASK;
+	EXPECT_FALSE(is_servable(entry, epoch, now));
+	entry.expires = now + 1;
+	EXPECT_TRUE(is_servable(entry, epoch, now));
+	entry.expires = now;
+	EXPECT_FALSE(is_servable(entry, epoch, now));
+	entry.expires = PS_EXPIRES_NEVER;
+	entry.seq = 5;
+	EXPECT_FALSE(is_servable(entry, epoch, now)) << "it is being filled";
+}
+
+class AuditJudge : public testing::Test
+{
+protected:
+	AuditJudge()
+	{
+		entry_.head.seq = 4;
+		entry_.head.epoch = epoch;
+		entry_.head.flags = 42;
+		entry_.key = "key";
+		entry_.value = "value";
+		after_ = entry_;
+		reply_.status = AgentReply::Status::answered;
+		reply_.present = true;
+		reply_.flags = 42;
+		reply_.value = "value";
+	}
+	Verdict verdict(std::uint32_t epoch_now = epoch)
+	{
+		return judge({entry_, &after_, epoch_now, now}, reply_);
+	}
+
+	EntryCopy entry_;
+	EntryCopy after_;
+	AgentReply reply_;
+};
+
+TEST_F(AuditJudge, TheSame)
+{
+	EXPECT_EQ(verdict(), Verdict::same);
+}
+
+TEST_F(AuditJudge, AnotherValueOrOtherFlagsAreStale)
+{
+	reply_.value = "valuf";
+	EXPECT_EQ(verdict(), Verdict::value);
+	reply_.value = "value2";
+	EXPECT_EQ(verdict(), Verdict::value);
+	reply_.value.reset(); // longer than any entry
+	EXPECT_EQ(verdict(), Verdict::value);
+	reply_.value = "value";
+	reply_.flags = 0;
+	EXPECT_EQ(verdict(), Verdict::flags);
+}
+
+TEST_F(AuditJudge, AnItemThatIsGoneIsNotStale)
+{
+	reply_.present = false;
+	reply_.value.reset();
+	EXPECT_EQ(verdict(), Verdict::absent);
+}
+
+TEST_F(AuditJudge, WhatChangedMeanwhileProvesNothing)
+{
+	reply_.value = "other";
+	after_.head.seq = 6;
+	EXPECT_EQ(verdict(), Verdict::undecided);
+	after_.head.seq = 4;
+	EXPECT_EQ(verdict(epoch + 1), Verdict::undecided) << "flushed";
+	after_.head.expires = now - 1;
+	EXPECT_EQ(verdict(), Verdict::undecided) << "expired";
+	after_.head.expires = PS_EXPIRES_NEVER;
+	EXPECT_EQ(judge({entry_, nullptr, epoch, now}, reply_), Verdict::undecided);
+	reply_.status = AgentReply::Status::refused;
+	EXPECT_EQ(verdict(), Verdict::undecided);
+	reply_.status = AgentReply::Status::answered;
+	EXPECT_EQ(verdict(), Verdict::value) << "and else it is stale";
+}
+
+TEST_F(AuditJudge, AnEntryMayNotOutliveItsItem)
+{
+	reply_.seconds_left = 10;
+	EXPECT_EQ(verdict(), Verdict::expiry) << "the entry never expires";
+	after_.head.expires = now + 20 * second;
+	EXPECT_EQ(verdict(), Verdict::expiry);
+	after_.head.expires = now + 10 * second;
+	EXPECT_EQ(verdict(), Verdict::same);
+	after_.head.expires = now + 1;
+	EXPECT_EQ(verdict(), Verdict::same);
+	reply_.seconds_left.reset();
+	EXPECT_EQ(verdict(), Verdict::same) << "it may be served for less";
+}
+
+} // namespace
+} // namespace prestack

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The event loop: readiness both ways, and descriptors that are forgotten while events are under way.
+#include <array>
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+
+#include "engine/event_loop.hpp"
+
+namespace prestack
+{
+namespace
+{
+
+using namespace std::chrono_literals;
+
+struct Pair {
+	UniqueFd one;
+	UniqueFd other;
+};
+
+Pair make_pair_of_sockets()
+{
+	std::array<int, 2> fds{};
+	EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds.data()), 0);
+	return {UniqueFd(fds[0]), UniqueFd(fds[1])};
+}
+
+TEST(EventLoop, TellsWhatADescriptorIsReadyFor)
+{
+	auto loop = *EventLoop::create();
+	const auto sockets = make_pair_of_sockets();
+	std::string seen;
+	ASSERT_TRUE(loop.watch_both(sockets.one.get(), true, [&](EventLoop::Ready ready) {
+		seen += ready.writable ? 'w' : '-';
+		seen += ready.readable ? 'r' : '-';
+		return Result<void>();
+	}));
+	ASSERT_TRUE(loop.turn(0ms));
+	EXPECT_EQ(seen, "w-");
+	ASSERT_TRUE(loop.wants_write(sockets.one.get(), false));
+	ASSERT_TRUE(loop.turn(0ms));
+	EXPECT_EQ(seen, "w-");
+	ASSERT_EQ(send(sockets.other.get(), "x", 1, 0), 1);
+	ASSERT_TRUE(loop.turn(0ms));
+	EXPECT_EQ(seen, "w--r");
+	ASSERT_TRUE(loop.wants_write(sockets.one.get(), true));
+	ASSERT_TRUE(loop.turn(0ms));
+	EXPECT_EQ(seen, "w--rwr");
+}
+
+// Both are ready in the same turn; whichever comes first forgets and closes the other.
+TEST(EventLoop, AForgottenDescriptorIsNotCalledBack)
+{
+	auto loop = *EventLoop::create();
+	auto first = make_pair_of_sockets();
+	auto second = make_pair_of_sockets();
+	int calls = 0;
+	const auto only_once = [&](EventLoop::Ready) {
+		++calls;
+		for (auto *each : {&first.one, &second.one}) {
+			loop.forget(each->get());
+			each->reset();
+		}
+		return Result<void>();
+	};
+	ASSERT_TRUE(loop.watch_both(first.one.get(), true, only_once));
+	ASSERT_TRUE(loop.watch_both(second.one.get(), true, only_once));
+	ASSERT_TRUE(loop.turn(0ms));
+	ASSERT_TRUE(loop.turn(0ms));
+	EXPECT_EQ(calls, 1);
+	// The number may be used again at once.
+	const auto third = make_pair_of_sockets();
+	ASSERT_TRUE(loop.watch_both(third.one.get(), true, [&](EventLoop::Ready) {
+		calls += 10;
+		return Result<void>();
+	}));
+	ASSERT_TRUE(loop.turn(0ms));
+	EXPECT_EQ(calls, 11);
+}
+
+TEST(EventLoop, AFailingCallbackEndsTheTurn)
+{
+	auto loop = *EventLoop::create();
+	const auto sockets = make_pair_of_sockets();
+	ASSERT_TRUE(loop.watch_both(sockets.one.get(), true, [](EventLoop::Ready) -> Result<void> {
+		return fail("object", "operation");
+	}));
+	const auto done = loop.turn(0ms);
+	ASSERT_FALSE(done);
+	EXPECT_EQ(done.error().object, "object");
+}
+
+} // namespace
+} // namespace prestack
