@@ -69,7 +69,8 @@ INSTANTIATE_TEST_SUITE_P(
 			Unparsed{"UpperCase", "SET key 0 0 1\r\nx\r\n"},
 			Unparsed{"LeadingBlank", " delete key\r\n"},
 			Unparsed{"TlsClientHello", "\x16\x03\x01\x00\xa5\x01\x00\x00\xa1\x03\x03"s +
-							   std::string(154, '\x5a')},
+							   std::string(80, '\x5a') + "\n" +
+							   std::string(73, '\xa5')},
 			Unparsed{"HttpRequest",
 				 "POST /k HTTP/1.1\r\nHost: cache\r\nContent-Length: 2\r\n\r\nok"},
 			Unparsed{"SshBanner", "SSH-2.0-OpenSSH_9.2\r\n"},
