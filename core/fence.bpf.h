@@ -226,6 +226,12 @@ static __always_inline __u32 ps_fence_raise(struct ps_service_state *state, __u6
 	if (cohort == PS_COHORT_NONE)
 		ps_settle(&state->settle_until);
 	changes = __sync_fetch_and_add(&f->generation, 1) + 1 + ps_read_once(state->epoch);
+	/*
+	 * Others that the server may execute after this one, and whose replies may never come: with a
+	 * sum that is over already nothing is learned. Who holds later than this also bumps later.
+	 */
+	if ((ps_read_once(f->hold) & PS_HOLD_COUNT) > 1)
+		changes--;
 	return cohort == PS_COHORT_NONE ? cohort : ps_write_token(cohort, changes);
 }
 
