@@ -288,6 +288,28 @@ static __always_inline int ps_egress_segment(struct __sk_buff *skb, struct ps_sc
 	return PS_TC_NEXT;
 }
 
+/*
+ * What leaves in a form that is not followed (a tunnel, encryption, a segment longer than IP can say):
+ * if it comes from a service's own port, it may be the reply to anything.
+ */
+static __always_inline int ps_opaque_reply(struct __sk_buff *skb)
+{
+	struct ps_service_state *state;
+	struct bpf_sock *sk = skb->sk;
+	int service;
+
+	if (!sk)
+		return PS_TC_NEXT;
+	sk = bpf_sk_fullsock(sk);
+	if (!sk)
+		return PS_TC_NEXT;
+	service = ps_service_of(bpf_htons(sk->src_port));
+	if (service < 0)
+		return PS_TC_NEXT;
+	state = ps_state_of(service);
+	return state ? ps_unread_reply(service, state) : PS_TC_NEXT;
+}
+
 SEC("tc")
 int ps_tc_egress(struct __sk_buff *skb)
 {
@@ -302,7 +324,7 @@ int ps_tc_egress(struct __sk_buff *skb)
 	parsed = ps_parse(data, end, ps_skb_vlan(skb), &h);
 	/* Of a fragmented reply the first fragment is enough: without it the others are nothing. */
 	if (parsed != PS_PARSED_OK && parsed != PS_PARSED_FRAGMENT)
-		return PS_TC_NEXT;
+		return ps_opaque_reply(skb);
 	service = ps_service_of(h.sport);
 	/* No socket: forwarded, or one of our own replies on its way from ps_tc_ingress. */
 	if (service < 0 || (!skb->sk && !ps_config.trust_sender))
