@@ -24,6 +24,7 @@ struct ps_hit {
 	struct ps_entry *large;
 	__u32 seq;
 	__u32 flags; /* the word given at fill */
+	__u64 expires; /* as in the entry: a time, or enum ps_expires */
 	__u32 value_len;
 	__u32 value_word; /* index of the value's first word in the entry's data */
 };
@@ -190,6 +191,7 @@ static __always_inline void ps_hit_note(struct ps_hit *hit, struct ps_entry *e, 
 {
 	hit->seq = seq;
 	hit->flags = e->flags;
+	hit->expires = ps_read_once(e->expires);
 	hit->value_len = e->value_len;
 	hit->value_word = (e->key_len + 7) / 8;
 	if (!e->used)
