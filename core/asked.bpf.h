@@ -34,9 +34,19 @@ static __always_inline struct ps_asked *ps_asked_of(__u64 who)
 	return bpf_map_lookup_elem(&ps_asked, &i);
 }
 
+/* Another serial than all leases so far were taken with. Never 0. */
+static __always_inline __u32 ps_ask_serial(struct ps_asked *a)
+{
+	__u32 serial = (a->serial + 1) & 0xffff;
+
+	a->serial = serial ? serial : 1;
+	return a->serial;
+}
+
 /*
  * One more request of the same client with the same number, before the last one was answered. Which
- * reply answers which is not known from here on, so each has to do for all of them.
+ * reply answers which is not known from here on, so each has to do for all of them, and none may fill:
+ * the lease of the first may be about to be taken, with a generation that this one's reply is older than.
  */
 static __always_inline void ps_ask_again(struct ps_asked *a, __u32 kind, __u64 key, __u32 cohort)
 {
@@ -52,6 +62,7 @@ static __always_inline void ps_ask_again(struct ps_asked *a, __u32 kind, __u64 k
 		a->kind = PS_ASKED_WRITE;
 		a->expires = PS_EXPIRES_ASK;
 	}
+	ps_ask_serial(a);
 	if (a->count < PS_ASKED_MOST)
 		a->count++;
 }
@@ -113,9 +124,7 @@ __noinline int ps_ask(__u32 request, __u32 kind, __u64 expires)
 			a->lost = 0;
 		} else if (kind == PS_ASKED_READ && a->tainted_until < now) {
 			asking = PS_ASKING_LEASE;
-			serial = a->serial + 1;
-			serial = serial & 0xffff ? serial & 0xffff : 1;
-			a->serial = serial;
+			serial = ps_ask_serial(a);
 		}
 		a->kind = kind;
 		a->who = who;
@@ -236,6 +245,8 @@ __noinline int ps_reply_seen(__u32 request, __u32 flags)
 	} else if (a->forgotten == who && a->lost && a->lost < PS_ASKED_MOST &&
 		   !(flags & PS_REPLY_GOES_ON)) {
 		a->lost--;
+		/* Whatever it looks like: there are writes whose replies look like a read's. */
+		kind = PS_ASKED_ANY;
 	}
 	bpf_spin_unlock(&a->lock);
 

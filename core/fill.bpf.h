@@ -11,19 +11,47 @@
 
 #include "cache.bpf.h"
 
-#define PS_SENDER_UDP4_TUPLE 12
-#define PS_SENDER_UDP6_TUPLE 36
+#define PS_SENDER_TUPLE4 12
+#define PS_SENDER_TUPLE6 36
+
+/*
+ * The socket of this host that gets what the packet's client sends to the packet's server address: a
+ * connection, else a listening socket, else (UDP) what is bound. To be released. TC egress.
+ */
+static __always_inline struct bpf_sock *ps_local_socket(struct __sk_buff *skb,
+							const struct ps_packet *p)
+{
+	bool tcp = p->transport == PS_TRANSPORT_TCP;
+	struct bpf_sock_tuple tuple = {};
+
+	if (p->ipv6) {
+		__builtin_memcpy(tuple.ipv6.saddr, p->client, 16);
+		__builtin_memcpy(tuple.ipv6.daddr, p->local, 16);
+		tuple.ipv6.sport = p->client_port;
+		tuple.ipv6.dport = p->local_port;
+		if (tcp)
+			return bpf_sk_lookup_tcp(skb, &tuple, PS_SENDER_TUPLE6, BPF_F_CURRENT_NETNS,
+						 0);
+		return bpf_sk_lookup_udp(skb, &tuple, PS_SENDER_TUPLE6, BPF_F_CURRENT_NETNS, 0);
+	}
+	tuple.ipv4.saddr = p->client[1] >> 32;
+	tuple.ipv4.daddr = p->local[1] >> 32;
+	tuple.ipv4.sport = p->client_port;
+	tuple.ipv4.dport = p->local_port;
+	if (tcp)
+		return bpf_sk_lookup_tcp(skb, &tuple, PS_SENDER_TUPLE4, BPF_F_CURRENT_NETNS, 0);
+	return bpf_sk_lookup_udp(skb, &tuple, PS_SENDER_TUPLE4, BPF_F_CURRENT_NETNS, 0);
+}
 
 /*
  * Whether this skb was sent by the server: by a socket of the server's user that is the very one
- * that a datagram of this client to this address would be delivered to. Raw sockets, packet
+ * that a packet of this client to this address would be delivered to. Raw sockets, packet
  * sockets, forwarded frames and strangers that bound the port on another address are not.
- * TC egress, UDP only.
+ * TC egress.
  */
 static __always_inline bool ps_sender_is_server(struct __sk_buff *skb, const struct ps_packet *p,
 						const struct ps_service_conf *conf)
 {
-	struct bpf_sock_tuple tuple = {};
 	struct bpf_sock *sk;
 	bool same;
 
@@ -32,19 +60,7 @@ static __always_inline bool ps_sender_is_server(struct __sk_buff *skb, const str
 	if (!skb->sk || !(conf->flags & PS_SERVICE_SERVER_KNOWN) ||
 	    bpf_get_socket_uid(skb) != conf->server_uid)
 		return false;
-	if (p->ipv6) {
-		__builtin_memcpy(tuple.ipv6.saddr, p->client, 16);
-		__builtin_memcpy(tuple.ipv6.daddr, p->local, 16);
-		tuple.ipv6.sport = p->client_port;
-		tuple.ipv6.dport = p->local_port;
-		sk = bpf_sk_lookup_udp(skb, &tuple, PS_SENDER_UDP6_TUPLE, BPF_F_CURRENT_NETNS, 0);
-	} else {
-		tuple.ipv4.saddr = p->client[1] >> 32;
-		tuple.ipv4.daddr = p->local[1] >> 32;
-		tuple.ipv4.sport = p->client_port;
-		tuple.ipv4.dport = p->local_port;
-		sk = bpf_sk_lookup_udp(skb, &tuple, PS_SENDER_UDP4_TUPLE, BPF_F_CURRENT_NETNS, 0);
-	}
+	sk = ps_local_socket(skb, p);
 	if (!sk)
 		return false;
 	same = (void *)sk == (void *)skb->sk;

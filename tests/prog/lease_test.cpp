@@ -94,6 +94,18 @@ TEST_F(Lease, TheLastToAskHoldsTheLease)
 	EXPECT_EQ(ask("key"), toy_value("key", "second"));
 }
 
+// A datagram that comes twice: either reply may be the older one, on CPUs that overtake each other.
+TEST_F(Lease, ANumberThatIsUsedAgainTooEarlyFillsNothing)
+{
+	miss("key", 1);
+	miss("key", 1);
+	EXPECT_EQ(reply("key", "first", 1), "nofill_lease+1");
+	EXPECT_EQ(reply("key", "second", 1), "nofill_lease+1");
+	miss("key", 1);
+	EXPECT_EQ(reply("key", "third", 1), "fills+1");
+	EXPECT_EQ(ask("key"), toy_value("key", "third"));
+}
+
 TEST_F(Lease, AWriteInBetweenMakesTheReplyOld)
 {
 	miss("key");
