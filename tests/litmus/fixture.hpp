@@ -15,6 +15,7 @@ inline constexpr LoadOptions relaxed{.write_interval = std::chrono::milliseconds
 inline constexpr LoadOptions brisk{.write_interval = std::chrono::milliseconds{60}};
 inline constexpr LoadOptions furious{.write_interval = std::chrono::milliseconds{12}};
 inline constexpr Milliseconds settle_short{5};
+inline constexpr Milliseconds settle_shortest{1};
 
 // `rate` thousandths of all packets, both ways, meet each kind of mishap.
 inline ChaosOptions chaos_of(unsigned rate)

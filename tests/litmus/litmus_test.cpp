@@ -46,12 +46,27 @@ TEST_F(Litmus, ManyWrites)
 	expect_coherent({.settle = settle_short, .load = furious});
 }
 
+TEST_F(Litmus, ManyWritesThatHardlySettle)
+{
+	expect_coherent({.settle = settle_shortest, .load = furious});
+}
+
 #ifdef PRESTACK_BROKEN_GENERATION_BINARY
 TEST_F(Litmus, FindsTheMissingGenerationCheck)
 {
 	EXPECT_GT(violations_of({.settle = settle_short,
 				 .load = furious,
 				 .binary = PRESTACK_BROKEN_GENERATION_BINARY}),
+		  0U)
+		<< "the litmus is blind";
+}
+
+// Writes that take longer than `settle`, after which old values may be filled again.
+TEST_F(Litmus, FindsTheReplyThatRemovesNothing)
+{
+	EXPECT_GT(violations_of({.settle = settle_shortest,
+				 .load = furious,
+				 .binary = PRESTACK_BROKEN_REPLY_BINARY}),
 		  0U)
 		<< "the litmus is blind";
 }
