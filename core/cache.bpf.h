@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The cache: look up, fill, invalidate. The only user of entry locks.
+ * The cache: keys, the index, looking up. Filling is in fill.bpf.h, writes in write.bpf.h; these three
+ * are the only users of entry locks.
  *
  * Two tables of entries (small and large elements) hang on one set-associative index. An index
  * word is a hint; the entry, with its full key, epoch and service, is the truth. So a large
@@ -150,11 +151,22 @@ static __always_inline struct ps_entry *ps_large_at(__u32 set, __u32 way)
 	return bpf_map_lookup_elem(&ps_large, &i);
 }
 
-/* Whether an entry is one at all: filled in this epoch, and not expired. */
+/* The element of a way, by the class that the index word `word` tells. */
+static __always_inline struct ps_entry *ps_entry_at(__u32 word, __u32 set, __u32 way)
+{
+	return (word & 3) == PS_CLASS_LARGE ? ps_large_at(set, way) : ps_small_at(set, way);
+}
+
+/*
+ * Whether an entry is one at all: filled in this epoch, and not expired. The clock is asked only where
+ * it matters; a call is also what keeps the verifier from following all of the caller's registers.
+ */
 static __always_inline bool ps_entry_live(const struct ps_entry *e, __u32 epoch)
 {
+	__u64 expires = ps_read_once(e->expires);
+
 	return epoch && ps_read_once(e->epoch) == epoch &&
-	       (!e->expires || e->expires > bpf_ktime_get_boot_ns());
+	       (expires == PS_EXPIRES_NEVER || !ps_may_be_over(expires, ps_now()));
 }
 
 /* Compares key and state; `words` is the room of the entry's class. */
@@ -285,57 +297,6 @@ static __always_inline int ps_put_value(struct ps_scratch *s, const struct ps_hi
 	if (ps_put_value_at(s, s->out_len, hit))
 		return -1;
 	s->out_len += hit->value_len;
-	return 0;
-}
-
-/* Removes whatever has this tag in the key's set. The fence was raised before. */
-static __always_inline void ps_entry_kill(struct ps_entry *e, __u32 *killed)
-{
-	bpf_spin_lock(&e->lock);
-	/* An odd sequence: its filler has yet to look at the generation, under this lock. */
-	if (!(e->seq & 1) && e->epoch) {
-		e->epoch = 0;
-		e->seq += 2;
-		*killed = 1;
-	}
-	bpf_spin_unlock(&e->lock);
-}
-
-/*
- * A write to the hook's current key was seen arriving: raise its fence, and remove the entry. After this returns no
- * reply that was asked for earlier can fill the key. Returns 0.
- */
-__noinline int ps_invalidate(__u32 hook)
-{
-	struct ps_scratch *s = ps_scratch(hook);
-	__u32 set, tag, base, killed = 0;
-	struct ps_index_line *line;
-
-	if (!s)
-		return 0;
-	set = ps_set_of(s->key.hash);
-	tag = ps_tag_of(s->key.hash);
-	line = ps_line_of(set, &base);
-	ps_fence_raise(s->key.hash);
-	s->write.hash = s->key.hash;
-	ps_count(s->pkt.service, PS_COUNT_writes);
-	if (!line)
-		return 0;
-	for (__u32 way = 0; way < PS_MAX_WAYS; way++) {
-		struct ps_entry *e;
-		__u32 word;
-
-		if (way >= ps_config.ways)
-			break;
-		word = ps_read_once(ps_word(line, base, way));
-		if ((word & ~3U) != tag || !(word & 3))
-			continue;
-		e = (word & 3) == PS_CLASS_SMALL ? ps_small_at(set, way) : ps_large_at(set, way);
-		if (e)
-			ps_entry_kill(e, &killed);
-	}
-	if (killed)
-		ps_count(s->pkt.service, PS_COUNT_invalidations);
 	return 0;
 }
 

@@ -1,98 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Entry points. Ingress (XDP) and egress (TC): from the Ethernet header to the service's plug-in.
- * TC ingress: sends replies that XDP could not. And one that counts what is in the cache.
+ * TC ingress: sends replies that XDP could not.
  */
-#include "cache.bpf.h"
+#include "asked.bpf.h"
 #include "fill.bpf.h"
 #include "maps.bpf.h"
 #include "net.bpf.h"
+#include "packet.bpf.h"
 #include "segment.bpf.h"
 #include "udp.bpf.h"
-
-/* Addresses in the 16-byte form, client first. Which header field is the client's depends on the hook. */
-static __always_inline bool ps_addresses(struct ps_packet *p, void *data, void *end,
-					 const struct ps_headers *h, bool client_is_source)
-{
-	__u64 a[2], b[2];
-
-	if (h->ipv6) {
-		struct ipv6hdr *ip = data + h->l3;
-
-		if ((void *)(ip + 1) > end)
-			return false;
-		__builtin_memcpy(a, &ip->saddr, 16);
-		__builtin_memcpy(b, &ip->daddr, 16);
-	} else {
-		struct iphdr *ip = data + h->l3;
-
-		if ((void *)(ip + 1) > end)
-			return false;
-		a[0] = b[0] = 0;
-		a[1] = (__u64)ip->saddr << 32 | bpf_htonl(0xffff);
-		b[1] = (__u64)ip->daddr << 32 | bpf_htonl(0xffff);
-	}
-	p->client[0] = client_is_source ? a[0] : b[0];
-	p->client[1] = client_is_source ? a[1] : b[1];
-	p->local[0] = client_is_source ? b[0] : a[0];
-	p->local[1] = client_is_source ? b[1] : a[1];
-	return true;
-}
-
-/* Fills in the packet's description, except for its service. False: cut off. */
-static __always_inline bool ps_describe(struct ps_packet *p, void *data, void *end, __u32 ifindex,
-					const struct ps_headers *h, bool client_is_source)
-{
-	if (data + sizeof(struct ethhdr) > end || !ps_addresses(p, data, end, h, client_is_source))
-		return false;
-	p->mac = ps_load64(data + (client_is_source ? 0 : 6)) & ps_low_bytes(6);
-	p->client_port = client_is_source ? h->sport : h->dport;
-	p->local_port = client_is_source ? h->dport : h->sport;
-	p->ifindex = ifindex;
-	p->vlan = h->vlan;
-	p->l3 = h->l3;
-	p->l4 = h->l4;
-	p->ipv6 = h->ipv6;
-	p->transport = h->protocol;
-	p->odd_header = h->odd;
-	p->partial_csum = 0;
-	p->refuse = 0;
-	return true;
-}
-
-/* Payload's place in the frame; `frame_len` bytes are there. False: lengths contradict each other. */
-static __always_inline bool ps_find_payload(struct ps_packet *p, void *data, void *end,
-					    const struct ps_headers *h, __u32 frame_len)
-{
-	__u32 len = h->l4_len, head;
-
-	if (h->l4 + len > frame_len)
-		return false;
-	if (h->protocol == IPPROTO_UDP) {
-		struct udphdr *udp = data + h->l4;
-
-		if ((void *)(udp + 1) > end)
-			return false;
-		head = sizeof(*udp);
-		/* What IP has beyond the datagram is padding. */
-		if (bpf_ntohs(udp->len) > len)
-			return false;
-		len = bpf_ntohs(udp->len);
-	} else {
-		struct tcphdr *tcp = data + h->l4;
-
-		if ((void *)(tcp + 1) > end)
-			return false;
-		head = tcp->doff * 4;
-		if (head < sizeof(*tcp))
-			return false;
-	}
-	if (head > len)
-		return false;
-	p->payload = h->l4 + head;
-	p->payload_len = len - head;
-	return true;
-}
 
 /* Sum of `len` <= 40 bytes of IPv4 options at `off`; 0 if they cannot be read (which is no sum). */
 __noinline __u32 ps_options_sum(struct xdp_md *ctx, __u32 off, __u32 len)
@@ -236,7 +153,6 @@ static __always_inline int ps_ingress_segment(struct xdp_md *ctx, struct ps_scra
 	if (!s->segment.len && !(s->segment.flags & (PS_TCP_FIN | PS_TCP_RST)))
 		return XDP_PASS;
 	s->in_sum = 0;
-	s->pkt.now = bpf_ktime_get_ns();
 	if (s->segment.len) {
 		s->segment.loaded = s->segment.len <= PS_IN_SIZE;
 		if (s->segment.loaded ? ps_copy_payload(ctx) : !ps_sum_payload(ctx)) {
@@ -263,8 +179,10 @@ static __always_inline int ps_ingress(struct xdp_md *ctx)
 	struct ps_service_conf *conf;
 	struct ps_headers h = {};
 	struct ps_scratch *s;
-	__u32 len;
 	int service;
+	__u64 dead;
+	__u32 len;
+	bool due;
 
 	switch (ps_parse(data, end, 0, &h)) {
 	case PS_PARSED_OK:
@@ -287,6 +205,12 @@ static __always_inline int ps_ingress(struct xdp_md *ctx)
 	if (!conf)
 		return XDP_PASS;
 	s->pkt.service = service;
+	s->pkt.now = ps_now();
+	s->asked = PS_ASKING_NOT;
+	s->serial = 0;
+	/* Before anything is looked up: a delayed flush that is over voids what was there. */
+	dead = ps_read_once(state->dead);
+	due = dead && ps_flush_due(service, state, dead, s->pkt.now);
 	if (!ps_describe(&s->pkt, data, end, ctx->ingress_ifindex, &h, true) ||
 	    !ps_find_payload(&s->pkt, data, end, &h, end - data)) {
 		ps_count(service, PS_COUNT_bad_header);
@@ -317,8 +241,14 @@ static __always_inline int ps_ingress(struct xdp_md *ctx)
 		s->pkt.refuse = PS_COUNT_transport_off;
 	else if (!ps_client_allowed(conf, &s->pkt))
 		s->pkt.refuse = PS_COUNT_not_allowed;
+	else if (conf->flags & PS_SERVICE_WAIT)
+		s->pkt.refuse = PS_COUNT_waiting;
 	else if (!ps_path_proven(state, &s->pkt))
 		s->pkt.refuse = PS_COUNT_path_unproven;
+	else if (ps_may_be_over(ps_read_once(state->alive_until), s->pkt.now))
+		s->pkt.refuse = PS_COUNT_unwatched;
+	else if (due)
+		s->pkt.refuse = PS_COUNT_flush_due;
 	bpf_tail_call(ctx, &ps_xdp_progs, ps_program_of(service, PS_SLOT_DATAGRAM));
 	return ps_no_program(service);
 }
@@ -335,17 +265,23 @@ static __always_inline __u32 ps_skb_vlan(const struct __sk_buff *skb)
 	return skb->vlan_present ? ps_vlan_push(0, skb->vlan_tci) : 0;
 }
 
+/* A reply leaves that nobody can match to what it answers: that may be a write. */
+static __always_inline int ps_unread_reply(__u32 service, struct ps_service_state *state)
+{
+	ps_end_epoch(service, state);
+	ps_count(service, PS_COUNT_nofill_shape);
+	return PS_TC_NEXT;
+}
+
 /* A TCP segment of a service leaves. */
 static __always_inline int ps_egress_segment(struct __sk_buff *skb, struct ps_scratch *s,
-					     __u32 service)
+					     __u32 service, struct ps_service_state *state)
 {
 	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
 
-	if (!ps_describe_segment(s, data, end)) {
-		ps_flush(service);
-		return PS_TC_NEXT;
-	}
-	if (ps_server_signals(s))
+	if (!ps_describe_segment(s, data, end))
+		return ps_unread_reply(service, state);
+	if (ps_server_signals(skb, s, state))
 		return PS_TC_NEXT;
 	/* A plug-in without this program looks at requests one segment at a time. */
 	bpf_tail_call(skb, &ps_tc_progs, ps_program_of(service, PS_SLOT_STREAM));
@@ -360,10 +296,12 @@ int ps_tc_egress(struct __sk_buff *skb)
 	struct ps_service_conf *conf;
 	struct ps_headers h = {};
 	struct ps_scratch *s;
-	int service;
+	int service, parsed;
 	__u32 len;
 
-	if (ps_parse(data, end, ps_skb_vlan(skb), &h) != PS_PARSED_OK)
+	parsed = ps_parse(data, end, ps_skb_vlan(skb), &h);
+	/* Of a fragmented reply the first fragment is enough: without it the others are nothing. */
+	if (parsed != PS_PARSED_OK && parsed != PS_PARSED_FRAGMENT)
 		return PS_TC_NEXT;
 	service = ps_service_of(h.sport);
 	/* No socket: forwarded, or one of our own replies on its way from ps_tc_ingress. */
@@ -377,18 +315,27 @@ int ps_tc_egress(struct __sk_buff *skb)
 	if (!conf)
 		return PS_TC_NEXT;
 	s->pkt.service = service;
+	if (parsed == PS_PARSED_FRAGMENT)
+		return ps_unread_reply(service, state);
+	s->pkt.now = ps_now();
+	s->serial = 0;
 	if (!ps_describe(&s->pkt, data, end, skb->ifindex, &h, false) ||
 	    !ps_find_payload(&s->pkt, data, end, &h, skb->len))
-		return PS_TC_NEXT;
+		return ps_unread_reply(service, state);
 	if (h.protocol == IPPROTO_TCP)
-		return ps_egress_segment(skb, s, service);
+		return ps_egress_segment(skb, s, service, state);
+	/* No packet of a test comes from a server's socket: there the mark tells which it would be. */
+	ps_server_socket(service, state,
+			 ps_config.trust_sender ? skb->mark : bpf_get_socket_cookie(skb));
 	if (!ps_path_proven(state, &s->pkt) && ps_sender_is_server(skb, &s->pkt, conf))
 		ps_path_prove(state, &s->pkt);
 	len = s->pkt.payload_len;
-	if (!ps_size_fits(&len, PS_IN_SIZE) || bpf_skb_load_bytes(skb, s->pkt.payload, s->in, len))
+	if (!len)
 		return PS_TC_NEXT;
+	if (!ps_size_fits(&len, PS_IN_SIZE) || bpf_skb_load_bytes(skb, s->pkt.payload, s->in, len))
+		return ps_unread_reply(service, state);
 	bpf_tail_call(skb, &ps_tc_progs, ps_program_of(service, PS_SLOT_DATAGRAM));
-	return PS_TC_NEXT;
+	return ps_unread_reply(service, state);
 }
 
 /* Turns a request that XDP marked into the reply that waits for it, and sends it back. */
@@ -417,48 +364,6 @@ int ps_tc_ingress(struct __sk_buff *skb)
 	ps_count(h->service & (PS_MAX_SERVICES - 1), PS_COUNT_hits);
 	ps_count(h->service & (PS_MAX_SERVICES - 1), PS_COUNT_handovers);
 	return bpf_redirect(skb->ifindex, 0);
-}
-
-/* ps_scan: one callback per table, for live entries of the current epochs. */
-static __always_inline long ps_scan_entry(const struct ps_entry *e, struct ps_scan *scan,
-					  __u64 *entries)
-{
-	struct ps_service_state *state = ps_state_of(e->service & (PS_MAX_SERVICES - 1));
-
-	if (state && !(e->seq & 1) && e->epoch && ps_entry_live(e, state->epoch)) {
-		*entries += 1;
-		scan->entries++;
-		scan->bytes += e->key_len + e->value_len;
-	}
-	return 0;
-}
-
-static long ps_scan_small(void *map, __u32 *key, struct ps_small_entry *e, struct ps_scan *scan)
-{
-	return ps_scan_entry(&e->entry, scan, &scan->small_entries);
-}
-
-static long ps_scan_large(void *map, __u32 *key, struct ps_large_entry *e, struct ps_scan *scan)
-{
-	return ps_scan_entry(&e->entry, scan, &scan->large_entries);
-}
-
-/* Counts live entries into its frame. An element that is being replaced may be missed. Never attached. */
-SEC("tc")
-int ps_scan(struct __sk_buff *skb)
-{
-	struct ps_scan scan = {}, *out;
-
-	bpf_for_each_map_elem(&ps_small, ps_scan_small, &scan, 0);
-	bpf_for_each_map_elem(&ps_large, ps_scan_large, &scan, 0);
-	out = (void *)(long)skb->data;
-	if ((void *)(out + 1) > (void *)(long)skb->data_end)
-		return PS_TC_DROP;
-	out->entries = scan.entries;
-	out->bytes = scan.bytes;
-	out->small_entries = scan.small_entries;
-	out->large_entries = scan.large_entries;
-	return 0;
 }
 
 char LICENSE[] SEC("license") = "GPL";

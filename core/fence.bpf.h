@@ -2,9 +2,10 @@
 /*
  * Coherence: fences, fill leases and epochs. docs/coherence.md tells why this is safe.
  *
- * A write bumps the generation of its key's fence *before* it removes the entry. A read that
- * misses may take the fence's lease, a hash that holds who asked and the generation of that time;
- * a reply fills only if it finds its own hash, made with the generation of now.
+ * A write bumps the generation of its key's fence when it arrives and again when its reply leaves,
+ * each time *before* it removes the entry, and holds the fence in between. A read that misses may
+ * take the fence's lease, a hash that holds who asked and the generation of that time; a reply fills
+ * only if it finds its own hash, made with the generation of now.
  */
 #ifndef PRESTACK_FENCE_BPF_H
 #define PRESTACK_FENCE_BPF_H
@@ -52,46 +53,68 @@ static __always_inline struct ps_fence *ps_fence_of(__u64 hash)
 	return bpf_map_lookup_elem(&ps_fences, &i);
 }
 
-/*
- * The lease of this packet's far end for a key: `request` tells the client's requests apart (a
- * request id, an ordinal). Never 0.
- */
-static __always_inline __u64 ps_lease_of(const struct ps_packet *p, __u64 key_hash, __u32 request,
-					 __u32 generation, __u32 epoch)
-{
-	__u64 h = ps_mix(ps_config.seed[0], key_hash);
+/* The time as of now, ns of CLOCK_MONOTONIC. Cheap, and behind by at most PS_CLOCK_LAG: one tick. */
+#define PS_CLOCK_LAG 10000000ULL /* at 100 ticks a second */
 
-#ifdef PRESTACK_BREAK_GENERATION
-	generation = 0; /* tests only: see fill.bpf.h */
-#endif
-	h = ps_mix(h, p->client[0]);
+static __always_inline __u64 ps_now(void)
+{
+	return bpf_ktime_get_coarse_ns();
+}
+
+/* Whether time `then` is over for sure, or may be over. `now` is ps_now(), maybe some time ago. */
+static __always_inline bool ps_is_over(__u64 then, __u64 now)
+{
+	return now > then;
+}
+
+static __always_inline bool ps_may_be_over(__u64 then, __u64 now)
+{
+	return now + PS_CLOCK_LAG >= then;
+}
+
+/* Hash of a client, the address that it asked, and its number for the request. */
+static __always_inline __u64 ps_who(const struct ps_packet *p, __u32 request)
+{
+	__u64 h = ps_mix(ps_config.seed[0], p->client[0]);
+
 	h = ps_mix(h, p->client[1]);
 	/* Who was asked: another socket of the server's user on another address was not. */
 	h = ps_mix(h, p->local[0]);
 	h = ps_mix(h, p->local[1]);
-	h = ps_mix(h, (__u64)request << 32 | (__u32)p->client_port << 16 | p->local_port);
+	return ps_mix(h, (__u64)request << 32 | (__u32)p->client_port << 16 | p->local_port);
+}
+
+/*
+ * The lease of this packet's far end for a key: `request` tells the client's requests apart (a
+ * request id, an ordinal), and s->serial those of one id. Never 0.
+ */
+static __always_inline __u64 ps_lease_of(const struct ps_scratch *s, __u32 request,
+					 __u32 generation, __u32 epoch)
+{
+	__u64 h = ps_mix(ps_who(&s->pkt, request) + s->serial, s->key.hash);
+
+#ifdef PRESTACK_BREAK_GENERATION
+	generation = 0; /* tests only: see fill.bpf.h */
+#endif
 	h = ps_mix_end(ps_mix(h, (__u64)epoch << 32 | generation));
 	return h ? h : 1;
 }
 
-/* A read of the key in s->key missed and goes to the server: take the lease unless a write settles. */
-static __always_inline void ps_lease_take(struct ps_scratch *s, __u32 request)
+/* What ps_fence.learned holds if the key is known to expire at `at` while nothing more is written. */
+static __always_inline __u64 ps_learned_of(__u64 key_hash, __u32 at, __u32 generation, __u32 epoch)
 {
-	struct ps_service_state *state = ps_state_of(s->pkt.service);
-	struct ps_fence *f = ps_fence_of(s->key.hash);
-	__u32 generation, epoch;
-	__u64 now;
+	__u64 h = ps_mix(ps_mix(ps_config.seed[0], key_hash), at);
 
-	if (!f || !state)
-		return;
-	/* Read before the time is: a write in between makes the lease one that never matches. */
-	generation = ps_read_once(f->generation);
-	epoch = ps_read_once(state->epoch);
-	ps_ordered();
-	now = bpf_ktime_get_ns();
-	if (ps_read_once(f->settle_until) > now || ps_read_once(state->settle_until) > now)
-		return;
-	f->lease = ps_lease_of(&s->pkt, s->key.hash, request, generation, epoch);
+	h = ps_mix_end(ps_mix(h, (__u64)epoch << 32 | generation));
+	return h ? h : 1;
+}
+
+/* Whether writes are under way that a reply of the server might not show yet. */
+static __always_inline bool ps_held(const struct ps_fence *f, __u64 now)
+{
+	__u64 hold = ps_read_once(f->hold);
+
+	return (hold & PS_HOLD_COUNT) && !ps_is_over(hold >> PS_HOLD_UNTIL, now >> PS_HOLD_SHIFT);
 }
 
 #define PS_SETTLE_TRIES 4
@@ -105,6 +128,9 @@ static __always_inline void ps_settle(__u64 *until)
 {
 	__u64 mine = bpf_ktime_get_ns() + ps_config.settle_ns;
 
+	/* Nothing settles: tests only. */
+	if (!ps_config.settle_ns)
+		return;
 	for (__u32 i = 0; i < PS_SETTLE_TRIES; i++) {
 		__u64 old = ps_read_once(*until);
 
@@ -113,18 +139,136 @@ static __always_inline void ps_settle(__u64 *until)
 	}
 }
 
-/* A write to the key with this hash has arrived. Call before the entry is removed. */
-static __always_inline void ps_fence_raise(__u64 hash)
-{
-	struct ps_fence *f = ps_fence_of(hash);
+#define PS_HOLD_TRIES 16
 
-	if (!f)
-		return;
-	ps_settle(&f->settle_until);
-	__sync_fetch_and_add(&f->generation, 1);
+/*
+ * A write has arrived: holds its fence until its reply has left, at most for `settle`. Returns the
+ * write's cohort, PS_COHORT_NONE after too many lost races. Time, cohort and count change in one
+ * word: else of two writes that arrive when the time is over, one might start a cohort and the other
+ * start the next, which forgets the first.
+ */
+static __always_inline __u32 ps_hold(struct ps_fence *f, __u64 now)
+{
+	/* Rounded up, and the clock may lag. */
+	__u64 until = ((now + PS_CLOCK_LAG + ps_config.settle_ns) >> PS_HOLD_SHIFT) + 1;
+
+	if (!ps_config.settle_ns)
+		return 0;
+	for (__u32 i = 0; i < PS_HOLD_TRIES; i++) {
+		__u64 old = ps_read_once(f->hold), count = old & PS_HOLD_COUNT;
+		__u32 cohort = (__u32)(old >> PS_HOLD_COHORT) & PS_HOLD_COUNT;
+		__u64 last = old >> PS_HOLD_UNTIL, new;
+
+		if (ps_is_over(last, now >> PS_HOLD_SHIFT)) {
+			cohort = cohort + 1 < PS_COHORTS ? cohort + 1 : 0;
+			count = 1;
+		} else if (count < PS_HOLD_COUNT) {
+			count++;
+		}
+		new = (last > until ? last : until) << PS_HOLD_UNTIL |
+		      (__u64)cohort << PS_HOLD_COHORT | count;
+		if (__sync_val_compare_and_swap(&f->hold, old, new) == old)
+			return cohort;
+	}
+	return PS_COHORT_NONE;
 }
 
-/* Anything of this service may have changed: all its entries and leases are void, in O(1). */
+/* The reply to a write of this cohort leaves. After too many lost races the time has to run out. */
+static __always_inline void ps_release(struct ps_fence *f, __u32 cohort)
+{
+	for (__u32 i = 0; i < PS_HOLD_TRIES; i++) {
+		__u64 old = ps_read_once(f->hold), count = old & PS_HOLD_COUNT;
+
+		if (((__u32)(old >> PS_HOLD_COHORT) & PS_HOLD_COUNT) != cohort || !count ||
+		    count == PS_HOLD_COUNT)
+			return;
+		if (__sync_val_compare_and_swap(&f->hold, old, old - 1) == old)
+			return;
+	}
+}
+
+/*
+ * What a write takes along until its reply leaves: its cohort, and how often the fence's generation
+ * and the service's epoch had changed when it arrived. Both only grow, so an equal sum tells that
+ * neither has changed since. 20 bits of it: a write that is overtaken by 2^20 others, no more and no
+ * less, would be taken for one that was not.
+ */
+static __always_inline __u32 ps_write_token(__u32 cohort, __u32 changes)
+{
+	return cohort | changes << PS_HOLD_COHORT;
+}
+
+/*
+ * A write to the key with this hash has arrived. Call before the entry is removed. Returns what
+ * ps_write_done wants to know of it.
+ *
+ * The hold comes before the generation: a lease that was taken without seeing the hold has read the
+ * generation before it was bumped, and never fills.
+ */
+static __always_inline __u32 ps_fence_raise(struct ps_service_state *state, __u64 hash, __u64 now)
+{
+	struct ps_fence *f = ps_fence_of(hash);
+	__u32 cohort, changes;
+
+	if (!f)
+		return PS_COHORT_NONE;
+	cohort = ps_hold(f, now);
+	if (cohort == PS_COHORT_NONE)
+		ps_settle(&state->settle_until);
+	changes = __sync_fetch_and_add(&f->generation, 1) + 1 + ps_read_once(state->epoch);
+	/*
+	 * Others that the server may execute after this one, and whose replies may never come: with a
+	 * sum that is over already nothing is learned. Who holds later than this also bumps later.
+	 */
+	if ((ps_read_once(f->hold) & PS_HOLD_COUNT) > 1)
+		changes--;
+	return cohort == PS_COHORT_NONE ? cohort : ps_write_token(cohort, changes);
+}
+
+/*
+ * What the reply to a write has told: unless something else is written, the key expires at
+ * `expires`. Two words that are stored by themselves; who reads a mixture of two stores does not find
+ * the hash of what he reads.
+ */
+static __always_inline void ps_learn(struct ps_fence *f, __u64 hash, __u64 expires,
+				     __u32 generation, __u32 epoch)
+{
+	__u64 at = expires >> PS_LEARNED_SHIFT;
+
+	/* A time before the first unit would be "never"; one beyond the last does not occur. */
+	if (expires != PS_EXPIRES_NEVER && (!at || at > ~0U))
+		return;
+	*(volatile __u32 *)&f->learned_at = at;
+	*(volatile __u64 *)&f->learned = ps_learned_of(hash, at, generation, epoch);
+}
+
+/* When the key expires, if that was learned in this generation and epoch; else PS_EXPIRES_ASK. */
+static __always_inline __u64 ps_learned(const struct ps_fence *f, __u64 hash, __u32 generation,
+					__u32 epoch)
+{
+	__u32 at = ps_read_once(f->learned_at);
+
+	if (ps_read_once(f->learned) != ps_learned_of(hash, at, generation, epoch))
+		return PS_EXPIRES_ASK;
+	return at ? (__u64)at << PS_LEARNED_SHIFT : PS_EXPIRES_NEVER;
+}
+
+/*
+ * All entries, leases and proven paths of the service are void, in O(1). By itself this is for what
+ * leaves: whatever that answers was done before. What arrives needs ps_flush.
+ */
+static __always_inline void ps_end_epoch(__u32 service, struct ps_service_state *state)
+{
+	/* 0 is the epoch of what is dead; who wraps around to it goes one further. */
+	if (__sync_fetch_and_add(&state->epoch, 1) == ~0U)
+		__sync_fetch_and_add(&state->epoch, 1);
+	ps_count(service, PS_COUNT_flushes);
+}
+
+/*
+ * Anything of this service may have changed, or is about to. Leases are put off first, then the epoch
+ * ends: who sees the new epoch sees that time as well.
+ */
 static __always_inline void ps_flush(__u32 service)
 {
 	struct ps_service_state *state = ps_state_of(service);
@@ -132,10 +276,76 @@ static __always_inline void ps_flush(__u32 service)
 	if (!state)
 		return;
 	ps_settle(&state->settle_until);
-	/* 0 is the epoch of what is dead; who wraps around to it goes one further. */
-	if (__sync_fetch_and_add(&state->epoch, 1) == ~0U)
-		__sync_fetch_and_add(&state->epoch, 1);
-	ps_count(service, PS_COUNT_flushes);
+	ps_end_epoch(service, state);
+}
+
+#define PS_DEAD_TRIES 16
+
+/*
+ * Everything of this service goes at some time between `from` and `to`, ns of CLOCK_MONOTONIC: in
+ * between nothing is served, and the first packet that comes later flushes. Several such flushes are
+ * taken together: from the first to the last of their times. If it cannot be noted, for all the lost
+ * races, nothing is served any more.
+ */
+static __always_inline void ps_flush_between(__u32 service, __u64 from, __u64 to)
+{
+	struct ps_service_state *state = ps_state_of(service);
+
+	if (!state)
+		return;
+	from >>= PS_DEAD_SHIFT;
+	to = (to >> PS_DEAD_SHIFT) + 1;
+	for (__u32 i = 0; i < PS_DEAD_TRIES; i++) {
+		__u64 old = ps_read_once(state->dead), first = from, last = to;
+
+		if (old) {
+			first = old >> 32 < from ? old >> 32 : from;
+			last = (__u32)old > to ? (__u32)old : to;
+		}
+		/* Later than can be noted, more than 18 years of uptime: it does not occur. */
+		if (last > ~0U || first > ~0U)
+			return;
+		if (__sync_val_compare_and_swap(&state->dead, old, first << 32 | last) == old)
+			return;
+	}
+	state->dead = 0xffffffff; /* from the beginning to the end */
+}
+
+/*
+ * The delayed flush `dead` that was found noted: true while it may happen at any moment. The epoch
+ * ends before the note is removed: who finds no note finds the new epoch.
+ */
+static __always_inline bool ps_flush_due(__u32 service, struct ps_service_state *state, __u64 dead,
+					 __u64 now)
+{
+	if (ps_is_over((__u64)(__u32)dead << PS_DEAD_SHIFT, now)) {
+		ps_end_epoch(service, state);
+		__sync_val_compare_and_swap(&state->dead, dead, 0);
+		return false;
+	}
+	return ps_may_be_over(dead >> 32 << PS_DEAD_SHIFT, now);
+}
+
+/*
+ * A socket of the server, by its cookie, is about to send for the first time that we see: it is a
+ * new server, which knows nothing of what the old one had. Flushes before this leaves, and remembers
+ * the socket after that, so that nobody takes it for a known one before the flush. With more sockets
+ * than are remembered the oldest is forgotten, which costs a flush when it sends again.
+ */
+static __always_inline void ps_server_socket(__u32 service, struct ps_service_state *state,
+					     __u64 cookie)
+{
+	__u32 next;
+
+	if (!cookie)
+		return;
+	for (__u32 i = 0; i < PS_MAX_SOCKETS; i++)
+		if (ps_read_once(state->socket[i]) == cookie)
+			return;
+	ps_end_epoch(service, state);
+	ps_count(service, PS_COUNT_restarts);
+	next = __sync_fetch_and_add(&state->next_socket, 1) & (PS_MAX_SOCKETS - 1);
+	state->socket[next] = cookie;
 }
 
 #endif /* PRESTACK_FENCE_BPF_H */

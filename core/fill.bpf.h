@@ -11,19 +11,47 @@
 
 #include "cache.bpf.h"
 
-#define PS_SENDER_UDP4_TUPLE 12
-#define PS_SENDER_UDP6_TUPLE 36
+#define PS_SENDER_TUPLE4 12
+#define PS_SENDER_TUPLE6 36
+
+/*
+ * The socket of this host that gets what the packet's client sends to the packet's server address: a
+ * connection, else a listening socket, else (UDP) what is bound. To be released. TC egress.
+ */
+static __always_inline struct bpf_sock *ps_local_socket(struct __sk_buff *skb,
+							const struct ps_packet *p)
+{
+	bool tcp = p->transport == PS_TRANSPORT_TCP;
+	struct bpf_sock_tuple tuple = {};
+
+	if (p->ipv6) {
+		__builtin_memcpy(tuple.ipv6.saddr, p->client, 16);
+		__builtin_memcpy(tuple.ipv6.daddr, p->local, 16);
+		tuple.ipv6.sport = p->client_port;
+		tuple.ipv6.dport = p->local_port;
+		if (tcp)
+			return bpf_sk_lookup_tcp(skb, &tuple, PS_SENDER_TUPLE6, BPF_F_CURRENT_NETNS,
+						 0);
+		return bpf_sk_lookup_udp(skb, &tuple, PS_SENDER_TUPLE6, BPF_F_CURRENT_NETNS, 0);
+	}
+	tuple.ipv4.saddr = p->client[1] >> 32;
+	tuple.ipv4.daddr = p->local[1] >> 32;
+	tuple.ipv4.sport = p->client_port;
+	tuple.ipv4.dport = p->local_port;
+	if (tcp)
+		return bpf_sk_lookup_tcp(skb, &tuple, PS_SENDER_TUPLE4, BPF_F_CURRENT_NETNS, 0);
+	return bpf_sk_lookup_udp(skb, &tuple, PS_SENDER_TUPLE4, BPF_F_CURRENT_NETNS, 0);
+}
 
 /*
  * Whether this skb was sent by the server: by a socket of the server's user that is the very one
- * that a datagram of this client to this address would be delivered to. Raw sockets, packet
+ * that a packet of this client to this address would be delivered to. Raw sockets, packet
  * sockets, forwarded frames and strangers that bound the port on another address are not.
- * TC egress, UDP only.
+ * TC egress.
  */
 static __always_inline bool ps_sender_is_server(struct __sk_buff *skb, const struct ps_packet *p,
 						const struct ps_service_conf *conf)
 {
-	struct bpf_sock_tuple tuple = {};
 	struct bpf_sock *sk;
 	bool same;
 
@@ -32,19 +60,7 @@ static __always_inline bool ps_sender_is_server(struct __sk_buff *skb, const str
 	if (!skb->sk || !(conf->flags & PS_SERVICE_SERVER_KNOWN) ||
 	    bpf_get_socket_uid(skb) != conf->server_uid)
 		return false;
-	if (p->ipv6) {
-		__builtin_memcpy(tuple.ipv6.saddr, p->client, 16);
-		__builtin_memcpy(tuple.ipv6.daddr, p->local, 16);
-		tuple.ipv6.sport = p->client_port;
-		tuple.ipv6.dport = p->local_port;
-		sk = bpf_sk_lookup_udp(skb, &tuple, PS_SENDER_UDP6_TUPLE, BPF_F_CURRENT_NETNS, 0);
-	} else {
-		tuple.ipv4.saddr = p->client[1] >> 32;
-		tuple.ipv4.daddr = p->local[1] >> 32;
-		tuple.ipv4.sport = p->client_port;
-		tuple.ipv4.dport = p->local_port;
-		sk = bpf_sk_lookup_udp(skb, &tuple, PS_SENDER_UDP4_TUPLE, BPF_F_CURRENT_NETNS, 0);
-	}
+	sk = ps_local_socket(skb, p);
 	if (!sk)
 		return false;
 	same = (void *)sk == (void *)skb->sk;
@@ -53,25 +69,42 @@ static __always_inline bool ps_sender_is_server(struct __sk_buff *skb, const str
 }
 
 /*
- * Way of the set to fill: one with the same tag, else an empty one, else the first whose entry is
- * dead or was not used since the last search that passed it (second chance). The start is random,
- * also among empty ways: sets that share large elements should not all take the same ones.
+ * Whether user space is being asked when this entry expires. It is left alone while the answer is
+ * waited for: another fill would make the answer void, and with enough reads there would never be one.
  */
-static __always_inline __u32 ps_victim(struct ps_index_line *line, __u32 set, __u32 base, __u32 tag,
-				       __u32 epoch)
+static __always_inline bool ps_entry_asking(const struct ps_entry *e, __u32 epoch, __u64 now)
 {
-	__u32 start = bpf_get_prandom_u32(), empty = PS_MAX_WAYS;
+	__u16 since = (__u16)(now >> PS_ASKING_SHIFT) - ps_read_once(e->asked);
 
-	if (ps_config.ways == 1)
-		return 0;
+	return ps_read_once(e->expires) == PS_EXPIRES_ASK && ps_read_once(e->epoch) == epoch &&
+	       since <= PS_ASKING_TIME;
+}
+
+/*
+ * Way of the key's set to fill: one with the same tag, else an empty one, else the first whose entry is
+ * dead or was not used since the last search that passed it (second chance). The start is random,
+ * also among empty ways: sets that share large elements should not all take the same ones. Below
+ * zero: there is an entry of that tag that waits for an answer.
+ */
+__noinline int ps_victim(__u64 hash, __u32 epoch, __u64 now)
+{
+	__u32 set = ps_set_of(hash), tag = ps_tag_of(hash), base;
+	__u32 start = bpf_get_prandom_u32(), empty = PS_MAX_WAYS;
+	struct ps_index_line *line = ps_line_of(set, &base);
+
+	if (!line)
+		return -1;
 	for (__u32 i = 0; i < PS_MAX_WAYS; i++) {
 		__u32 way = (start + i) & (ps_config.ways - 1), word;
+		struct ps_entry *e;
 
 		if (i >= ps_config.ways)
 			break;
 		word = ps_read_once(ps_word(line, base, way));
-		if ((word & ~3U) == tag && (word & 3))
-			return way;
+		if ((word & ~3U) == tag && (word & 3)) {
+			e = ps_entry_at(word, set, way);
+			return e && ps_entry_asking(e, epoch, now) ? -1 : (int)way;
+		}
 		if (!(word & 3))
 			empty = way;
 	}
@@ -83,9 +116,8 @@ static __always_inline __u32 ps_victim(struct ps_index_line *line, __u32 set, __
 
 		if (i >= ps_config.ways)
 			break;
-		e = (ps_word(line, base, way) & 3) == PS_CLASS_LARGE ? ps_large_at(set, way)
-								     : ps_small_at(set, way);
-		if (!e || !ps_entry_live(e, epoch) || !e->used)
+		e = ps_entry_at(ps_read_once(ps_word(line, base, way)), set, way);
+		if (!e || !e->used || (!ps_entry_live(e, epoch) && !ps_entry_asking(e, epoch, now)))
 			return way;
 		e->used = 0;
 	}
@@ -107,9 +139,12 @@ static __always_inline bool ps_entry_own(struct ps_entry *e)
 	return own;
 }
 
-/* Ends filling: servable if no write arrived since the lease. Returns whether it is. */
+/*
+ * Ends filling: an entry if no write arrived since the lease, and no reply to one left. Returns whether
+ * it is, and its sequence number.
+ */
 static __always_inline bool ps_entry_publish(struct ps_entry *e, const struct ps_fence *f,
-					     __u32 generation, __u32 epoch)
+					     __u32 generation, __u32 epoch, __u32 *seq)
 {
 	bool good;
 
@@ -120,16 +155,18 @@ static __always_inline bool ps_entry_publish(struct ps_entry *e, const struct ps
 	good = ps_read_once(f->generation) == generation;
 #endif
 	e->epoch = good ? epoch : 0;
-	e->seq++;
+	*seq = e->seq + 1;
+	e->seq = *seq;
 	bpf_spin_unlock(&e->lock);
 	return good;
 }
 
 static __always_inline void ps_entry_describe(struct ps_entry *e, const struct ps_scratch *s,
-					      __u32 len, __u32 flags)
+					      __u32 len, __u32 flags, __u64 expires)
 {
 	e->flags = flags;
-	e->expires = 0;
+	e->expires = expires;
+	e->asked = s->pkt.now >> PS_ASKING_SHIFT;
 	e->value_len = len;
 	e->key_len = s->key.len;
 	e->service = s->pkt.service;
@@ -194,22 +231,44 @@ static __always_inline bool ps_fill_begin(struct ps_entry *e, const struct ps_sc
 	return true;
 }
 
+/* Asks user space when the entry of s->key expires. If there is no room, the next fill asks again. */
+static __always_inline void ps_question_ask(const struct ps_scratch *s, __u32 table, __u32 index,
+					    __u32 seq)
+{
+	struct ps_question *q = bpf_ringbuf_reserve(&ps_questions, sizeof(*q), 0);
+
+	if (!q)
+		return;
+	q->table = table;
+	q->index = index;
+	q->seq = seq;
+	q->service = s->pkt.service;
+	q->key_len = s->key.len;
+	q->reserved = 0;
+	bpf_probe_read_kernel(q->key, sizeof(q->key), s->key.word);
+	bpf_ringbuf_submit(q, 0);
+	ps_count(s->pkt.service, PS_COUNT_questions);
+}
+
 /*
  * The server's reply that is leaving holds the value of s->key: `len` bytes at in[from], with the
  * plug-in's word `flags`. `request` is the number that ps_lease_take was given for the request that
- * this answers. Fills the cache if this reply holds the lease. TC egress.
+ * this answers. Fills the cache if this reply holds the lease. `expires`: ns of CLOCK_MONOTONIC,
+ * PS_EXPIRES_NEVER, or PS_EXPIRES_ASK: then the entry is served once that is known, from the write
+ * that was seen going by or from user space. TC egress.
  */
 static __always_inline void ps_fill(struct __sk_buff *skb, struct ps_scratch *s, __u32 request,
-				    __u32 from, __u32 len, __u32 flags)
+				    __u32 from, __u32 len, __u32 flags, __u64 expires)
 {
 	__u32 service = s->pkt.service, room = (s->key.len + 7) / 8 * 8 + len;
 	__u32 set = ps_set_of(s->key.hash), tag = ps_tag_of(s->key.hash), base, way;
 	struct ps_service_state *state = ps_state_of(service);
 	struct ps_fence *f = ps_fence_of(s->key.hash);
 	struct ps_index_line *line = ps_line_of(set, &base);
+	__u32 epoch, generation, *word, seq, table;
 	bool evicts = false;
+	int victim;
 	struct ps_service_conf *conf;
-	__u32 epoch, generation, *word;
 	struct ps_entry *e;
 	__u64 lease;
 
@@ -222,35 +281,45 @@ static __always_inline void ps_fill(struct __sk_buff *skb, struct ps_scratch *s,
 		return ps_count(service, PS_COUNT_nofill_size);
 	epoch = ps_read_once(state->epoch);
 	generation = ps_read_once(f->generation);
-	lease = ps_lease_of(&s->pkt, s->key.hash, request, generation, epoch);
+	lease = ps_lease_of(s, request, generation, epoch);
 	if (ps_read_once(f->lease) != lease)
 		return ps_count(service, PS_COUNT_nofill_lease);
 	if (!ps_sender_is_server(skb, &s->pkt, conf))
 		return ps_count(service, PS_COUNT_nofill_sender);
+
+	victim = ps_victim(s->key.hash, epoch, s->pkt.now);
+	way = victim;
+	if (victim < 0 || way >= ps_config.ways)
+		return ps_count(service, PS_COUNT_nofill_asking);
 	if (__sync_val_compare_and_swap(&f->lease, lease, 0) != lease)
 		return ps_count(service, PS_COUNT_nofill_lease);
-
-	way = ps_victim(line, set, base, tag, epoch);
 	word = &ps_word(line, base, way);
+	if (expires == PS_EXPIRES_ASK)
+		expires = ps_learned(f, s->key.hash, generation, epoch);
 	/* Two whole branches: 6.1's verifier forgets on the way which table `e` is of. */
 	if (room <= PS_SMALL_WORDS * 8) {
+		table = PS_CLASS_SMALL;
 		e = ps_small_at(set, way);
 		if (!e || !ps_fill_begin(e, s, word, tag | PS_CLASS_SMALL, epoch, &evicts))
 			return;
-		ps_entry_describe(e, s, len, flags);
+		ps_entry_describe(e, s, len, flags, expires);
 		ps_small_copy(e, s, from, len);
 	} else {
+		table = PS_CLASS_LARGE;
+		set &= ps_config.large_mask;
 		e = ps_large_at(set, way);
 		if (!e || !ps_fill_begin(e, s, word, tag | PS_CLASS_LARGE, epoch, &evicts))
 			return;
-		ps_entry_describe(e, s, len, flags);
+		ps_entry_describe(e, s, len, flags, expires);
 		ps_large_copy(e, s, from, len);
 	}
-	if (!ps_entry_publish(e, f, generation, epoch))
+	if (!ps_entry_publish(e, f, generation, epoch, &seq))
 		return ps_count(service, PS_COUNT_nofill_raced);
 	ps_count(service, PS_COUNT_fills);
 	if (evicts)
 		ps_count(service, PS_COUNT_evictions);
+	if (expires == PS_EXPIRES_ASK)
+		ps_question_ask(s, table, set * ps_config.ways + way, seq);
 }
 
 #endif /* PRESTACK_FILL_BPF_H */

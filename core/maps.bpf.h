@@ -70,6 +70,20 @@ struct {
 	__type(value, struct ps_fence);
 } ps_fences SEC(".maps");
 
+/* asked_mask + 1 elements (loader). */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct ps_asked);
+} ps_asked SEC(".maps");
+
+/* struct ps_question: when does this entry expire? The answer comes through program ps_vouch. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, PS_QUESTIONS_SIZE);
+} ps_questions SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, PS_MAX_SERVICES);

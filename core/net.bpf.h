@@ -20,6 +20,7 @@
 #define PS_VLAN_VID 0x0fff
 #define PS_IP_OFFSET 0x1fff
 #define PS_IP_MF 0x2000
+#define PS_IP6_OFFSET 0xfff8
 #define PS_IP6_HOPOPTS 0 /* these four are macros in uapi, so vmlinux.h lacks them */
 #define PS_IP6_ROUTING 43
 #define PS_IP6_FRAGMENT 44
@@ -38,7 +39,10 @@ enum ps_parsed {
 	PS_PARSED_OPAQUE, /* more IPv6 headers or VLAN tags than are followed */
 };
 
-/* Where things are; offsets from the start of the frame. Ports are valid when the result is OK. */
+/*
+ * Where things are; offsets from the start of the frame. Ports are valid when the result is OK; of a
+ * fragment they are 0 unless it is the first one.
+ */
 struct ps_headers {
 	__u32 l3;
 	__u32 l4;
@@ -49,6 +53,13 @@ struct ps_headers {
 	__u8 protocol; /* IPPROTO_UDP or IPPROTO_TCP */
 	__u8 ipv6;
 	__u8 odd; /* IP options or extension headers present */
+};
+
+struct ps_ip6_fragment {
+	__u8 next;
+	__u8 reserved;
+	__be16 offset;
+	__be32 id;
 };
 
 struct ps_vlan_tag {
@@ -64,19 +75,24 @@ static __always_inline __u32 ps_vlan_push(__u32 vlan, __u16 tci)
 
 static __always_inline int ps_parse_ports(void *data, void *end, struct ps_headers *h)
 {
-	__be16 *ports = data + h->l4;
+	__u32 *ports = data + h->l4, both;
 
-	if ((void *)(ports + 2) > end)
+	/* One pointer and one load, whatever the compiler merges this with. */
+	ps_opaque(ports);
+	if ((void *)(ports + 1) > end)
 		return PS_PARSED_BAD;
-	h->sport = ports[0];
-	h->dport = ports[1];
+	both = *ports;
+	h->sport = both;
+	h->dport = both >> 16;
 	return PS_PARSED_OK;
 }
 
 static __always_inline int ps_parse_ipv4(void *data, void *end, struct ps_headers *h)
 {
 	struct iphdr *ip = data + h->l3;
+	__be16 fragment;
 	__u32 len, ihl;
+	int parsed;
 
 	if ((void *)(ip + 1) > end)
 		return PS_PARSED_OTHER;
@@ -90,9 +106,11 @@ static __always_inline int ps_parse_ipv4(void *data, void *end, struct ps_header
 	h->odd = ihl != sizeof(*ip);
 	h->l4 = h->l3 + ihl;
 	h->l4_len = len - ihl;
-	if (ip->frag_off & bpf_htons(PS_IP_MF | PS_IP_OFFSET))
+	fragment = ip->frag_off;
+	if (fragment & bpf_htons(PS_IP_OFFSET))
 		return PS_PARSED_FRAGMENT;
-	return ps_parse_ports(data, end, h);
+	parsed = ps_parse_ports(data, end, h);
+	return fragment & bpf_htons(PS_IP_MF) ? PS_PARSED_FRAGMENT : parsed;
 }
 
 static __always_inline int ps_parse_ipv6(void *data, void *end, struct ps_headers *h)
@@ -116,8 +134,16 @@ static __always_inline int ps_parse_ipv6(void *data, void *end, struct ps_header
 			h->l4_len = left;
 			return left < 8 ? PS_PARSED_BAD : ps_parse_ports(data, end, h);
 		}
-		if (next == PS_IP6_FRAGMENT)
+		if (next == PS_IP6_FRAGMENT) {
+			struct ps_ip6_fragment *f = data + (off & 0x7ff);
+
+			if ((void *)(f + 1) > end || (f->offset & bpf_htons(PS_IP6_OFFSET)))
+				return PS_PARSED_FRAGMENT;
+			h->l4 = (off & 0x7ff) + sizeof(*f);
+			if (f->next == IPPROTO_UDP || f->next == IPPROTO_TCP)
+				ps_parse_ports(data, end, h);
 			return PS_PARSED_FRAGMENT;
+		}
 		if (next != PS_IP6_HOPOPTS && next != PS_IP6_ROUTING && next != PS_IP6_DSTOPTS)
 			return PS_PARSED_OTHER;
 		ext = data + (off & 0x7ff);

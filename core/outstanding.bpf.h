@@ -6,40 +6,12 @@
 #ifndef PRESTACK_OUTSTANDING_BPF_H
 #define PRESTACK_OUTSTANDING_BPF_H
 
-#include "cache.bpf.h"
 #include "flow.bpf.h"
+#include "write.bpf.h"
 
 /* Ordinals of TCP requests, as numbers for leases: no number that is used over UDP. */
 #define PS_STREAM_REQUEST 0x80000000U
 
-#ifndef PS_COHORT_NONE
-/* Until the fence has these. */
-#define PS_COHORT_NONE 0xffffffffU
-static __always_inline void ps_flush_leaving(__u32 service)
-{
-	ps_flush(service);
-}
-__noinline int ps_write_done(__u32 service, __u64 hash, __u32 cohort, __u64 expires)
-{
-	struct ps_scratch *s = ps_scratch(PS_HOOK_TC);
-
-	ps_opaque(cohort);
-	ps_opaque(expires);
-	if (!s)
-		return 0;
-	s->pkt.service = service;
-	s->key.hash = hash;
-	ps_invalidate(PS_HOOK_TC);
-	ps_count(service, PS_COUNT_replies);
-	return 0;
-}
-static __always_inline __u32 ps_write_again(struct ps_scratch *s, __u64 hash, __u32 cohort)
-{
-	s->key.hash = hash;
-	ps_invalidate(PS_HOOK_XDP);
-	return 0;
-}
-#else
 /* What leaves may be the reply to anything: whatever that was is done by now. */
 static __always_inline void ps_flush_leaving(__u32 service)
 {
@@ -66,7 +38,6 @@ static __always_inline __u32 ps_write_again(struct ps_scratch *s, __u64 hash, __
 	ps_kill(s->pkt.service, hash);
 	return cohort;
 }
-#endif
 
 #define ps_ring_slot(i) ((i) & (PS_RING - 1))
 

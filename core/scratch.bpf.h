@@ -81,6 +81,8 @@ struct ps_scratch {
 	__u64 in_sum; /* one's complement sum of the payload, XDP only */
 	__u32 pos; /* the plug-in's position in in[], for what it does over several calls */
 	__u32 out_len; /* bytes of out[] in use */
+	__u32 asked; /* enum ps_asking: what is noted of this packet's request, XDP only */
+	__u32 serial; /* ps_asked.serial of the read that this is, or answers; 0: nothing is noted */
 	__u64 user[8]; /* the plug-in's own */
 	__u8 in[PS_IN_BUFFER];
 	__u8 out[PS_OUT_SIZE + PS_MAX_VALUE + 64];

@@ -6,6 +6,7 @@
 #ifndef PRESTACK_SEGMENT_BPF_H
 #define PRESTACK_SEGMENT_BPF_H
 
+#include "fill.bpf.h"
 #include "flow.bpf.h"
 #include "net.bpf.h"
 
@@ -143,17 +144,48 @@ static __always_inline bool ps_segment_signals(struct ps_scratch *s)
 }
 
 /*
+ * The server accepts a connection: with a listening socket that is not known it is another server than
+ * before. The packet's own socket is one of this handshake only. A cookie of 0: nobody has asked for
+ * that socket's yet, so it is new; the loader does soon.
+ */
+static __always_inline void ps_check_listener(struct __sk_buff *skb, const struct ps_packet *p,
+					      struct ps_service_state *state)
+{
+	__u64 cookie = skb->mark;
+	struct tcp_sock *listener;
+	struct bpf_sock *sk;
+
+	/* No packet of a test comes from a server's socket: there the mark tells which it would be. */
+	if (!ps_config.trust_sender) {
+		sk = ps_local_socket(skb, p);
+		if (!sk)
+			return;
+		cookie = 0;
+		listener = bpf_skc_to_tcp_sock(sk);
+		if (listener)
+			cookie = listener->inet_conn.icsk_inet.sk.__sk_common.skc_cookie.counter;
+		bpf_sk_release(sk);
+		if (!cookie)
+			ps_end_epoch(p->service, state);
+	}
+	ps_server_socket(p->service, state, cookie);
+}
+
+/*
  * A segment of the server's leaves: handshakes, acknowledgements and ends. True: there is nothing to
  * read in it.
  */
-static __always_inline bool ps_server_signals(struct ps_scratch *s)
+static __always_inline bool ps_server_signals(struct __sk_buff *skb, struct ps_scratch *s,
+					      struct ps_service_state *state)
 {
 	const struct ps_segment *g = &s->segment;
 	struct ps_flow *f;
 
 	if (g->flags & PS_TCP_SYN) {
-		if (g->flags & PS_TCP_ACK)
+		if (g->flags & PS_TCP_ACK) {
+			ps_check_listener(skb, &s->pkt, state);
 			ps_handshake_seen(&s->flow, g->ack, g->seq + 1);
+		}
 		return !g->len;
 	}
 	f = bpf_map_lookup_elem(&ps_flows, &s->flow);

@@ -53,13 +53,13 @@ static __always_inline bool ps_stream_more(const struct ps_scratch *s)
 
 /*
  * In a reply function: the message at hand holds the value of the current key, `len` bytes at
- * in[from] of the window.
+ * in[from] of the window. `expires` as for ps_fill.
  */
 static __always_inline void ps_stream_fill(struct __sk_buff *skb, struct ps_scratch *s, __u32 from,
-					   __u32 len, __u32 flags)
+					   __u32 len, __u32 flags, __u64 expires)
 {
 	if (s->segment.ordinal)
-		ps_fill(skb, s, s->segment.ordinal | PS_STREAM_REQUEST, from, len, flags);
+		ps_fill(skb, s, s->segment.ordinal | PS_STREAM_REQUEST, from, len, flags, expires);
 }
 
 /* Hash of up to PS_HASH_CHUNK bytes of the frame, in front of which `h` was. Uses out[]. */

@@ -15,6 +15,7 @@
 #include "engine/bpffs.hpp"
 #include "engine/description.hpp"
 #include "engine/host.hpp"
+#include "engine/kernel_config.hpp"
 #include "engine/link_watch.hpp"
 #include "engine/upkeep.hpp"
 
@@ -44,24 +45,14 @@ std::vector<const PluginInfo *> plugins_in_use(const std::vector<ServiceConfig> 
 	return used;
 }
 
-Result<ps_config> kernel_config(const Config &config, const Geometry &geometry,
-				const std::vector<ServiceConfig> &services,
-				const std::vector<const PluginInfo *> &plugins)
+Result<ps_config> make_config(const Config &config, const Geometry &geometry,
+			      const std::vector<ServiceConfig> &services,
+			      const std::vector<const PluginInfo *> &plugins)
 {
-	ps_config out{};
+	ps_config out = kernel_config(config.cache, geometry);
 	if (getrandom(out.seed, sizeof out.seed, 0) != sizeof out.seed) {
 		return fail("hash seed", "getrandom", errno);
 	}
-	out.settle_ns = static_cast<std::uint64_t>(config.cache.settle.count());
-	out.set_mask = geometry.small_sets - 1;
-	out.large_mask = geometry.large_sets - 1;
-	out.fence_mask = geometry.fences - 1;
-	out.asked_mask = geometry.asked - 1;
-	out.ways = geometry.ways;
-	out.small_room = geometry.small_room;
-	out.large_room = geometry.large_room;
-	out.max_key = config.cache.max_key;
-	out.max_value = config.cache.max_value;
 	out.nr_services = static_cast<std::uint32_t>(services.size());
 	std::ranges::transform(services, out.port,
 			       [](const ServiceConfig &service) { return htons(service.port); });
@@ -158,7 +149,7 @@ Result<Instance> Instance::start(const Config &config, const InstanceOptions &op
 			return tl::unexpected(free.error());
 		}
 	}
-	const auto constants = kernel_config(config, *geometry, services, used);
+	const auto constants = make_config(config, *geometry, services, used);
 	if (!constants) {
 		return tl::unexpected(constants.error());
 	}

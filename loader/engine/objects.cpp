@@ -16,6 +16,7 @@
 #include "dispatch.skel.h"
 #include "engine/libbpf_options.hpp"
 #include "engine/table.hpp"
+#include "table.skel.h"
 
 namespace prestack
 {
@@ -159,6 +160,31 @@ bool is_shared(const bpf_map *map)
 	       std::string_view(bpf_map__name(map)).starts_with("ps_");
 }
 
+// Opens and loads an object that shares the maps of `core`, which is loaded.
+Result<BpfObject> load_with_maps_of(bpf_object *core, const std::string &name, const void *bytes,
+				    std::size_t size, const ps_config &config)
+{
+	auto object = open_object(name, bytes, size, config);
+	if (!object) {
+		return object;
+	}
+	const bpf_map *map = nullptr;
+	bpf_object__for_each_map(map, core)
+	{
+		if (!is_shared(map)) {
+			continue;
+		}
+		if (auto reused = reuse(object->get(), bpf_map__name(map), bpf_map__fd(map));
+		    !reused) {
+			return tl::unexpected(reused.error());
+		}
+	}
+	if (auto loaded = load_object(object->get()); !loaded) {
+		return tl::unexpected(loaded.error());
+	}
+	return object;
+}
+
 } // namespace
 
 Result<void> set_config(bpf_object *object, const ps_config &config)
@@ -245,30 +271,23 @@ Result<Objects> Objects::load(const ps_config &config, const Geometry &geometry,
 		return tl::unexpected(prepared.error());
 	}
 
+	bytes = table_bpf__elf_bytes(&size);
+	auto table = load_with_maps_of(object, "table", bytes, size, config);
+	if (!table) {
+		return tl::unexpected(table.error());
+	}
+	objects.table_ = std::move(*table);
+
 	for (const auto *info : plugins) {
 		bytes = info->elf_bytes(&size);
-		auto plugin = open_object(std::string(info->name), bytes, size, config);
+		auto plugin =
+			load_with_maps_of(object, std::string(info->name), bytes, size, config);
 		if (!plugin) {
 			return tl::unexpected(plugin.error());
 		}
-		const bpf_map *map = nullptr;
-		bpf_object__for_each_map(map, object)
-		{
-			if (!is_shared(map)) {
-				continue;
-			}
-			if (auto reused =
-				    reuse(plugin->get(), bpf_map__name(map), bpf_map__fd(map));
-			    !reused) {
-				return tl::unexpected(reused.error());
-			}
-		}
 		const auto slot = static_cast<std::uint32_t>(objects.plugins_.size());
-		auto loaded = load_object(plugin->get()).and_then([&] {
-			return fill_program_arrays(objects, plugin->get(), slot);
-		});
-		if (!loaded) {
-			return tl::unexpected(loaded.error());
+		if (auto filled = fill_program_arrays(objects, plugin->get(), slot); !filled) {
+			return tl::unexpected(filled.error());
 		}
 		objects.plugins_.push_back(std::move(*plugin));
 	}
@@ -284,6 +303,9 @@ Result<int> Objects::map(const char *name) const
 Result<int> Objects::program(const char *name) const
 {
 	const bpf_program *program = bpf_object__find_program_by_name(core_.get(), name);
+	if (program == nullptr) {
+		program = bpf_object__find_program_by_name(table_.get(), name);
+	}
 	return program != nullptr ? Result<int>(bpf_program__fd(program))
 				  : fail(fmt::format("program {}", name), "find", ENOENT);
 }

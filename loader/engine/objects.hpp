@@ -41,7 +41,8 @@ public:
 private:
 	UniqueFd small_;
 	UniqueFd large_;
-	BpfObject core_;
+	BpfObject core_; // the programs that are attached
+	BpfObject table_; // those that user space runs
 	std::vector<BpfObject> plugins_;
 };
 

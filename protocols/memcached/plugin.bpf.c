@@ -117,12 +117,19 @@ __noinline int mc_observe_one(void)
 	mc_parse_command(&c, &cmd);
 	switch (cmd.kind) {
 	case MC_READ:
+		if (s->pkt.transport == PS_TRANSPORT_UDP)
+			ps_expect_read(s, s->user[MC_REQUEST]);
 		break;
 	case MC_WRITE:
 		ps_key_load(PS_HOOK_XDP, cmd.key, cmd.key_len);
 		ps_invalidate(PS_HOOK_XDP);
+		/* Also if it says noreply: then this waits in vain, and for one second only. */
+		if (s->pkt.transport == PS_TRANSPORT_UDP)
+			ps_expect_reply(s, s->user[MC_REQUEST], PS_EXPIRES_ASK);
 		break;
 	case MC_WRITE_MANY:
+		if (s->pkt.transport == PS_TRANSPORT_UDP)
+			ps_expect_any(s, s->user[MC_REQUEST]);
 		if (!mc_write_many(s, &c, cmd.key, cmd.line_end))
 			return MC_STEP_STOP;
 		break;
@@ -146,8 +153,11 @@ static __always_inline int mc_observe(struct ps_scratch *s, __u32 reason)
 		if (step != MC_STEP_MORE)
 			break;
 	}
-	if (step != MC_STEP_DONE)
+	if (step != MC_STEP_DONE) {
 		ps_flush(s->pkt.service);
+		if (s->pkt.transport == PS_TRANSPORT_UDP)
+			ps_expect_any(s, s->user[MC_REQUEST]);
+	}
 	ps_count(s->pkt.service, reason);
 	return XDP_PASS;
 }
@@ -226,9 +236,26 @@ __noinline int mc_fill_one(struct __sk_buff *skb)
 	if (mc_parse_value(&c, &v))
 		return MC_STEP_DONE;
 	ps_key_load(PS_HOOK_TC, v.key, v.key_len);
-	ps_fill(skb, s, s->user[MC_REQUEST], v.data, v.data_len, v.flags);
+	/* Items that expire are served for too long until the agent can tell when they do. */
+	ps_fill(skb, s, s->user[MC_REQUEST], v.data, v.data_len, v.flags, PS_EXPIRES_NEVER);
 	s->pos = v.next;
 	return MC_STEP_MORE;
+}
+
+/* A get's reply is one datagram for each value, and END is the end of the last one or all of it. */
+static __always_inline void mc_reply_leaves(struct ps_scratch *s, const struct ps_cursor *c,
+					    __u32 request)
+{
+	bool value = (ps_cursor_word(c, MC_UDP_HEADER) & ps_low_bytes(6)) ==
+		     MC_NAME6('V', 'A', 'L', 'U', 'E', ' ');
+	bool end =
+		c->end >= MC_UDP_HEADER + 5 && (ps_cursor_word(c, c->end - 5) & ps_low_bytes(5)) ==
+						       MC_NAME5('E', 'N', 'D', '\r', '\n');
+
+	if (value && !end)
+		ps_reply_goes_on(s, request);
+	else
+		ps_reply_leaves(s, request, value || (end && c->end == MC_UDP_HEADER + 5), false);
 }
 
 SEC("tc")
@@ -241,8 +268,13 @@ int ps_datagram_reply(struct __sk_buff *skb)
 	if (!s)
 		return PS_TC_NEXT;
 	c = ps_payload(s, PS_HOOK_TC, 0);
+	if (mc_parse_frame(&c, &frame)) {
+		ps_flush(s->pkt.service);
+		return PS_TC_NEXT;
+	}
+	mc_reply_leaves(s, &c, frame.request);
 	/* A value spread over several datagrams is never cached. */
-	if (mc_parse_frame(&c, &frame) || frame.total != 1 || frame.sequence) {
+	if (frame.total != 1 || frame.sequence) {
 		ps_count(s->pkt.service, PS_COUNT_nofill_shape);
 		return PS_TC_NEXT;
 	}

@@ -15,6 +15,7 @@
 
 #include "frames.hpp"
 #include "loader/config.hpp"
+#include "loader/engine/kernel_config.hpp"
 #include "loader/engine/service_maps.hpp"
 #include "loader/geometry.hpp"
 #include "loader/registry.hpp"
@@ -48,18 +49,10 @@ Result<std::string> test_run(int program, const std::string &frame, std::uint32_
 
 ps_config make_config(const CacheConfig &cache, const Geometry &geometry)
 {
-	ps_config config{};
+	ps_config config = kernel_config(cache, geometry);
 	config.seed[0] = 0x243f6a8885a308d3;
 	config.seed[1] = 0x13198a2e03707344;
 	config.settle_ns = 0;
-	config.set_mask = geometry.small_sets - 1;
-	config.large_mask = geometry.large_sets - 1;
-	config.fence_mask = geometry.fences - 1;
-	config.ways = geometry.ways;
-	config.small_room = geometry.small_room;
-	config.large_room = geometry.large_room;
-	config.max_key = cache.max_key;
-	config.max_value = cache.max_value;
 	config.nr_services = 1;
 	config.trust_sender = 1;
 	config.port[0] = htons(port);
@@ -139,6 +132,7 @@ Result<void> Rig::load(std::uint32_t ways)
 	conf.allow[0].mask[1] = mapped; // ::ffff:0:0/96
 	conf.allow[0].addr[1] = mapped;
 	maps->bump_epoch(0);
+	maps->keep_alive(0, std::chrono::hours(24 * 365));
 	if (auto published = maps->publish(0, conf); !published) {
 		return published;
 	}

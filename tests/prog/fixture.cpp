@@ -51,6 +51,16 @@ std::string toy_value(std::string_view key, std::string_view value, unsigned id)
 	return fmt::format("{:04x} V {} {}\n", id & 0xffff, key, value);
 }
 
+std::string toy_ok(unsigned id)
+{
+	return fmt::format("{:04x} OK\n", id & 0xffff);
+}
+
+std::string toy_none(unsigned id)
+{
+	return fmt::format("{:04x} N\n", id & 0xffff);
+}
+
 std::string some_bytes(std::size_t length, unsigned seed)
 {
 	std::string out;
@@ -73,15 +83,18 @@ Outcome ProgTest::answer(std::string payload)
 
 void ProgTest::prove_path()
 {
-	answer("0000 OK\n");
+	answer("0000 N\n");
 }
 
-bool ProgTest::fill(std::string_view key, std::string_view value, unsigned id)
+bool ProgTest::fill(std::string_view key, std::string_view value)
 {
+	unsigned id = next_id();
 	const auto before = count(PS_COUNT_fills);
 	prove_path();
 	if (send(toy_get(key, id)).verdict == kTransmit) {
 		EXPECT_EQ(send(toy_set(key, value, id)).verdict, kPass);
+		EXPECT_EQ(answer(toy_ok(id)).verdict, kNext);
+		id = next_id();
 		EXPECT_EQ(send(toy_get(key, id)).verdict, kPass);
 	}
 	EXPECT_EQ(answer(toy_value(key, value, id)).verdict, kNext);
@@ -104,6 +117,15 @@ std::string ProgTest::ask(std::string_view key, unsigned id)
 	if (reply)
 		check_reply(packet, outcome.frame, reply->payload);
 	return reply ? reply->payload : "no datagram";
+}
+
+bool ProgTest::cached(std::string_view key)
+{
+	const unsigned id = next_id();
+	if (!ask(key, id).empty())
+		return true;
+	EXPECT_EQ(answer(toy_none(id)).verdict, kNext);
+	return false;
 }
 
 void ProgTest::expect_pass(const Packet &packet, std::string_view counters)

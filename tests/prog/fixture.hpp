@@ -27,6 +27,8 @@ inline constexpr int kShot = 2;
 std::string toy_get(std::string_view key, unsigned id = 1);
 std::string toy_set(std::string_view key, std::string_view value, unsigned id = 1);
 std::string toy_value(std::string_view key, std::string_view value, unsigned id = 1);
+std::string toy_ok(unsigned id = 1);
+std::string toy_none(unsigned id = 1);
 
 // Some bytes of the given length, different for each seed, with every byte value among them.
 std::string some_bytes(std::size_t length, unsigned seed = 0);
@@ -44,12 +46,15 @@ protected:
 	// The server answers something that fills nothing: from now on its path is proven.
 	void prove_path();
 	// The client asks and the server answers, as over the wire; if the key is cached, it is written
-	// first. True if a fill was counted.
-	bool fill(std::string_view key, std::string_view value, unsigned id = 1);
+	// first. True if a fill was counted. Numbers of its own, which no other request waits with.
+	bool fill(std::string_view key, std::string_view value);
 	// What the kernel answers to a get; "" if it passes the request on. Checks that a reply is
 	// well-formed and goes back to the client.
 	std::string ask(std::string_view key, unsigned id = 1);
-	bool cached(std::string_view key) { return !ask(key).empty(); }
+	// If not, the server answers that it has none either: no request stays unanswered.
+	bool cached(std::string_view key);
+	// A number that was not used for a long time.
+	unsigned next_id() { return 0x100 + next_id_++ % 0xff00; }
 
 	// Runs `packet` and expects that it passes unchanged and moves just these counters (see
 	// moved()).
@@ -66,6 +71,7 @@ protected:
 
 private:
 	Counts seen_{};
+	unsigned next_id_ = 0;
 };
 
 } // namespace prestack::test

@@ -107,6 +107,22 @@ TEST_F(FlowUnknown, DataThatCameWithTheSyn)
 	EXPECT_TRUE(flow());
 }
 
+// A connection to a listening socket that is not known: the server is another one.
+TEST_F(FlowUnknown, AnotherListeningSocketIsARestart)
+{
+	cache({"key"});
+	Packet accept = server_segment("", 1999);
+	accept.tcp_flags = kSyn | kAck;
+	datapath_.egress(accept.bytes(), 7);
+	EXPECT_EQ(moved_now(), "restarts+1 flushes+1");
+	EXPECT_FALSE(cached("key"));
+	cache({"key"});
+	datapath_.egress(accept.bytes(), 7);
+	EXPECT_EQ(moved_now(), "");
+	datapath_.egress(accept.bytes(), 8);
+	EXPECT_EQ(moved_now(), "restarts+1 flushes+1");
+}
+
 // With all places taken.
 TEST_F(FlowUnknown, WhenThereAreTooMany)
 {

@@ -73,7 +73,7 @@ TEST_F(Pass, MorePathsThanThereIsRoomForStayUnproven)
 	for (unsigned i = 0; i < PS_MAX_PATHS + 3; ++i) {
 		Packet packet = get();
 		packet.destination = "10.0.1." + std::to_string(i);
-		datapath_.egress(packet.reply("0000 OK\n").bytes());
+		datapath_.egress(packet.reply("0000 N\n").bytes());
 		// One path was proven before.
 		if (i < PS_MAX_PATHS - 1)
 			expect_reply(packet, toy_value("key", "value"));
@@ -154,7 +154,7 @@ TEST_F(Pass, AFragmentFlushes)
 {
 	for (const Fragment fragment :
 	     {Fragment{0, true}, Fragment{10, true}, Fragment{10, false}}) {
-		ASSERT_TRUE(fill("key", "value"));
+		ASSERT_TRUE(fill("key", "value")) << moved_now();
 		Packet packet = set();
 		packet.fragment = fragment;
 		expect_pass(packet, "flushes+1 fragment+1");

@@ -12,6 +12,7 @@
 
 #include "loader/address.hpp"
 #include "loader/counters.hpp"
+#include "loader/engine/kernel_config.hpp"
 #include "loader/engine/libbpf_options.hpp"
 #include "loader/engine/table.hpp"
 #include "loader/geometry.hpp"
@@ -44,26 +45,21 @@ Geometry geometry_of(const DatapathOptions &options)
 	geometry.small_sets = options.sets;
 	geometry.large_sets = options.large_sets;
 	geometry.fences = options.fences;
+	geometry.asked = options.asked;
 	geometry.flows = options.flows;
 	return geometry;
 }
 
 ps_config config_of(const DatapathOptions &options)
 {
-	const Geometry geometry = geometry_of(options);
-	ps_config config{};
+	CacheConfig cache;
+	cache.settle = options.settle;
+	cache.max_key = options.max_key;
+	cache.max_value = options.max_value;
+	ps_config config = kernel_config(cache, geometry_of(options));
 	// Constant, so that a failure can be repeated.
 	config.seed[0] = 0x0123456789abcdefULL;
 	config.seed[1] = 0xfedcba9876543210ULL;
-	config.settle_ns = static_cast<std::uint64_t>(options.settle.count());
-	config.set_mask = options.sets - 1;
-	config.large_mask = options.large_sets - 1;
-	config.fence_mask = options.fences - 1;
-	config.ways = options.ways;
-	config.small_room = geometry.small_room;
-	config.large_room = geometry.large_room;
-	config.max_key = options.max_key;
-	config.max_value = options.max_value;
 	config.nr_services = 1;
 	config.trust_sender = options.trust_sender;
 	config.port[0] = htons(Datapath::service_port);
@@ -90,10 +86,13 @@ Datapath::Datapath(const DatapathOptions &options)
 {
 	allow({"0.0.0.0/0", "::/0"});
 	maps_.bump_epoch(0);
+	keep_alive(std::chrono::hours(24 * 365));
 }
 
-Outcome Datapath::run(int program, std::string_view frame, std::uint32_t repeat)
+Outcome Datapath::run(int program, std::string_view frame, std::uint32_t repeat, std::uint32_t mark)
 {
+	__sk_buff context{};
+	context.mark = mark;
 	Outcome outcome;
 	outcome.frame.resize(longest_frame);
 	auto options = libbpf_options<bpf_test_run_opts>();
@@ -102,6 +101,10 @@ Outcome Datapath::run(int program, std::string_view frame, std::uint32_t repeat)
 	options.data_out = outcome.frame.data();
 	options.data_size_out = static_cast<__u32>(outcome.frame.size());
 	options.repeat = static_cast<int>(repeat);
+	if (mark != 0) { // XDP programs take another context, and need none
+		options.ctx_in = &context;
+		options.ctx_size_in = sizeof context;
+	}
 	if (const int problem = bpf_prog_test_run_opts(program, &options); problem != 0)
 		throw std::system_error(-problem, std::generic_category(), "BPF_PROG_TEST_RUN");
 	outcome.verdict = static_cast<int>(options.retval);
@@ -115,9 +118,9 @@ Outcome Datapath::ingress(std::string_view frame, std::uint32_t repeat) const
 	return run(program("ps_xdp"), frame, repeat);
 }
 
-Outcome Datapath::egress(std::string_view frame) const
+Outcome Datapath::egress(std::string_view frame, std::uint32_t socket) const
 {
-	return run(program("ps_tc_egress"), frame);
+	return run(program("ps_tc_egress"), frame, 1, socket);
 }
 
 Outcome Datapath::tc_ingress(std::string_view frame) const

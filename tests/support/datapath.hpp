@@ -28,6 +28,7 @@ struct DatapathOptions {
 	std::uint32_t max_key = PS_MAX_KEY;
 	std::uint32_t max_value = PS_MAX_VALUE;
 	std::chrono::nanoseconds settle{0};
+	std::uint32_t asked = 32768; // places of requests that wait for their replies; a power of two
 	// Take replies from any sender: under BPF_PROG_TEST_RUN no packet belongs to a socket.
 	bool trust_sender = true;
 };
@@ -52,16 +53,20 @@ public:
 	// Packets arrive and leave by interface `test_ifindex` (the loopback's number).
 	static constexpr std::uint32_t test_ifindex = 1;
 	Outcome ingress(std::string_view frame, std::uint32_t repeat = 1) const;
-	Outcome egress(std::string_view frame) const;
+	// With trust_sender, `socket` stands for the cookie of the socket that sent it; 0: any known one.
+	Outcome egress(std::string_view frame, std::uint32_t socket = 0) const;
 	Outcome tc_ingress(std::string_view frame) const;
 	// Runs a program of any of the three kinds.
-	static Outcome run(int program, std::string_view frame, std::uint32_t repeat = 1);
+	static Outcome run(int program, std::string_view frame, std::uint32_t repeat = 1,
+			   std::uint32_t mark = 0);
 
 	Counts counts() const;
 	ps_scan scan() const;
 	std::uint32_t epoch() const { return maps_.epoch(0); }
 	// As `prestack flush` does it.
 	void bump_epoch() { maps_.bump_epoch(0); }
+	// The heartbeat: nothing is served after `span` from now. At first it is a year.
+	void keep_alive(std::chrono::nanoseconds span) { maps_.keep_alive(0, span); }
 	ps_service_conf conf() const;
 	void set_conf(const ps_service_conf &conf);
 	// Replaces the list of those who are answered; at first it is everybody.

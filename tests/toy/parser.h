@@ -17,10 +17,12 @@
 #define TOY_MAX_KEY 250
 #define TOY_ID_LEN 4
 #define TOY_KEY_AT 7 /* "<id> G " */
+#define TOY_SAYS_NONE ((__u64)' ' | (__u64)'N' << 8 | (__u64)'\n' << 16)
+#define TOY_SAYS_OK (((__u64)' ' | (__u64)'O' << 8 | (__u64)'K' << 16 | (__u64)'\n' << 24))
 
-enum toy_kind { TOY_UNKNOWN, TOY_GET, TOY_SET, TOY_VALUE };
+enum toy_kind { TOY_UNKNOWN, TOY_GET, TOY_SET, TOY_VALUE, TOY_NONE, TOY_OK };
 
-/* Positions count from the start of the payload. `kind` alone counts when it is TOY_UNKNOWN. */
+/* Positions count from the start of the payload. When it is TOY_UNKNOWN, `kind` and `id` alone count. */
 struct toy_message {
 	__u32 kind; /* enum toy_kind */
 	__u32 id; /* the four digits as they stand, first one lowest */
@@ -48,12 +50,17 @@ ps_inline void toy_parse(const struct ps_cursor *c, struct toy_message *m)
 	__u8 verb;
 
 	m->kind = TOY_UNKNOWN;
+	m->id = start;
+	if (c->end == TOY_ID_LEN + 3 && toy_is_id(c) &&
+	    (start >> 32 & ps_low_bytes(3)) == TOY_SAYS_NONE)
+		m->kind = TOY_NONE;
+	if (c->end == TOY_ID_LEN + 4 && toy_is_id(c) && start >> 32 == TOY_SAYS_OK)
+		m->kind = TOY_OK;
 	if (c->end < TOY_KEY_AT + 2 || ps_cursor_at(c, c->end - 1) != '\n')
 		return;
 	verb = start >> 40;
 	if (!toy_is_id(c) || (__u8)(start >> 32) != ' ' || (__u8)(start >> 48) != ' ')
 		return;
-	m->id = start;
 	m->key_len = ps_cursor_token(c, TOY_KEY_AT, TOY_MAX_KEY + 1);
 	if (!m->key_len || m->key_len > TOY_MAX_KEY)
 		return;

@@ -32,7 +32,7 @@ SEC("xdp")
 int ps_datagram_request(struct xdp_md *ctx)
 {
 	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
-	struct toy_message m;
+	struct toy_message m = {};
 	struct ps_cursor c;
 
 	if (!s)
@@ -44,11 +44,13 @@ int ps_datagram_request(struct xdp_md *ctx)
 	if (m.kind == TOY_SET) {
 		ps_key_load(PS_HOOK_XDP, TOY_KEY_AT, m.key_len);
 		ps_invalidate(PS_HOOK_XDP);
+		ps_expect_reply(s, m.id, PS_EXPIRES_NEVER);
 		ps_count(s->pkt.service, PS_COUNT_not_served);
 		return XDP_PASS;
 	}
 	/* What is not understood may change anything. */
 	ps_flush(s->pkt.service);
+	ps_expect_any(s, m.id);
 	ps_count(s->pkt.service, PS_COUNT_malformed);
 	return XDP_PASS;
 }
@@ -57,17 +59,18 @@ SEC("tc")
 int ps_datagram_reply(struct __sk_buff *skb)
 {
 	struct ps_scratch *s = ps_scratch(PS_HOOK_TC);
-	struct toy_message m;
+	struct toy_message m = {};
 	struct ps_cursor c;
 
 	if (!s)
 		return PS_TC_NEXT;
 	c = ps_payload(s, PS_HOOK_TC, 0);
 	toy_parse(&c, &m);
+	ps_reply_leaves(s, m.id, m.kind == TOY_VALUE || m.kind == TOY_NONE, m.kind == TOY_OK);
 	if (m.kind != TOY_VALUE)
 		return PS_TC_NEXT;
 	ps_key_load(PS_HOOK_TC, TOY_KEY_AT, m.key_len);
-	ps_fill(skb, s, m.id, m.value, m.value_len, 0);
+	ps_fill(skb, s, m.id, m.value, m.value_len, 0, PS_EXPIRES_NEVER);
 	return PS_TC_NEXT;
 }
 
@@ -127,7 +130,7 @@ static __always_inline void toy_reply(struct __sk_buff *skb, struct ps_scratch *
 	case 'V':
 		if (m->next + m->body <= c.end) {
 			ps_key_load(PS_HOOK_TC, h.key, h.key_len);
-			ps_stream_fill(skb, s, m->next, h.value_len, 0);
+			ps_stream_fill(skb, s, m->next, h.value_len, 0, PS_EXPIRES_NEVER);
 		} else if (ps_stream_more(s)) {
 			m->kind = PS_MESSAGE_PARTIAL;
 			m->next = s->pos;

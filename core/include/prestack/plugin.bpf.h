@@ -24,15 +24,26 @@
  *   ps_put_value(s, &hit)           append the value; non-zero: forget the reply, treat it as a miss
  *   ps_reply_datagram(ctx, s)       send out[] back; returns the verdict
  *   ps_lease_take(s, request)       on a miss: allow the server's reply to `request` to fill the key
+ *   ps_expect_read(s, request)      instead: a read that fills nothing, but whose reply looks like it
  *   ps_pass(s, reason)              let the server answer; counts the reason; returns the verdict
  *
  * On any request that can change an item, before returning XDP_PASS (ps_pass counts a read):
  *   ps_key_load + ps_invalidate(hook)  for each key it names, or
  *   ps_flush(service)               if it may change anything, or cannot be understood
+ *   ps_flush_between(service, from, to)  a flush that takes effect later
  *   ps_count(service, reason)       why it was passed
+ * and, if it is a datagram that the server will reply to, once for each reply:
+ *   ps_expect_reply(s, request, expires)  after ps_invalidate: the reply will answer that write
+ *   ps_expect_any(s, request)       it will answer something that changes several keys, or anything
  *
- * On ps_datagram_reply, for each value in it:
- *   ps_key_load + ps_fill(skb, s, request, value_pos, value_len, flags)
+ * On ps_datagram_reply:
+ *   ps_reply_leaves(s, request, reads_only, as_asked)  first, once for each reply
+ *   ps_reply_goes_on(s, request)    instead: values, and more of this reply follows in another datagram
+ *   ps_flush(service)               instead: it cannot be told what it answers
+ * and then for each value in it:
+ *   ps_key_load + ps_fill(skb, s, request, value_pos, value_len, flags, expires)
+ *
+ * `expires` is ns of CLOCK_MONOTONIC, PS_EXPIRES_NEVER, or PS_EXPIRES_ASK: not known from here.
  *
  * TCP. The core reads each direction of a connection in order and finds where messages are; a plug-in
  * says what they are, with one function per direction, at file scope:
@@ -70,7 +81,7 @@
  *   m->replies    1 for the message that ends a reply, 0 for those before it (a row of values)
  *   m->flags      AS_ASKED: the write did what it was asked to. SYNC: see above. ERROR: an error that
  *                 may also come for a request with replies = 0; ambiguous ones make the core LOST
- *   ps_stream_fill(skb, s, from, len, flags)  the current key's value is in[from, from + len)
+ *   ps_stream_fill(skb, s, from, len, flags, expires)  the current key's value is in[from, from + len)
  *   ps_stream_more(s)  the value is not all in the window, and PARTIAL (nothing eaten) would help
  *
  * Doubt means pass. A plug-in never modifies a packet itself, keeps no state of its own between
@@ -82,6 +93,7 @@
 #define PRESTACK_PLUGIN_BPF_H
 
 #include "vmlinux.h"
+#include "asked.bpf.h"
 #include "cache.bpf.h"
 #include "fill.bpf.h"
 #include "tcp_reply.bpf.h"
@@ -128,7 +140,8 @@ static __always_inline __u32 ps_out_key_at(struct ps_scratch *s, __u32 pos)
 			break;
 		ps_out_bytes_at(s, pos + i * 8, s->key.word[i], 8);
 	}
-	return pos + len;
+	/* Read anew, so that the verifier sees one length here and not one per turn of the loop. */
+	return pos + ps_read_once(s->key.len);
 }
 
 static __always_inline void ps_out_key(struct ps_scratch *s)

@@ -118,12 +118,13 @@ struct ps_service_state {
 	__u32 conf; /* which of the two ps_service_conf is in use: 0 or 1 */
 	__u64 settle_until; /* ns of CLOCK_MONOTONIC: no lease before: writes nobody followed settle */
 	__u64 alive_until; /* ns of CLOCK_MONOTONIC: nothing is served later. User space moves it on */
-	__u64 dead_from; /* ns of CLOCK_MONOTONIC: a delayed flush may happen from then on; 0 = none */
-	__u64 dead_to; /* and has happened by then */
-	__u64 reserved[3];
+	__u64 dead; /* a delayed flush: from << 32 | to, in ns of CLOCK_MONOTONIC >> PS_DEAD_SHIFT; 0 = none */
+	__u32 next_socket; /* element of socket[] that the next new one gets; wraps */
+	__u32 reserved[7];
 	struct ps_path path[PS_MAX_PATHS];
 	__u64 socket[PS_MAX_SOCKETS]; /* cookies of the server's sockets; another one: a restart */
 };
+#define PS_DEAD_SHIFT 27 /* 0.13 s */
 
 /* What an expiry time can be besides a time. */
 enum ps_expires {
@@ -149,8 +150,11 @@ struct ps_entry {
 	__u8 key_len;
 	__u8 service;
 	__u8 used; /* second chance: set by a hit, cleared by a passing victim search */
-	__u8 reserved[3];
+	__u8 reserved;
+	__u16 asked; /* while expires is PS_EXPIRES_ASK: when, ns >> PS_ASKING_SHIFT */
 };
+#define PS_ASKING_SHIFT 20 /* 1.05 ms */
+#define PS_ASKING_TIME 95 /* in that unit: so long a question about an entry is waited for */
 
 /*
  * Index: one 4-byte word per way, PS_INDEX_WORDS of them (one cache line) per map element.
@@ -172,12 +176,27 @@ enum ps_class {
 /* A fence orders writes against fills, for all keys that hash to it. docs/coherence.md. */
 struct ps_fence {
 	__u64 lease; /* who may fill: hash of client, request, key, generation and epoch; 0 = nobody */
-	__u64 settle_until; /* ns of CLOCK_MONOTONIC: while `pending`, no lease before */
-	__u64 pending; /* cohort << 32 | writes of it whose replies have not left */
-	__u64 learned; /* tag of key and generation << 32 | when it expires, s; 0 = nothing */
+	__u64 hold; /* writes under way, see PS_HOLD_COUNT: one word, so that it changes at once */
+	__u64 learned; /* hash of learned_at and of key, generation and epoch that it is for */
+	__u32 learned_at; /* when that key expires: ns of CLOCK_MONOTONIC >> PS_LEARNED_SHIFT; 0 = never */
 	__u32 generation; /* counts arrivals of writes and departures of their replies */
-	__u32 reserved;
 };
+#define PS_LEARNED_SHIFT 28 /* 0.27 s */
+
+/*
+ * ps_fence.hold = until << PS_HOLD_UNTIL | cohort << PS_HOLD_COHORT | count. While count is not 0 and
+ * the time not over, nobody gets a lease. `count` writes of this cohort have arrived whose replies
+ * have not left; the most it can say means "as many or more", and stays until the time is over. A
+ * write that arrives after that starts the next cohort, so that replies that never came count no more.
+ */
+#define PS_HOLD_COUNT 0xfffULL
+#define PS_HOLD_COHORT 12
+#define PS_HOLD_UNTIL 24
+#define PS_HOLD_SHIFT 20 /* `until` is in units of 1.05 ms of CLOCK_MONOTONIC */
+#define PS_COHORTS 0xfff
+
+/* Instead of a write's cohort: its reply changes no count. */
+#define PS_COHORT_NONE 0xffffffffU
 
 /*
  * A request on its way to the server whose reply is waited for. Element hash & asked_mask of map
@@ -189,15 +208,19 @@ struct ps_asked {
 #else
 	__u32 lock;
 #endif
-	__u32 kind; /* enum ps_asked_kind; 0 = free */
+	__u16 kind; /* enum ps_asked_kind; 0 = free */
+	__u16 lost; /* requests of `forgotten` that are not answered */
 	__u64 who; /* hash of client, server and request number */
 	__u64 key; /* hash of the key written */
 	__u64 expires; /* of what is written, if the reply says that it was */
 	__u64 since; /* ns of CLOCK_MONOTONIC */
 	__u64 tainted_until; /* a request had no room here: no leases before */
-	__u32 cohort; /* of the key's fence */
-	__u32 count; /* requests of this client with this number that are not answered */
+	__u64 forgotten; /* `who` of the last unanswered write that has, or found, no place here */
+	__u32 cohort; /* of the write, as ps_invalidate left it */
+	__u16 count; /* requests of this client with this number that are not answered; 0 = all are */
+	__u16 serial; /* tells a read from those before it with the same number; not 0 */
 };
+#define PS_ASKED_NS 1000000000ULL /* how long an unanswered request keeps its place from others */
 
 enum ps_asked_kind {
 	PS_ASKED_NOTHING = 0,
@@ -205,6 +228,8 @@ enum ps_asked_kind {
 	PS_ASKED_WRITE, /* of one key */
 	PS_ASKED_ANY, /* may change anything */
 };
+
+#define PS_QUESTIONS_SIZE (1 << 18) /* bytes of ring buffer ps_questions: some 900 questions */
 
 /* Asked of user space through ring buffer ps_questions: when does this entry expire? */
 struct ps_question {
@@ -343,11 +368,12 @@ PS_STATIC_ASSERT(sizeof(struct ps_config) == 8 * 15, "ps_config");
 PS_STATIC_ASSERT(sizeof(struct ps_prefix) == 32, "ps_prefix");
 PS_STATIC_ASSERT(sizeof(struct ps_service_conf) == 16 + 32 * PS_MAX_ALLOW, "ps_service_conf");
 PS_STATIC_ASSERT(sizeof(struct ps_path) == 40, "ps_path");
-PS_STATIC_ASSERT(sizeof(struct ps_service_state) == 64 + 40 * PS_MAX_PATHS + 8 * PS_MAX_SOCKETS, "ps_service_state");
+PS_STATIC_ASSERT(sizeof(struct ps_service_state) == 64 + 40 * PS_MAX_PATHS + 8 * PS_MAX_SOCKETS,
+		 "ps_service_state");
 PS_STATIC_ASSERT(sizeof(struct ps_entry) == 32, "ps_entry");
 PS_STATIC_ASSERT(sizeof(struct ps_index_line) == 64, "ps_index_line");
-PS_STATIC_ASSERT(sizeof(struct ps_fence) == 40, "ps_fence");
-PS_STATIC_ASSERT(sizeof(struct ps_asked) == 56, "ps_asked");
+PS_STATIC_ASSERT(sizeof(struct ps_fence) == 32, "ps_fence");
+PS_STATIC_ASSERT(sizeof(struct ps_asked) == 64, "ps_asked");
 PS_STATIC_ASSERT(sizeof(struct ps_question) == 16 + 8 * PS_KEY_WORDS, "ps_question");
 PS_STATIC_ASSERT(sizeof(struct ps_answer) == 24, "ps_answer");
 PS_STATIC_ASSERT(sizeof(struct ps_answers) == 24 + 24 * PS_MAX_ANSWERS, "ps_answers");

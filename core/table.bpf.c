@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What user space does with the tables, by test-running these programs: they are never attached. TC
+ * programs, since those of type syscall may not use maps with locks on Linux 6.1.
+ */
+#include "cache.bpf.h"
+#include "maps.bpf.h"
+#include "net.bpf.h"
+
+/* ps_scan: one callback per table, for live entries of the current epochs. */
+static __always_inline long ps_scan_entry(const struct ps_entry *e, struct ps_scan *scan,
+					  __u64 *entries)
+{
+	struct ps_service_state *state = ps_state_of(e->service & (PS_MAX_SERVICES - 1));
+
+	if (state && !(e->seq & 1) && ps_entry_live(e, state->epoch)) {
+		*entries += 1;
+		scan->entries++;
+		scan->bytes += e->key_len + e->value_len;
+	}
+	return 0;
+}
+
+static long ps_scan_small(void *map, __u32 *key, struct ps_small_entry *e, struct ps_scan *scan)
+{
+	return ps_scan_entry(&e->entry, scan, &scan->small_entries);
+}
+
+static long ps_scan_large(void *map, __u32 *key, struct ps_large_entry *e, struct ps_scan *scan)
+{
+	return ps_scan_entry(&e->entry, scan, &scan->large_entries);
+}
+
+/* Counts live entries into its frame. An element that is being replaced may be missed. */
+SEC("tc")
+int ps_scan(struct __sk_buff *skb)
+{
+	struct ps_scan scan = {}, *out;
+
+	bpf_for_each_map_elem(&ps_small, ps_scan_small, &scan, 0);
+	bpf_for_each_map_elem(&ps_large, ps_scan_large, &scan, 0);
+	out = (void *)(long)skb->data;
+	if ((void *)(out + 1) > (void *)(long)skb->data_end)
+		return PS_TC_DROP;
+	out->entries = scan.entries;
+	out->bytes = scan.bytes;
+	out->small_entries = scan.small_entries;
+	out->large_entries = scan.large_entries;
+	return 0;
+}
+
+/* Gives an entry its expiry time if it is still the one that was asked about. */
+static __always_inline bool ps_vouch_entry(struct ps_entry *e, __u32 seq, __u64 expires)
+{
+	bool taken = false;
+
+	bpf_spin_lock(&e->lock);
+	/*
+	 * A write that arrived since, or the reply to one that left, has changed the sequence; a flush
+	 * has not, but an entry of an older epoch is none whatever its time is.
+	 */
+	if (e->seq == seq && !(seq & 1) && e->epoch) {
+		e->expires = expires;
+		taken = true;
+	}
+	bpf_spin_unlock(&e->lock);
+	return taken;
+}
+
+/* Puts the answers of its frame, a struct ps_answers, into the entries; notes which ones were taken. */
+SEC("tc")
+int ps_vouch(struct __sk_buff *skb)
+{
+	struct ps_answers *answers = (void *)(long)skb->data;
+
+	if ((void *)(answers + 1) > (void *)(long)skb->data_end)
+		return PS_TC_DROP;
+	for (__u32 i = 0; i < PS_MAX_ANSWERS; i++) {
+		struct ps_answer *a = &answers->answer[i];
+		__u32 index = a->index;
+		struct ps_entry *e;
+
+		if (i >= answers->count)
+			break;
+		a->taken = 0;
+		if (a->table == PS_CLASS_SMALL)
+			e = bpf_map_lookup_elem(&ps_small, &index);
+		else if (a->table == PS_CLASS_LARGE)
+			e = bpf_map_lookup_elem(&ps_large, &index);
+		else
+			continue;
+		if (e)
+			a->taken = ps_vouch_entry(e, a->seq, a->expires);
+	}
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "GPL";

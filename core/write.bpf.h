@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A write arrives, and its reply leaves: what that does to its key's fence and entry. */
+#ifndef PRESTACK_WRITE_BPF_H
+#define PRESTACK_WRITE_BPF_H
+
+#include "cache.bpf.h"
+
+/* Removes whatever has this tag in the key's set. The fence was raised before. */
+static __always_inline void ps_entry_kill(struct ps_entry *e, __u32 *killed)
+{
+	bpf_spin_lock(&e->lock);
+	/* An odd sequence: its filler has yet to look at the generation, under this lock. */
+	if (!(e->seq & 1) && e->epoch) {
+		e->epoch = 0;
+		e->seq += 2;
+		*killed = 1;
+	}
+	bpf_spin_unlock(&e->lock);
+}
+
+/*
+ * Kills what is cached for a key, by its hash: each entry with that tag in its set. Its fence's
+ * generation was bumped before. Either this finds the index word of a fill that is under way, and
+ * waits for its lock or leaves it an odd sequence; or the word was published after the bump, and the
+ * filler, who looks at the generation after that, sees it. Two kills at a time do no harm.
+ */
+__noinline int ps_kill(__u32 service, __u64 hash)
+{
+	__u32 set = ps_set_of(hash), tag = ps_tag_of(hash), base, killed = 0;
+	struct ps_index_line *line = ps_line_of(set, &base);
+
+	if (!line)
+		return 0;
+	for (__u32 way = 0; way < PS_MAX_WAYS; way++) {
+		struct ps_entry *e;
+		__u32 word;
+
+		if (way >= ps_config.ways)
+			break;
+		word = ps_read_once(ps_word(line, base, way));
+		if ((word & ~3U) != tag || !(word & 3))
+			continue;
+		e = ps_entry_at(word, set, way);
+		if (e)
+			ps_entry_kill(e, &killed);
+	}
+	if (killed)
+		ps_count(service, PS_COUNT_invalidations);
+	return 0;
+}
+
+/*
+ * A write to the hook's current key was seen arriving: raises and holds its fence, and removes the
+ * entry. After this returns no reply that was asked for earlier can fill the key. Leaves in s->write
+ * what ps_write_done has to be told when the reply leaves. Returns 0.
+ */
+__noinline int ps_invalidate(__u32 hook)
+{
+	struct ps_scratch *s = ps_scratch(hook);
+	struct ps_service_state *state;
+
+	if (!s)
+		return 0;
+	state = ps_state_of(s->pkt.service);
+	if (!state)
+		return 0;
+	s->write.hash = s->key.hash;
+	s->write.cohort = ps_fence_raise(state, s->key.hash, s->pkt.now);
+	ps_count(s->pkt.service, PS_COUNT_writes);
+	return ps_kill(s->pkt.service, s->key.hash);
+}
+
+/*
+ * The reply to a write leaves; call before it does. `hash` and `cohort` are what ps_invalidate left
+ * in s->write when the write arrived (PS_COHORT_NONE if that is not known for sure). `expires` is when
+ * the key expires now, PS_EXPIRES_ASK if the reply does not tell. After this returns no reply to a
+ * request that arrived before it can fill the key, and what such a one has filled is gone: so who
+ * sees the reply to the write never reads from the cache what was there before. Returns 0.
+ *
+ * It does not matter what the hold says, nor whether it ran out long ago. The count goes down last: a
+ * lease that sees that reads the generation of after the bump, or one that never fills.
+ *
+ * What is learned counts only if the fence is as the arrival left it, so that no other write came in
+ * between that the server may execute after this one. A write that came before and is still under
+ * way is counted: no lease, so nothing is filled with this knowledge, until its reply bumps the
+ * generation again.
+ */
+__noinline int ps_write_done(__u32 service, __u64 hash, __u32 cohort, __u64 expires)
+{
+	struct ps_service_state *state = ps_state_of(service);
+	struct ps_fence *f = ps_fence_of(hash);
+	__u32 generation, epoch;
+
+	if (!f || !state)
+		return 0;
+	generation = __sync_fetch_and_add(&f->generation, 1);
+	epoch = ps_read_once(state->epoch);
+	ps_kill(service, hash);
+	if (cohort != PS_COHORT_NONE) {
+		__u32 its_own = cohort & PS_HOLD_COUNT;
+
+		if (expires != PS_EXPIRES_ASK &&
+		    cohort == ps_write_token(its_own, generation + epoch))
+			ps_learn(f, hash, expires, generation + 1, epoch);
+		ps_release(f, its_own);
+	}
+	ps_count(service, PS_COUNT_replies);
+	return 0;
+}
+
+#endif /* PRESTACK_WRITE_BPF_H */
