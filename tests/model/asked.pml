@@ -104,11 +104,7 @@ inline Note(me, sort, its_key, its_cohort, its_token, may)
 					a_kind = any;
 					a_count = a_count + a_lost;
 					a_lost = 0
-				:: a_tainted && sort == write && !(a_forgotten == me && a_lost > 0) ->
-#ifndef BREAK_NO_ROOM
-					a_kind = any
-#endif
-				:: !a_tainted && sort == read && !(a_forgotten == me && a_lost > 0) ->
+				:: !(a_forgotten == me && a_lost > 0) && !a_tainted && sort == read ->
 					a_serial++;
 					may = true
 				:: else
