@@ -151,8 +151,9 @@ TEST_F(Agent, ExpiryIsAskedForAndKept)
 			// What the server does not have any more before we ask, we may not get.
 			const bool absent = direct.ask(get(key)) == "END\r\n";
 			const std::string answer = read(key);
-			if (absent)
+			if (absent) {
 				EXPECT_EQ(answer, "END\r\n") << key;
+			}
 			gone = absent;
 		}
 		return (gone && direct.ask(get("soon")) == "END\r\n") || HasFailure();

@@ -40,9 +40,10 @@ protected:
 		for (std::uint64_t place = 0; place < sampler.places(); ++place) {
 			auto entry = sampler.at(place);
 			EXPECT_TRUE(!entry || !sampler.is_empty(place));
-			if (entry)
+			if (entry) {
 				EXPECT_TRUE(entries.emplace(entry->key, *entry).second)
 					<< entry->key << " is there twice";
+			}
 		}
 		return entries;
 	}
@@ -55,7 +56,7 @@ TEST_F(Sampler, FindsWhatWasFilled)
 	for (unsigned i = 0; i < 40; ++i) {
 		const std::string key(1 + i * 6, static_cast<char>('a' + i % 26));
 		const std::string value = some_bytes(i % 7 == 0 ? 300 : i, i);
-		if (fill(key, value, i + 1))
+		if (fill(key, value))
 			filled[key] = value;
 	}
 	ASSERT_GT(filled.size(), 30U);
@@ -78,18 +79,19 @@ TEST_F(Sampler, FindsWhatWasFilled)
 TEST_F(Sampler, EveryEntryFoundIsServed)
 {
 	for (unsigned i = 0; i < 400; ++i)
-		fill("key" + std::to_string(i), some_bytes(i % 2 == 0 ? 500 : 20, i), i + 1);
+		fill("key" + std::to_string(i), some_bytes(i % 2 == 0 ? 500 : 20, i));
 	const auto found = all(sampler());
 	EXPECT_GT(found.size(), 20U);
 	for (const auto &[key, entry] : found) {
-		if (is_servable(entry.head, datapath_.epoch(), 1))
+		if (is_servable(entry.head, datapath_.epoch(), 1)) {
 			EXPECT_TRUE(cached(key)) << key;
+		}
 	}
 }
 
 TEST_F(Sampler, AnEntryReadAgainHasTheSameSequence)
 {
-	ASSERT_TRUE(fill("key", "value", 1));
+	ASSERT_TRUE(fill("key", "value"));
 	const auto reader = sampler();
 	const auto entry = all(reader).at("key");
 	auto again = reader.read(entry.table, entry.index);
