@@ -24,6 +24,7 @@ struct ps_hit {
 	struct ps_entry *large;
 	__u32 seq;
 	__u32 flags; /* the word given at fill */
+	__u64 expires; /* as in the entry: a time, or enum ps_expires */
 	__u32 value_len;
 	__u32 value_word; /* index of the value's first word in the entry's data */
 };
@@ -166,7 +167,7 @@ static __always_inline bool ps_entry_live(const struct ps_entry *e, __u32 epoch)
 	__u64 expires = ps_read_once(e->expires);
 
 	return epoch && ps_read_once(e->epoch) == epoch &&
-	       (expires == PS_EXPIRES_NEVER || !ps_may_be_over(expires, ps_now()));
+	       (expires == PS_EXPIRES_NEVER || !ps_may_be_over(expires, bpf_ktime_get_coarse_ns()));
 }
 
 /* Compares key and state; `words` is the room of the entry's class. */
@@ -190,6 +191,7 @@ static __always_inline void ps_hit_note(struct ps_hit *hit, struct ps_entry *e, 
 {
 	hit->seq = seq;
 	hit->flags = e->flags;
+	hit->expires = ps_read_once(e->expires);
 	hit->value_len = e->value_len;
 	hit->value_word = (e->key_len + 7) / 8;
 	if (!e->used)

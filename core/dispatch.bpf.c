@@ -205,7 +205,7 @@ static __always_inline int ps_ingress(struct xdp_md *ctx)
 	if (!conf)
 		return XDP_PASS;
 	s->pkt.service = service;
-	s->pkt.now = ps_now();
+	s->pkt.now = ps_now(s);
 	s->asked = PS_ASKING_NOT;
 	s->serial = 0;
 	/* Before anything is looked up: a delayed flush that is over voids what was there. */
@@ -288,6 +288,28 @@ static __always_inline int ps_egress_segment(struct __sk_buff *skb, struct ps_sc
 	return PS_TC_NEXT;
 }
 
+/*
+ * What leaves in a form that is not followed (a tunnel, encryption, a segment longer than IP can say):
+ * if it comes from a service's own port, it may be the reply to anything.
+ */
+static __always_inline int ps_opaque_reply(struct __sk_buff *skb)
+{
+	struct ps_service_state *state;
+	struct bpf_sock *sk = skb->sk;
+	int service;
+
+	if (!sk)
+		return PS_TC_NEXT;
+	sk = bpf_sk_fullsock(sk);
+	if (!sk)
+		return PS_TC_NEXT;
+	service = ps_service_of(bpf_htons(sk->src_port));
+	if (service < 0)
+		return PS_TC_NEXT;
+	state = ps_state_of(service);
+	return state ? ps_unread_reply(service, state) : PS_TC_NEXT;
+}
+
 SEC("tc")
 int ps_tc_egress(struct __sk_buff *skb)
 {
@@ -302,7 +324,7 @@ int ps_tc_egress(struct __sk_buff *skb)
 	parsed = ps_parse(data, end, ps_skb_vlan(skb), &h);
 	/* Of a fragmented reply the first fragment is enough: without it the others are nothing. */
 	if (parsed != PS_PARSED_OK && parsed != PS_PARSED_FRAGMENT)
-		return PS_TC_NEXT;
+		return ps_opaque_reply(skb);
 	service = ps_service_of(h.sport);
 	/* No socket: forwarded, or one of our own replies on its way from ps_tc_ingress. */
 	if (service < 0 || (!skb->sk && !ps_config.trust_sender))
@@ -317,7 +339,7 @@ int ps_tc_egress(struct __sk_buff *skb)
 	s->pkt.service = service;
 	if (parsed == PS_PARSED_FRAGMENT)
 		return ps_unread_reply(service, state);
-	s->pkt.now = ps_now();
+	s->pkt.now = ps_now(s);
 	s->serial = 0;
 	if (!ps_describe(&s->pkt, data, end, skb->ifindex, &h, false) ||
 	    !ps_find_payload(&s->pkt, data, end, &h, skb->len))

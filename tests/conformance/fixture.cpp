@@ -13,6 +13,7 @@ namespace
 constexpr int kPass = 2;
 constexpr int kTransmit = 3;
 constexpr int kNext = -1;
+constexpr std::uint8_t kSynAck = 0x12;
 
 } // namespace
 
@@ -30,6 +31,8 @@ bool Conformance::arrives(const std::string &payload, Transport transport)
 	Packet packet = client_;
 	packet.transport = transport;
 	packet.payload = payload;
+	if (transport == Transport::tcp)
+		connect(packet);
 	const std::string frame = packet.bytes();
 	const Outcome outcome = datapath_.ingress(frame);
 	if (outcome.verdict != kTransmit) {
@@ -41,6 +44,20 @@ bool Conformance::arrives(const std::string &payload, Transport transport)
 	EXPECT_TRUE(reply);
 	answer_ = reply ? reply->payload : "";
 	return true;
+}
+
+void Conformance::connect(Packet &packet)
+{
+	constexpr std::uint32_t client = 1'000, server = 2'000;
+	packet.source_port = connection_port_++;
+	packet.tcp_sequence = client;
+	packet.tcp_acknowledgement = server;
+	Packet handshake = packet.reply("");
+	handshake.transport = Transport::tcp;
+	handshake.tcp_sequence = server - 1;
+	handshake.tcp_acknowledgement = client;
+	handshake.tcp_flags = kSynAck;
+	EXPECT_EQ(datapath_.egress(handshake.bytes()).verdict, kNext);
 }
 
 void Conformance::leaves(const std::string &payload)

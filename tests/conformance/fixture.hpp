@@ -28,7 +28,7 @@ protected:
 	const Dialect &dialect() const { return *GetParam(); }
 	std::uint16_t next_request() { return request_number_++; }
 
-	// A client's message arrives; true if it is answered, with the reply in `answer_`. One that
+	// A client's message arrives, over TCP as the first of a new connection; true if it is answered, with the reply in `answer_`. One that
 	// passes must not be changed.
 	bool arrives(const std::string &payload, Transport transport = Transport::udp);
 	// A message of the server leaves; it must not be changed either.
@@ -47,6 +47,10 @@ protected:
 	std::string answer_;
 
 private:
+	// Makes this segment the first of a connection whose handshake the programs have seen.
+	void connect(Packet &packet);
+
+	std::uint16_t connection_port_ = 20'000;
 	std::uint16_t request_number_ = 0x1234;
 	bool applicable_ = true;
 };

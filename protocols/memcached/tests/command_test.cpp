@@ -11,19 +11,22 @@ const std::string kLongest(MC_MAX_KEY, 'L');
 
 TEST(Command, Reads)
 {
-	for (const std::string &verb : {"get"s, "gets"s, "bget"s, "me"s})
-		expect_rows({{verb + " k\r\n", MC_READ},
-			     {verb + " k\n", MC_READ},
-			     {verb + "  k \r\n", MC_READ},
-			     {verb + " k1 k2 k3\r\n", MC_READ},
-			     {verb + " " + kLongest + "\r\n", MC_READ},
+	for (const auto &[verb, kind] : {std::pair{"get"s, MC_READ_MANY},
+					 {"gets"s, MC_READ_MANY},
+					 {"bget"s, MC_READ_MANY},
+					 {"me"s, MC_READ}})
+		expect_rows({{verb + " k\r\n", kind},
+			     {verb + " k\n", kind},
+			     {verb + "  k \r\n", kind},
+			     {verb + " k1 k2 k3\r\n", kind},
+			     {verb + " " + kLongest + "\r\n", kind},
 			     {verb + "\r\n", MC_UNKNOWN},
 			     {verb + " \r\n", MC_UNKNOWN},
 			     {verb + " " + kLongest + "L\r\n", MC_UNKNOWN}});
 	std::string many = "get";
 	for (int i = 0; i < 100; ++i)
 		many += " key" + std::to_string(i);
-	expect_rows({{many + "\r\n", MC_READ}});
+	expect_rows({{many + "\r\n", MC_READ_MANY}});
 }
 
 TEST(Command, ThatChangeNoItem)
@@ -156,7 +159,7 @@ TEST(Command, LineUpToTheEndOfTheBuffer)
 		"get " + std::string(250, 'k') + " " + std::string(PS_IN_SIZE - 257, 'x') + "\r\n";
 	ASSERT_EQ(std::size_t{PS_IN_SIZE}, line.size());
 	const mc_command command = parse_command(Input(line));
-	EXPECT_EQ(MC_READ, command.kind);
+	EXPECT_EQ(MC_READ_MANY, command.kind);
 	EXPECT_EQ(unsigned{PS_IN_SIZE}, command.next);
 }
 

@@ -15,8 +15,9 @@ namespace prestack::memcached
 
 using namespace std::string_literals;
 
-inline constexpr const char *kKindNames[] = {"UNKNOWN", "INCOMPLETE", "READ",
+inline constexpr const char *kKindNames[] = {"UNKNOWN", "INCOMPLETE", "READ", "READ_MANY",
 					     "WRITE",	"WRITE_MANY", "FLUSH"};
+inline constexpr const char *kReplyNames[] = {"ONE", "NONE", "MAYBE", "LOST"};
 
 struct Row {
 	std::string line; // with its line end

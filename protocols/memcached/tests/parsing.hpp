@@ -94,7 +94,8 @@ inline Effect observe(const Input &input)
 			effect.keys += input.text(command.key, command.key_len) + "\n";
 		else if (command.kind == MC_WRITE_MANY && !collect_many(input, command, effect))
 			break;
-		else if (command.kind != MC_READ && command.kind != MC_WRITE_MANY)
+		else if (command.kind != MC_READ && command.kind != MC_READ_MANY &&
+			 command.kind != MC_WRITE_MANY)
 			break;
 		if (command.next > input.end())
 			break;

@@ -11,6 +11,7 @@ namespace
 {
 
 constexpr std::size_t max_shared_stages = 6;
+constexpr unsigned audit_rate = 500; // entries per second
 
 std::list<std::pair<StageOptions, std::unique_ptr<Stage>>> &shared_stages()
 {
@@ -55,11 +56,20 @@ Stage::Stage(const StageOptions &options)
 			 options.vlan_depth)),
 	  memcached_(server_ns_,
 		     {.addresses = {Bed::server_v4, Bed::server_v6}, .extra = options.memcached}),
-	  prestack_(std::make_unique<Prestack>(server_ns_,
-					       PrestackOptions{.settle = options.settle})),
+	  prestack_(std::make_unique<Prestack>(
+		  server_ns_, PrestackOptions{.settle = options.settle, .audit_rate = audit_rate})),
 	  counters_(std::make_unique<Counters>(prestack_->name())), store_client_(tcp()),
 	  direct_client_(direct()), udp_client_(udp())
 {
+}
+
+Stage::~Stage()
+{
+	try {
+		EXPECT_EQ(prestack_->counter("stale"), 0U) << prestack_->stats().dump(2);
+	} catch (const std::exception &error) {
+		ADD_FAILURE() << "no statistics: " << error.what();
+	}
 }
 
 Stage &Stage::shared(const StageOptions &options)

@@ -31,6 +31,10 @@ class Stage
 {
 public:
 	explicit Stage(const StageOptions &options);
+	// A gtest failure if the audit, which runs all the while, has found a stale entry.
+	~Stage();
+	Stage(const Stage &) = delete;
+	Stage &operator=(const Stage &) = delete;
 
 	// One with these options, kept for later tests.
 	static Stage &shared(const StageOptions &options = {});

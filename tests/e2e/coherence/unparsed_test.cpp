@@ -69,7 +69,8 @@ INSTANTIATE_TEST_SUITE_P(
 			Unparsed{"UpperCase", "SET key 0 0 1\r\nx\r\n"},
 			Unparsed{"LeadingBlank", " delete key\r\n"},
 			Unparsed{"TlsClientHello", "\x16\x03\x01\x00\xa5\x01\x00\x00\xa1\x03\x03"s +
-							   std::string(154, '\x5a')},
+							   std::string(80, '\x5a') + "\n" +
+							   std::string(73, '\xa5')},
 			Unparsed{"HttpRequest",
 				 "POST /k HTTP/1.1\r\nHost: cache\r\nContent-Length: 2\r\n\r\nok"},
 			Unparsed{"SshBanner", "SSH-2.0-OpenSSH_9.2\r\n"},
@@ -104,6 +105,39 @@ TEST_F(StrangeConnections, WritesBehindErrors)
 		client.send("delete " + key + "\r\n");
 		client.receive_to_end();
 		stage.expect_truth(key);
+	}
+}
+
+// To a get of a key that is too long, memcached forgets the replies to commands of the same batch that
+// it has not sent yet: fewer come than were asked for, and those that come answer something else.
+TEST_F(StrangeConnections, RepliesThatAreThrownAway)
+{
+	Stage &stage = Stage::shared({.settle = "3ms"});
+	const std::string bad_get = "get nothing " + std::string(300, 'K') + "\r\n";
+	for (unsigned writes_before = 0; writes_before < 4; ++writes_before) {
+		SCOPED_TRACE(std::to_string(writes_before) + " writes before");
+		std::vector<std::string> keys;
+		std::string commands;
+		for (unsigned count = 0; count < writes_before + 2; ++count) {
+			keys.push_back(stage.key());
+			stage.store(keys.back(), "10");
+			stage.cache(keys.back());
+			if (count == writes_before)
+				commands += bad_get;
+			commands += "incr " + keys.back() + " 1\r\n";
+		}
+		TcpClient client = stage.tcp();
+		client.send(commands + "version\r\n");
+		while (!client.receive().starts_with("VERSION"))
+			continue;
+		for (const std::string &key : keys)
+			EXPECT_EQ(stage.expect_truth(key), value_reply(key, "11"));
+		for (const std::string &key : keys) {
+			stage.cache(key);
+			client.send("incr " + key + " 1\r\n");
+			client.receive();
+			EXPECT_EQ(stage.expect_truth(key), value_reply(key, "12"));
+		}
 	}
 }
 

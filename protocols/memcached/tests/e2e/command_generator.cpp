@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "command_generator.hpp"
 
+#include "../binary_message.hpp"
+
 #include <prestack/types.h>
 
 #include <vector>
@@ -318,6 +320,52 @@ std::string CommandGenerator::stream()
 		all += next;
 	}
 	all.resize(std::min<std::size_t>(all.size(), PS_IN_SIZE));
+	return all;
+}
+
+std::string CommandGenerator::binary_command()
+{
+	struct Shape {
+		int opcode;
+		std::size_t extras;
+		bool key, value;
+	};
+	static constexpr Shape shapes[] = {
+		{0x00, 0, true, false},	 {0x01, 8, true, true},	  {0x02, 8, true, true},
+		{0x03, 8, true, true},	 {0x04, 0, true, false},  {0x05, 20, true, false},
+		{0x06, 20, true, false}, {0x08, 0, false, false}, {0x09, 0, true, false},
+		{0x0a, 0, false, false}, {0x0b, 0, false, false}, {0x0c, 0, true, false},
+		{0x0d, 0, true, false},	 {0x0e, 0, true, true},	  {0x0f, 0, true, true},
+		{0x10, 0, false, false}, {0x11, 8, true, true},	  {0x12, 8, true, true},
+		{0x13, 8, true, true},	 {0x14, 0, true, false},  {0x15, 20, true, false},
+		{0x16, 20, true, false}, {0x18, 0, false, false}, {0x19, 0, true, true},
+		{0x1a, 0, true, true},	 {0x1c, 4, true, false},  {0x1d, 4, true, false},
+		{0x1e, 4, true, false},	 {0x20, 0, false, false}, {0x21, 0, true, true},
+		{0x23, 4, true, false},	 {0x24, 4, true, false}};
+	Shape shape = shapes[below(std::size(shapes))];
+	std::string extras(shape.extras, '\0');
+	for (char &each : extras)
+		each = static_cast<char>(one_in(4) ? below(256) : 0);
+	std::string name = shape.key ? keys()[below(4)] : "";
+	std::string value = shape.value ? (one_in(3) ? "7" : small_write() + "\r\n") : "";
+	if (one_in(24)) // one fault
+		(one_in(2) ? extras : one_in(2) ? name : value) += "x";
+	if (one_in(24))
+		shape.opcode = static_cast<int>(below(256));
+	if (one_in(200))
+		value.resize(1'500, 'v');
+	return binary_request(shape.opcode, extras, name, value, one_in(6) ? below(9) : 0);
+}
+
+std::string CommandGenerator::binary_stream()
+{
+	std::string all = binary_command();
+	while (!one_in(5)) {
+		const std::string next = binary_command();
+		if (all.size() + next.size() > PS_IN_SIZE)
+			break;
+		all += next;
+	}
 	return all;
 }
 

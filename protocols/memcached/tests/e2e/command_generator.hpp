@@ -22,9 +22,12 @@ public:
 	// One to four commands, at most PS_IN_SIZE bytes. Data blocks are commands themselves, of
 	// just the length announced: should the server not take them for data, it executes them.
 	std::string stream();
+	// The same of the binary protocol, most with lengths that are right, sent to no end of the data.
+	std::string binary_stream();
 
 private:
 	std::string command();
+	std::string binary_command();
 	std::string storage(std::string_view verb);
 	std::string meta(std::string_view verb);
 	std::string arguments(std::string_view verb);

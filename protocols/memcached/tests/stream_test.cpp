@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Streams in segments: wherever they are cut, the messages are the same. With the core's own reader.
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "binary_message.hpp"
+#include "reading.hpp"
+
+namespace prestack::memcached
+{
+namespace
+{
+
+using namespace std::string_literals;
+
+// Whole, cut in two at each byte, byte by byte, and in segments of some other sizes.
+void expect_requests(const std::string &stream, const std::string &log)
+{
+	EXPECT_EQ(log, Reading::requests({stream})) << testing::PrintToString(stream);
+	for (std::size_t at = 1; at < stream.size(); ++at)
+		EXPECT_EQ(log, Reading::requests({stream.substr(0, at), stream.substr(at)}))
+			<< testing::PrintToString(stream) << " cut at " << at;
+	for (const std::size_t size : {1, 2, 3, 7, 100})
+		EXPECT_EQ(log, Reading::requests(Reading::cut(stream, size)))
+			<< testing::PrintToString(stream) << " in pieces of " << size;
+}
+
+void expect_replies(const std::string &stream, const std::string &log)
+{
+	EXPECT_EQ(log, Reading::replies({stream})) << testing::PrintToString(stream);
+	for (std::size_t at = 1; at < stream.size(); ++at)
+		EXPECT_EQ(log, Reading::replies({stream.substr(0, at), stream.substr(at)}))
+			<< testing::PrintToString(stream) << " cut at " << at;
+	for (const std::size_t size : {1, 2, 3, 7, 100})
+		EXPECT_EQ(log, Reading::replies(Reading::cut(stream, size)))
+			<< testing::PrintToString(stream) << " in pieces of " << size;
+}
+
+TEST(StreamRequests, Writes)
+{
+	expect_requests("incr a 5\r\nset b 0 60 5\r\nhello\r\ndelete c 0 noreply\r\nversion\r\n",
+			"write a.,write b expires 60.,write c quiet,.,");
+	expect_requests(
+		"get x\r\nset b 0 0 13\r\nget y\r\nget z\r\r\nappend a 0 0 0 noreply\r\n\r\n",
+		"read x,.,write b expires 0.,write a quiet,");
+	expect_requests("flush_all 10\r\nflush_all noreply\r\nmn\r\nmn\r\n",
+			"flush 10.,flush 0 quiet,sync.,sync.,");
+	expect_requests("version\r\nms k 3 q T5\r\nabc\r\nmg k q v\r\nmd aw== b\r\n",
+			".,write k maybe expires 5,maybe,flush 0.,");
+}
+
+TEST(StreamRequests, LinesOfKeys)
+{
+	expect_requests("get a\r\ngets bb  ccc \r\nbget d\n",
+			"read a,.,read bb,read ccc,.,read d,.,");
+	expect_requests("gat 10 a bb\r\ngats  -1  c\ngat 10\r\n",
+			"write a,write bb,.,write c,.,.,");
+	expect_requests("get" + std::string(30, ' ') + "a" + std::string(30, ' ') + "\r\n",
+			"read a,.,");
+	std::string line = "get", log;
+	for (int i = 0; i < 400; ++i) {
+		line += " key" + std::to_string(i);
+		log += "read key" + std::to_string(i) + ",";
+	}
+	expect_requests("version\r\n" + line + "\r\nversion\r\n", ".," + log + ".,.,");
+	const std::string longest(250, 'L');
+	expect_requests("get " + longest + " b\r\n", "read " + longest + ",read b,.,");
+}
+
+TEST(StreamRequests, AFirstSetWithoutReplyMayBeALogin)
+{
+	expect_requests("set a 0 0 1 noreply\r\nx\r\nset a 0 0 1 noreply\r\nx\r\n",
+			"write a maybe expires 0,write a quiet expires 0,");
+	expect_requests("mn\r\nset a 0 0 1 noreply\r\nx\r\n", "sync.,write a quiet expires 0,");
+}
+
+TEST(StreamRequests, Binary)
+{
+	const std::string extras("\0\0\0\0\0\0\0\11", 8), key("k\r\n", 3);
+	expect_requests(binary_request(MC_OP_SET, extras, key, "get z\r\n") +
+				binary_request(MC_OP_SETQ, extras, "q", "") +
+				binary_request(MC_OP_GET, "", "r", "") +
+				binary_request(MC_OP_GETQ, "", "r", "") +
+				binary_request(MC_OP_NOOP, "", "", "") +
+				binary_request(MC_OP_FLUSHQ, "", "", "") +
+				binary_request(MC_OP_DELETE, "", "d", ""),
+			"write " + key +
+				" expires 9.,write q quiet expires 9,.,,.,flush 0 quiet,write d.,");
+}
+
+TEST(StreamRequests, Lost)
+{
+	for (const std::string &bad :
+	     {"shuffle\r\n"s, "\r\n"s, " get a\r\n"s, "get a\tb\r\n"s, "get a\r\r\n"s,
+	      "get " + std::string(251, 'L') + "\r\n", "set a 0 0 x\r\n"s,
+	      "stats cachedump 1 1\r\n"s, "gat \t a\r\n"s, "me a b\r\n"s, "mg aw== b k\r\n"s,
+	      "get\r\n"s, std::string(600, 'x'), binary_request(MC_OP_NOOP, "", "", "")}) {
+		for (const std::size_t size : {std::size_t{1}, std::size_t{7}, bad.size()}) {
+			const auto log = Reading::requests(Reading::cut("version\r\n" + bad, size));
+			EXPECT_TRUE(log.ends_with("LOST"))
+				<< testing::PrintToString(bad) << ": " << log;
+		}
+	}
+	EXPECT_EQ(".,LOST",
+		  Reading::requests({binary_request(MC_OP_NOOP, "", "", "") + "version\r\n"}));
+}
+
+TEST(StreamReplies, Lines)
+{
+	expect_replies("STORED\r\nVALUE a 1 5\r\nhello\r\nVALUE b 0 5 "
+		       "77\r\nEND\r\n\r\nEND\r\nNOT_FOUND\r\n",
+		       "asked.,value a 1 5,,.,.,");
+	expect_replies("VA 5 f0\r\nHD\r\n.\r\nHD\r\nMN\r\nCLIENT_ERROR bad data chunk\r\n7\r\n",
+		       ".,asked.,sync.,error.,.,");
+	expect_replies("STAT a 1\r\nSTAT b 2\r\nEND\r\nVERSION 1\r\n", ",,.,.,");
+}
+
+TEST(StreamReplies, LongLinesOfDumpsAreSkipped)
+{
+	const std::string line = "key=" + std::string(1'000, 'x') + " exp=1\n";
+	const auto count = [](const std::string &log) {
+		return std::count(log.begin(), log.end(), '.');
+	};
+	for (const std::size_t size : {1, 5, 700, 5'000}) {
+		const auto log =
+			Reading::replies(Reading::cut(line + line + "END\r\nSTORED\r\n", size));
+		EXPECT_EQ(2, count(log)) << log;
+		EXPECT_TRUE(log.ends_with(".,asked.,")) << log;
+	}
+}
+
+TEST(StreamReplies, Binary)
+{
+	expect_replies(binary_reply(MC_OP_SET, 0, "", "", "") +
+			       binary_reply(MC_OP_GETQ, 0, "flag", "", "v") +
+			       binary_reply(MC_OP_STAT, 0, "", "a", "1") +
+			       binary_reply(MC_OP_STAT, 0, "", "", "") +
+			       binary_reply(MC_OP_SETQ, 3, "", "", "Too large.") +
+			       binary_reply(MC_OP_NOOP, 0, "", "", ""),
+		       "asked.,,,.,effect,.,");
+}
+
+TEST(StreamReplies, Lost)
+{
+	for (const std::string &bad :
+	     {"ERROR\r\n"s, "hello\r\n"s, "\r\n"s, "CLIENT_ERROR unauthenticated\r\n"s,
+	      std::string(600, 'x'), "VALUE a b c\r\n"s, "ITEM k [1 b; 0 s]\r\n"s}) {
+		for (const std::size_t size : {std::size_t{1}, std::size_t{7}, bad.size()})
+			EXPECT_TRUE(Reading::replies(Reading::cut("OK\r\n" + bad, size))
+					    .ends_with(".,LOST"));
+	}
+}
+
+} // namespace
+} // namespace prestack::memcached
