@@ -283,9 +283,8 @@ static __always_inline int ps_egress_segment(struct __sk_buff *skb, struct ps_sc
 		return ps_unread_reply(service, state);
 	if (ps_server_signals(skb, s, state))
 		return PS_TC_NEXT;
-	/* A plug-in without this program looks at requests one segment at a time. */
 	bpf_tail_call(skb, &ps_tc_progs, ps_program_of(service, PS_SLOT_STREAM));
-	return PS_TC_NEXT;
+	return ps_unread_reply(service, state);
 }
 
 /*
