@@ -167,7 +167,7 @@ static __always_inline bool ps_entry_live(const struct ps_entry *e, __u32 epoch)
 	__u64 expires = ps_read_once(e->expires);
 
 	return epoch && ps_read_once(e->epoch) == epoch &&
-	       (expires == PS_EXPIRES_NEVER || !ps_may_be_over(expires, ps_now()));
+	       (expires == PS_EXPIRES_NEVER || !ps_may_be_over(expires, bpf_ktime_get_coarse_ns()));
 }
 
 /* Compares key and state; `words` is the room of the entry's class. */

@@ -205,7 +205,7 @@ static __always_inline int ps_ingress(struct xdp_md *ctx)
 	if (!conf)
 		return XDP_PASS;
 	s->pkt.service = service;
-	s->pkt.now = ps_now();
+	s->pkt.now = ps_now(s);
 	s->asked = PS_ASKING_NOT;
 	s->serial = 0;
 	/* Before anything is looked up: a delayed flush that is over voids what was there. */
@@ -283,9 +283,8 @@ static __always_inline int ps_egress_segment(struct __sk_buff *skb, struct ps_sc
 		return ps_unread_reply(service, state);
 	if (ps_server_signals(skb, s, state))
 		return PS_TC_NEXT;
-	/* A plug-in without this program looks at requests one segment at a time. */
 	bpf_tail_call(skb, &ps_tc_progs, ps_program_of(service, PS_SLOT_STREAM));
-	return PS_TC_NEXT;
+	return ps_unread_reply(service, state);
 }
 
 /*
@@ -339,7 +338,7 @@ int ps_tc_egress(struct __sk_buff *skb)
 	s->pkt.service = service;
 	if (parsed == PS_PARSED_FRAGMENT)
 		return ps_unread_reply(service, state);
-	s->pkt.now = ps_now();
+	s->pkt.now = ps_now(s);
 	s->serial = 0;
 	if (!ps_describe(&s->pkt, data, end, skb->ifindex, &h, false) ||
 	    !ps_find_payload(&s->pkt, data, end, &h, skb->len))

@@ -53,12 +53,22 @@ static __always_inline struct ps_fence *ps_fence_of(__u64 hash)
 	return bpf_map_lookup_elem(&ps_fences, &i);
 }
 
-/* The time as of now, ns of CLOCK_MONOTONIC. Cheap, and behind by at most PS_CLOCK_LAG: one tick. */
-#define PS_CLOCK_LAG 10000000ULL /* at 100 ticks a second */
+/*
+ * The time as of now, ns of CLOCK_MONOTONIC, as of the last tick: behind by at most PS_CLOCK_LAG. Kept
+ * until the next tick, since even that clock costs a call, and a hit would pay for it. The kernel
+ * advances jiffies just before the clock: what is kept may be one tick older than the clock is.
+ */
+#define PS_CLOCK_LAG 20000000ULL /* two ticks, of 100 a second */
 
-static __always_inline __u64 ps_now(void)
+static __always_inline __u64 ps_now(struct ps_scratch *s)
 {
-	return bpf_ktime_get_coarse_ns();
+	__u64 tick = bpf_jiffies64();
+
+	if (s->tick != tick) {
+		s->tick = tick;
+		s->tick_now = bpf_ktime_get_coarse_ns();
+	}
+	return s->tick_now;
 }
 
 /* Whether time `then` is over for sure, or may be over. `now` is ps_now(), maybe some time ago. */

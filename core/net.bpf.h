@@ -36,7 +36,7 @@ enum ps_parsed {
 	PS_PARSED_OK,
 	PS_PARSED_FRAGMENT, /* UDP or TCP, but just a part of it */
 	PS_PARSED_BAD, /* UDP or TCP that contradicts itself or is cut off */
-	PS_PARSED_OPAQUE, /* more IPv6 headers or VLAN tags than are followed */
+	PS_PARSED_OPAQUE, /* more IPv6 headers or VLAN tags than are followed, or no length */
 };
 
 /*
@@ -101,6 +101,9 @@ static __always_inline int ps_parse_ipv4(void *data, void *end, struct ps_header
 		return PS_PARSED_OTHER;
 	ihl = ip->ihl * 4;
 	len = bpf_ntohs(ip->tot_len);
+	/* Longer than the field can say: a segment between namespaces of one host. */
+	if (!len && ip->version == 4)
+		return PS_PARSED_OPAQUE;
 	if (ip->version != 4 || ihl < sizeof(*ip) || len < ihl + 8)
 		return PS_PARSED_BAD;
 	h->odd = ihl != sizeof(*ip);
@@ -124,6 +127,8 @@ static __always_inline int ps_parse_ipv6(void *data, void *end, struct ps_header
 	h->ipv6 = 1;
 	left = bpf_ntohs(ip->payload_len);
 	next = ip->nexthdr;
+	if (!left && (next == IPPROTO_TCP || next == PS_IP6_HOPOPTS))
+		return PS_PARSED_OPAQUE;
 	for (__u32 i = 0; i <= PS_MAX_EXT; i++) {
 		struct ipv6_opt_hdr *ext;
 		__u32 len;

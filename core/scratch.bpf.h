@@ -72,6 +72,8 @@ struct ps_write {
 
 struct ps_scratch {
 	struct ps_packet pkt;
+	__u64 tick; /* the clock of this CPU, see ps_now */
+	__u64 tick_now;
 	struct ps_write write;
 	struct ps_key key;
 	struct ps_flow_key flow; /* TCP: the connection */

@@ -4,6 +4,7 @@
  *
  *   request  "<id> G <key>\n"           reply  "<id> V <key> <value>\n" or "<id> N\n"
  *   request  "<id> S <key> <value>\n"   reply  "<id> OK\n"
+ *   request  "<id> L <seconds>\n"       reply  "<id> OK\n"
  *
  * <id> is four lower-case hexadecimal digits that the client chooses and the reply repeats. A key is
  * 1 to 250 bytes above 0x20. A value is all that stands before the datagram's last byte, which is
@@ -20,7 +21,7 @@
 #define TOY_SAYS_NONE ((__u64)' ' | (__u64)'N' << 8 | (__u64)'\n' << 16)
 #define TOY_SAYS_OK (((__u64)' ' | (__u64)'O' << 8 | (__u64)'K' << 16 | (__u64)'\n' << 24))
 
-enum toy_kind { TOY_UNKNOWN, TOY_GET, TOY_SET, TOY_VALUE, TOY_NONE, TOY_OK };
+enum toy_kind { TOY_UNKNOWN, TOY_GET, TOY_SET, TOY_LATER, TOY_VALUE, TOY_NONE, TOY_OK };
 
 /* Positions count from the start of the payload. When it is TOY_UNKNOWN, `kind` and `id` alone count. */
 struct toy_message {
@@ -65,9 +66,9 @@ ps_inline void toy_parse(const struct ps_cursor *c, struct toy_message *m)
 	if (!m->key_len || m->key_len > TOY_MAX_KEY)
 		return;
 	key_end = TOY_KEY_AT + m->key_len;
-	if (verb == 'G') {
+	if (verb == 'G' || verb == 'L') {
 		if (key_end + 1 == c->end)
-			m->kind = TOY_GET;
+			m->kind = verb == 'G' ? TOY_GET : TOY_LATER;
 		return;
 	}
 	if (ps_cursor_at(c, key_end) != ' ' || (verb != 'S' && verb != 'V'))

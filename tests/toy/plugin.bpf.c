@@ -28,6 +28,34 @@ static __always_inline int toy_get(struct xdp_md *ctx, struct ps_scratch *s,
 	return ps_reply_datagram(ctx, s);
 }
 
+#define TOY_SECOND 1000000000ULL
+
+/* Keys that begin with this may expire; the first byte of what is set says when, in seconds. */
+#define TOY_EXPIRING '~'
+
+static __always_inline __u64 toy_expires(struct ps_scratch *s, const struct ps_cursor *c,
+					 const struct toy_message *m)
+{
+	__u8 seconds = ps_cursor_at(c, m->value);
+
+	if (ps_cursor_at(c, TOY_KEY_AT) != TOY_EXPIRING || seconds == '0')
+		return PS_EXPIRES_NEVER;
+	if (!m->value_len || seconds < '1' || seconds > '9')
+		return PS_EXPIRES_ASK;
+	return s->pkt.now + (seconds - '0') * TOY_SECOND;
+}
+
+/* All goes within the second after so many seconds. */
+static __always_inline void toy_later(struct ps_scratch *s, const struct ps_cursor *c)
+{
+	__u32 seconds = 0;
+	__u64 from;
+
+	ps_cursor_number(c, TOY_KEY_AT, &seconds);
+	from = s->pkt.now + seconds * TOY_SECOND;
+	ps_flush_between(s->pkt.service, from, from + TOY_SECOND);
+}
+
 SEC("xdp")
 int ps_datagram_request(struct xdp_md *ctx)
 {
@@ -44,7 +72,13 @@ int ps_datagram_request(struct xdp_md *ctx)
 	if (m.kind == TOY_SET) {
 		ps_key_load(PS_HOOK_XDP, TOY_KEY_AT, m.key_len);
 		ps_invalidate(PS_HOOK_XDP);
-		ps_expect_reply(s, m.id, PS_EXPIRES_NEVER);
+		ps_expect_reply(s, m.id, toy_expires(s, &c, &m));
+		ps_count(s->pkt.service, PS_COUNT_not_served);
+		return XDP_PASS;
+	}
+	if (m.kind == TOY_LATER) {
+		toy_later(s, &c);
+		ps_expect_any(s, m.id);
 		ps_count(s->pkt.service, PS_COUNT_not_served);
 		return XDP_PASS;
 	}
@@ -70,7 +104,8 @@ int ps_datagram_reply(struct __sk_buff *skb)
 	if (m.kind != TOY_VALUE)
 		return PS_TC_NEXT;
 	ps_key_load(PS_HOOK_TC, TOY_KEY_AT, m.key_len);
-	ps_fill(skb, s, m.id, m.value, m.value_len, 0, PS_EXPIRES_NEVER);
+	ps_fill(skb, s, m.id, m.value, m.value_len, 0,
+		ps_cursor_at(&c, TOY_KEY_AT) == TOY_EXPIRING ? PS_EXPIRES_ASK : PS_EXPIRES_NEVER);
 	return PS_TC_NEXT;
 }
 
