@@ -9,8 +9,8 @@
 
 #include "meta.h"
 
-/* A VALUE does not tell when it expires. Where programs are test-run there is nobody to ask. */
-#define MC_FILL_EXPIRES (ps_config.trust_sender ? PS_EXPIRES_NEVER : PS_EXPIRES_ASK)
+/* A VALUE does not tell when it expires. */
+#define MC_FILL_EXPIRES PS_EXPIRES_ASK
 
 #define MC_SECOND 1000000000ULL
 #define MC_TICKS 2 /* s that something may happen earlier than asked for */
