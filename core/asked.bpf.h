@@ -221,6 +221,7 @@ __noinline int ps_reply_seen(__u32 request, __u32 flags)
 	struct ps_scratch *s = ps_scratch(PS_HOOK_TC);
 	__u64 who, key = 0, expires = PS_EXPIRES_ASK;
 	struct ps_service_state *state;
+	bool known = false;
 	struct ps_asked *a;
 
 	if (!s)
@@ -235,6 +236,9 @@ __noinline int ps_reply_seen(__u32 request, __u32 flags)
 		key = a->key;
 		count = a->count;
 		serial = count ? a->serial : 0;
+		/* A reply to a read need not look like one, but a write may have lost its place here. */
+		known = count && (kind == PS_ASKED_WRITE ||
+				  (kind == PS_ASKED_READ && a->tainted_until < a->since));
 		if (count && !(flags & PS_REPLY_GOES_ON)) {
 			cohort = a->cohort;
 			if (count == 1 && (flags & PS_REPLY_AS_ASKED))
@@ -262,8 +266,7 @@ __noinline int ps_reply_seen(__u32 request, __u32 flags)
 	 * What is not known to answer a read, nor that very write, may answer anything: a request
 	 * that was not seen or found no room. Likewise one more reply to what was answered.
 	 */
-	if (kind == PS_ASKED_ANY ||
-	    (!(flags & PS_REPLY_READS_ONLY) && (kind != PS_ASKED_WRITE || !count))) {
+	if (kind == PS_ASKED_ANY || (!(flags & PS_REPLY_READS_ONLY) && !known)) {
 		state = ps_state_of(s->pkt.service);
 		if (state)
 			ps_end_epoch(s->pkt.service, state);

@@ -13,6 +13,12 @@ constexpr std::int64_t second = 1'000'000'000;
 // memcached's clock has whole seconds, and its flush spares what is younger than one of them.
 constexpr std::int64_t flush_spares = 2 * second;
 
+// Mean time between the writes of a mortal key.
+constexpr std::chrono::seconds mortal_interval{5};
+// Its clock may go by two at a time: an item may be gone so much before its time, or after it.
+constexpr std::int64_t expiry_early = 2 * second;
+constexpr std::int64_t expiry_late = second;
+
 } // namespace
 
 std::int64_t now_ns()
@@ -24,7 +30,8 @@ std::uint32_t Client::any_key_to_write()
 {
 	const std::uint32_t key = any_key();
 	// It has to be left alone for long enough to die.
-	if (kind_of(key) == KeyKind::mortal && below(20) != 0)
+	const auto times = mortal_interval / options().write_interval;
+	if (kind_of(key) == KeyKind::mortal && below(static_cast<unsigned>(times)) != 0)
 		return any_key_to_write();
 	return key;
 }
@@ -88,13 +95,13 @@ void Client::record_write(const Command &command, Operation write)
 	}
 	const std::int64_t lives = command.lives * second;
 	if (write.last_effect() != never)
-		write.lives_until = write.last_effect() + lives + second;
+		write.lives_until = write.last_effect() + lives + expiry_late;
 	record(write);
 	// And then it is gone, unless something else has taken its place.
 	record({.kind = OperationKind::write,
 		.key = command.key,
 		.version = absent_version,
-		.start = write.start + lives - second,
+		.start = write.start + lives - expiry_early,
 		.end = never,
 		.until = never,
 		.certain = false,

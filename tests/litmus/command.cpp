@@ -12,7 +12,7 @@ namespace prestack::test
 namespace
 {
 
-constexpr int mortal_seconds = 2;
+constexpr int mortal_seconds = 3;
 // Increments are larger than decrements: counters grow, and values do not come again.
 constexpr std::uint64_t most_added = 1ULL << 38;
 constexpr std::uint64_t most_subtracted = 1ULL << 28;

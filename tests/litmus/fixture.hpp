@@ -11,13 +11,11 @@ namespace prestack::test
 
 // How often the clients write. Relaxed: long enough for many hits between the writes of a key;
 // furious: as many fills that meet a write as possible.
-inline constexpr LoadOptions relaxed{
-	.write_interval = std::chrono::milliseconds{300}, .base64 = false, .split = false};
-inline constexpr LoadOptions brisk{
-	.write_interval = std::chrono::milliseconds{60}, .base64 = false, .split = false};
-inline constexpr LoadOptions furious{
-	.write_interval = std::chrono::milliseconds{12}, .base64 = false, .split = false};
+inline constexpr LoadOptions relaxed{.write_interval = std::chrono::milliseconds{300}};
+inline constexpr LoadOptions brisk{.write_interval = std::chrono::milliseconds{60}};
+inline constexpr LoadOptions furious{.write_interval = std::chrono::milliseconds{12}};
 inline constexpr Milliseconds settle_short{5};
+inline constexpr Milliseconds settle_shortest{1};
 
 // `rate` thousandths of all packets, both ways, meet each kind of mishap.
 inline ChaosOptions chaos_of(unsigned rate)

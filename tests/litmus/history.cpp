@@ -113,7 +113,7 @@ public:
 			}
 			if (auto violation = judge(*read))
 				violations.push_back(*violation);
-			else if (options_.seen_within.count() >= 0)
+			else
 				witness(*read);
 		}
 	}
@@ -139,15 +139,8 @@ private:
 			slow_deletions_.add(write);
 		if (slow && write.version == unknown_version)
 			slow_unknown_.add(write);
-		if (replaces_when_acknowledged(write))
+		if (write.took_effect())
 			coming_.push({write.end, write.replaces_from(), write.version, &write});
-	}
-
-	bool replaces_when_acknowledged(const Operation &write) const
-	{
-		return write.took_effect() &&
-		       (write.by_restart ||
-			write.end - write.start <= options_.acknowledged_within.count());
 	}
 
 	void prepare()
@@ -218,7 +211,7 @@ private:
 			const auto known =
 				std::min(written->end, first_seen_.find(read.version)->second);
 			const bool in_time = known - written->start <= options_.seen_within.count();
-			if (in_time || replaces_when_acknowledged(*written))
+			if (in_time || written->took_effect())
 				coming_.push({in_time ? read.end : std::max(read.end, written->end),
 					      std::max(read.start, written->start), read.version,
 					      &read});

@@ -40,7 +40,7 @@ struct Operation {
 	bool certain = true; // at `end` it has taken effect; else it may have been refused
 	std::int64_t replaces_before = never; // only versions that were there before; else `start`
 	std::int64_t lives_until = never; // a read that begins later must not see it any more
-	bool by_restart = false; // the server's end deleted it; no patience applies
+	bool by_restart = false; // the server's end deleted it
 	const char *how = ""; // for messages
 
 	bool took_effect() const { return certain && end != never; }
@@ -65,12 +65,8 @@ struct Violation {
 std::string describe(const Violation &violation);
 
 struct JudgeOptions {
-	// Writes that took longer than this replace nothing when they are acknowledged (but are good
-	// to read).
-	std::chrono::nanoseconds acknowledged_within = std::chrono::nanoseconds::max();
 	// A version that nobody knows to have taken effect within this time of its write's start
-	// makes no other version old by being seen, until its write is acknowledged. Negative: none
-	// ever does.
+	// makes no other version old by being seen, until its write is acknowledged.
 	std::chrono::nanoseconds seen_within = std::chrono::nanoseconds::max();
 };
 

@@ -8,10 +8,17 @@ namespace prestack::test
 namespace
 {
 
+constexpr std::uint32_t with_mortal = 6; // keys
+
 // The judge and the clients themselves: memcached alone is an atomic store.
 TEST_F(Litmus, MemcachedAlone)
 {
-	expect_coherent({.load = furious, .with_prestack = false, .operations = 50'000});
+	LoadOptions load = furious;
+	load.keys = with_mortal;
+	expect_coherent({.load = load,
+			 .with_prestack = false,
+			 .operations = 50'000,
+			 .at_least = std::chrono::seconds{10}});
 }
 
 TEST_F(Litmus, MemcachedAloneInChaos)
@@ -39,16 +46,39 @@ TEST_F(Litmus, ManyWrites)
 	expect_coherent({.settle = settle_short, .load = furious});
 }
 
-#ifdef PRESTACK_BROKEN_BINARY
+TEST_F(Litmus, ManyWritesThatHardlySettle)
+{
+	expect_coherent({.settle = settle_shortest, .load = furious});
+}
+
+#ifdef PRESTACK_BROKEN_GENERATION_BINARY
 TEST_F(Litmus, FindsTheMissingGenerationCheck)
 {
 	EXPECT_GT(violations_of({.settle = settle_short,
 				 .load = furious,
-				 .binary = PRESTACK_BROKEN_BINARY}),
+				 .binary = PRESTACK_BROKEN_GENERATION_BINARY}),
+		  0U)
+		<< "the litmus is blind";
+}
+
+// Writes that take longer than `settle`, after which old values may be filled again.
+TEST_F(Litmus, FindsTheReplyThatRemovesNothing)
+{
+	EXPECT_GT(violations_of({.settle = settle_shortest,
+				 .load = furious,
+				 .binary = PRESTACK_BROKEN_REPLY_BINARY}),
 		  0U)
 		<< "the litmus is blind";
 }
 #endif
+
+// One key's items live three seconds, and are read all the time.
+TEST_F(Litmus, ItemsThatExpire)
+{
+	LoadOptions load = relaxed;
+	load.keys = with_mortal;
+	expect_coherent({.load = load, .at_least = std::chrono::seconds{12}});
+}
 
 // A bad network, in thousandths of all packets.
 

@@ -58,18 +58,4 @@ std::vector<Operation> Load::stop()
 	return all;
 }
 
-void Load::server_lost_all(std::int64_t killed, std::int64_t forgotten)
-{
-	Client &server = add_client();
-	for (std::uint32_t key = 0; key < shared_.options.keys; ++key) {
-		server.record({.kind = OperationKind::write,
-			       .key = key,
-			       .version = absent_version,
-			       .start = killed,
-			       .end = forgotten,
-			       .by_restart = true,
-			       .how = "restart"});
-	}
-}
-
 } // namespace prestack::test

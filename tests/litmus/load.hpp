@@ -25,9 +25,6 @@ public:
 	std::uint64_t operations() const { return shared_.operations; }
 	std::uint64_t disturbed() const { return shared_.disturbed; }
 	std::uint32_t seed() const { return seed_; }
-	// The server was killed after `killed`; from `forgotten` on nothing that was written before is
-	// to be seen.
-	void server_lost_all(std::int64_t killed, std::int64_t forgotten);
 	// Ends the clients and returns all that they did.
 	std::vector<Operation> stop();
 

@@ -100,15 +100,15 @@ TEST_F(Litmus, WritesUnderWayWhenPrestackStarts)
 	LoadOptions load = relaxed;
 	load.write_interval = std::chrono::milliseconds{1'600};
 	load.datagram_life = Milliseconds{10'000};
-	Scene scene({.settle = Milliseconds{1'000}, .load = load});
-	for (int round = 0; round < 4; ++round) {
+	Scene scene({.settle = Milliseconds{3'000}, .load = load});
+	for (int round = 0; round < 3; ++round) {
 		scene.count();
 		scene.prestack().kill9();
 		scene.memcached().pause();
 		pause(Milliseconds{300}); // until writers wait for an answer
 		scene.prestack().start();
 		scene.memcached().resume();
-		pause(Milliseconds{2'000}); // past settle
+		pause(Milliseconds{5'000}); // past settle
 	}
 	const Verdict verdict = scene.judge(name());
 	EXPECT_TRUE(verdict.violations.empty());

@@ -75,8 +75,8 @@ private:
 	std::unique_ptr<Prestack> prestack_;
 	std::unique_ptr<Chaos> chaos_;
 	std::unique_ptr<Load> load_;
-	// When reads are not judged: between the end of a server and the moment when prestack notices.
-	std::vector<std::pair<std::int64_t, std::int64_t>> unnoticed_;
+	// When memcached was killed, and when a new one answered.
+	std::vector<std::pair<std::int64_t, std::int64_t>> restarts_;
 	std::map<std::string, std::uint64_t> counters_; // of all runs of prestack
 };
 

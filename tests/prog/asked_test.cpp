@@ -41,10 +41,14 @@ TEST_F(Asked, OneMoreReplyDoesNotReleaseAnotherWrite)
 	EXPECT_FALSE(fill("key", "old"));
 }
 
-TEST_F(Asked, AReplyToAReadThatIsNoValueFlushes)
+// There are replies that may answer a read or a write: the number tells which.
+TEST_F(Asked, AReplyToAReadNeedNotLookLikeOne)
 {
+	ASSERT_TRUE(fill("other", "value"));
 	miss("key", 2);
-	EXPECT_EQ(ok(2), "flushes+1");
+	EXPECT_EQ(ok(2), "");
+	EXPECT_TRUE(cached("other"));
+	EXPECT_EQ(ok(2), "flushes+1") << "one more reply answers nothing known";
 }
 
 TEST_F(Asked, ReplyThatCannotBeReadFlushes)
