@@ -312,9 +312,11 @@ static __always_inline void ps_flush_between(__u32 service, __u64 from, __u64 to
 			first = old >> 32 < from ? old >> 32 : from;
 			last = (__u32)old > to ? (__u32)old : to;
 		}
-		/* Later than can be noted, more than 18 years of uptime: it does not occur. */
-		if (last > ~0U || first > ~0U)
-			return;
+		/* Later than can be noted, 18 years of uptime: as late as can be, which is never. */
+		if (first > ~0U)
+			first = ~0U;
+		if (last > ~0U)
+			last = ~0U;
 		if (__sync_val_compare_and_swap(&state->dead, old, first << 32 | last) == old)
 			return;
 	}

@@ -92,13 +92,13 @@ AgentRunner::create(const std::vector<ServiceConfig> &services, const CacheConfi
 	const auto large = objects.map("ps_large");
 	const auto conf = objects.map("ps_service_conf");
 	const auto state = objects.map("ps_service_state");
-	for (const auto *part : {&index, &small, &large, &conf, &state}) {
+	for (const auto *part : {&vouch, &questions, &index, &small, &large, &conf, &state}) {
 		if (!*part) {
 			return tl::unexpected(part->error());
 		}
 	}
-	std::unique_ptr<AgentRunner> runner(new AgentRunner(
-		std::move(served), Voucher(vouch.value_or(-1)), report, std::move(log)));
+	std::unique_ptr<AgentRunner> runner(
+		new AgentRunner(std::move(served), Voucher(*vouch), report, std::move(log)));
 	const auto on_question = [](void *context, void *data, std::size_t size) {
 		if (size >= sizeof(ps_question)) {
 			static_cast<AgentRunner *>(context)->on_question(
@@ -106,11 +106,8 @@ AgentRunner::create(const std::vector<ServiceConfig> &services, const CacheConfi
 		}
 		return 0;
 	};
-	if (questions) {
-		runner->questions_.reset(
-			ring_buffer__new(*questions, on_question, runner.get(), nullptr));
-	}
-	if (questions && !runner->questions_) {
+	runner->questions_.reset(ring_buffer__new(*questions, on_question, runner.get(), nullptr));
+	if (!runner->questions_) {
 		return fail("map ps_questions", "open as a ring buffer", errno);
 	}
 	// Descriptors belong to `objects`, which outlives us.
@@ -187,10 +184,7 @@ Result<void> AgentRunner::start(EventLoop &loop, std::function<void()> on_server
 	if (auto done = tend(); !done) {
 		return done;
 	}
-	return loop.every(tick, tend).and_then([&]() -> Result<void> {
-		if (!questions_) {
-			return {};
-		}
+	return loop.every(tick, tend).and_then([&] {
 		return loop.watch(ring_buffer__epoll_fd(questions_.get()),
 				  [this]() -> Result<void> {
 					  ring_buffer__consume(questions_.get());

@@ -205,9 +205,13 @@ Result<void> Instance::prepare(const std::vector<ServiceConfig> &services,
 	for (const auto &interface : interfaces) {
 		served.insert(interface.ifindex);
 	}
-	const ConnectionKeeper::Maps maps{objects_.map("ps_flows").value_or(-1),
-					  objects_.map("ps_handshakes").value_or(-1)};
-	auto connections = ConnectionKeeper::create(services, served, maps, *report_, log_);
+	const auto flows = objects_.map("ps_flows");
+	const auto handshakes = objects_.map("ps_handshakes");
+	if (!flows || !handshakes) {
+		return tl::unexpected((flows ? handshakes : flows).error());
+	}
+	auto connections =
+		ConnectionKeeper::create(services, served, {*flows, *handshakes}, *report_, log_);
 	if (!connections) {
 		return tl::unexpected(connections.error());
 	}

@@ -10,7 +10,7 @@
 #include "meta.h"
 
 /* A VALUE does not tell when it expires. */
-#define MC_FILL_EXPIRES PS_EXPIRES_NEVER
+#define MC_FILL_EXPIRES PS_EXPIRES_ASK
 
 #define MC_SECOND 1000000000ULL
 #define MC_TICKS 2 /* s that something may happen earlier than asked for */

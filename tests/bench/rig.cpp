@@ -19,6 +19,7 @@
 #include "loader/engine/service_maps.hpp"
 #include "loader/geometry.hpp"
 #include "loader/registry.hpp"
+#include "support/voucher.hpp"
 
 namespace prestack::bench
 {
@@ -199,6 +200,12 @@ Result<void> Rig::fill()
 						 reply_frame(number), 1, &verdict, &duration);
 			if (!asked || !answered) {
 				return fail("benchmark", "fill the cache", EIO);
+			}
+		}
+		// Before the ring of questions is full, and at the end.
+		if (i % 256 == 0 || i + 2 >= BENCH_KEYS) {
+			if (auto vouched = prestack::test::vouch_for_all(objects_); !vouched) {
+				return tl::unexpected(vouched.error());
 			}
 		}
 		add_naive(number);

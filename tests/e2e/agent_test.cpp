@@ -133,6 +133,71 @@ TEST_F(Agent, UsedEntriesAreTouchedAtTheServer)
 			       Milliseconds{90'000}, Milliseconds{100}));
 }
 
+// Nobody saw these writes: when the items expire only the server knows.
+TEST_F(Agent, ExpiryIsAskedForAndKept)
+{
+	start();
+	TcpClient direct = behind_its_back();
+	direct.ask(store("never", "value"));
+	ASSERT_TRUE(warm("never"));
+	// Long enough to be served on a busy machine.
+	direct.ask(store("soon", "value", 0, "set", 15));
+	ASSERT_TRUE(warm("soon"));
+	direct.ask(store("too-soon", "value", 0, "set", 2));
+	EXPECT_GE(prestack_->counter("asked"), 2U);
+	EXPECT_GE(prestack_->counter("answered"), 2U);
+	const auto both_are_gone = [&] {
+		unsigned gone = 0;
+		for (const std::string key : {"soon", "too-soon"}) {
+			// What the server does not have any more before we ask, we may not get.
+			const bool absent = direct.ask(get(key)) == "END\r\n";
+			const std::string answer = read(key);
+			if (absent) {
+				EXPECT_EQ(answer, "END\r\n") << key;
+			}
+			gone += absent ? 1 : 0;
+		}
+		return gone == 2 || HasFailure();
+	};
+	EXPECT_TRUE(eventually(both_are_gone, Milliseconds{60'000}));
+	EXPECT_EQ(read("soon"), "END\r\n");
+	EXPECT_EQ(read("never"), "VALUE never 0 5\r\nvalue\r\nEND\r\n");
+}
+
+TEST_F(Agent, TheAgentFindsTheServerAgainAfterARestart)
+{
+	behind_its_back().ask(store("key", "value"));
+	start();
+	ASSERT_TRUE(eventually([&] { return status().at("agent_connected") == true; }));
+	EXPECT_TRUE(warm("key"));
+	memcached_->restart();
+	behind_its_back().ask(store("key", "other"));
+	EXPECT_TRUE(eventually([&] { return status().at("agent_connected") == true; }));
+	EXPECT_TRUE(warm("key"));
+	EXPECT_EQ(read("key"), "VALUE key 0 5\r\nother\r\nEND\r\n");
+}
+
+// A loader that does not run cannot know what happens: the kernel waits a second for it, not longer.
+TEST_F(Agent, AStoppedLoaderStopsService)
+{
+	start();
+	tcp().ask(store("key", "value"));
+	ASSERT_TRUE(warm("key"));
+	prestack_->process().signal(SIGSTOP);
+	const bool unwatched = eventually([&] {
+		read("key");
+		return prestack_->stats().at("services").at(0).at("passed").at("unwatched") > 0;
+	});
+	EXPECT_TRUE(unwatched) << prestack_->stats().dump(2);
+	EXPECT_EQ(status().at("watched"), false);
+	const auto hits = prestack_->counter("hits");
+	EXPECT_EQ(read("key"), "VALUE key 0 5\r\nvalue\r\nEND\r\n");
+	EXPECT_EQ(prestack_->counter("hits"), hits);
+	prestack_->process().signal(SIGCONT);
+	EXPECT_TRUE(warm("key"));
+	EXPECT_EQ(status().at("watched"), true);
+}
+
 TEST_F(Agent, ConnectionsThatBypassPrestackAreShown)
 {
 	start();
@@ -178,6 +243,9 @@ TEST_F(Agent, OlderConnectionsAreShownUntilTheyClose)
 		  std::string::npos);
 	TcpClient young = tcp();
 	young.ask("version\r\n");
+	for (int i = 0; i < 10; ++i)
+		read("key");
+	EXPECT_EQ(prestack_->counter("hits"), 0U);
 	old->ask("version\r\n");
 	old.reset();
 	EXPECT_TRUE(eventually([&] { return status().at("waiting") == false; }))

@@ -119,6 +119,7 @@ TEST_F(Lifecycle, KillLeavesTrafficFlowingAndANewRunRecovers)
 		EXPECT_FALSE(hooks().xdp) << "something still serves";
 		EXPECT_EQ(bed().prestack().cli("status").exit_code, 1);
 		bed().prestack().start();
+		bed().reconnect();
 		bed().read(get(key));
 		bed().warm(key);
 		bed().read_hit(get(key));

@@ -99,15 +99,20 @@ TEST_F(Asked, TheSameReplyOnceMoreDoesNotFill)
 
 TEST_F(Asked, AReadWithTheNumberOfAWrite)
 {
-	miss("key", 1);
-	set("key", 1);
-	// The first reply is the read's, and must not let go of the write.
-	EXPECT_EQ(value("key", "old", 1), "replies+1 nofill_lease+1");
-	EXPECT_FALSE(fill("key", "old"));
-	let_holds_run_out();
-	ASSERT_TRUE(fill("key", "old"));
-	EXPECT_EQ(ok(1), "invalidations+1 replies+1");
-	EXPECT_FALSE(cached("key"));
+	for (const bool write_first : {false, true}) {
+		if (write_first)
+			set("key", 1);
+		miss("key", 1);
+		if (!write_first)
+			set("key", 1);
+		// The first reply is the read's, and must not let go of the write.
+		EXPECT_EQ(value("key", "old", 1), "replies+1 nofill_lease+1");
+		EXPECT_FALSE(fill("key", "old"));
+		let_holds_run_out();
+		ASSERT_TRUE(fill("key", "old"));
+		EXPECT_EQ(ok(1), "invalidations+1 replies+1");
+		EXPECT_FALSE(cached("key"));
+	}
 }
 
 TEST_F(Asked, TwoWritesOfOneKeyWithTheSameNumber)

@@ -155,6 +155,11 @@ std::string Bed::read_pass(std::string_view command, unsigned replies)
 	return answer;
 }
 
+void Bed::reconnect()
+{
+	tcp_client_ = tcp();
+}
+
 void Bed::warm(std::string_view key)
 {
 	const std::string get = "get " + std::string(key) + "\r\n";

@@ -65,6 +65,9 @@ public:
 	std::string read_hit(std::string_view command);
 	// read() that must reach the server: hits unmoved.
 	std::string read_pass(std::string_view command, unsigned replies = 1);
+	// Closes the connection that write() uses and makes a new one: what prestack finds open when it
+	// starts, it waits for.
+	void reconnect();
 	// Gets the key until the kernel answers it. A gtest failure when it never does.
 	void warm(std::string_view key);
 	// Stores on both servers, then warms.

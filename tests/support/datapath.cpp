@@ -17,6 +17,7 @@
 #include "loader/engine/table.hpp"
 #include "loader/geometry.hpp"
 #include "loader/registry.hpp"
+#include "voucher.hpp"
 
 namespace prestack::test
 {
@@ -126,6 +127,11 @@ Outcome Datapath::egress(std::string_view frame, std::uint32_t socket) const
 Outcome Datapath::tc_ingress(std::string_view frame) const
 {
 	return run(program("ps_tc_ingress"), frame);
+}
+
+unsigned Datapath::vouch() const
+{
+	return value_or_throw(vouch_for_all(objects_));
 }
 
 Counts Datapath::counts() const

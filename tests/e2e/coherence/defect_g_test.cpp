@@ -81,18 +81,25 @@ std::vector<Aging> items()
 		 false},
 		{"shortened_by_binary_gat", {forever}, {binary(Opcode::gat, big_endian32(5))}},
 		{"binary_increment_of_nothing", {binary(Opcode::increment, count_extras(1, 5, 6))}},
-		// Concerning all items.
+		// Concerning all items: some seconds before and after, nothing is served.
 		{.name = "flush_all_later",
 		 .before = {forever},
+		 .after = {text("flush_all 7")},
+		 .alone = true},
+		{.name = "flush_all_soon",
+		 .before = {forever},
 		 .after = {text("flush_all 3")},
+		 .served = false,
 		 .alone = true},
 		{.name = "flush_all_later_noreply",
 		 .before = {forever},
 		 .after = {quiet_text("flush_all 3 noreply")},
+		 .served = false,
 		 .alone = true},
 		{.name = "flush_all_later_over_udp",
 		 .before = {forever},
 		 .after = {text("flush_all 3", udp)},
+		 .served = false,
 		 .alone = true},
 		{.name = "flush_all_later_and_sooner",
 		 .before = {forever},
@@ -115,6 +122,7 @@ std::vector<Aging> items()
 				    return binary_request(Opcode::flush, "", big_endian32(3));
 			    },
 			    Step::By::binary}},
+		 .served = false,
 		 .alone = true},
 	};
 }

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "voucher.hpp"
+
+#include <bpf/libbpf.h>
+
+#include <cerrno>
+#include <memory>
+#include <numeric>
+#include <vector>
+
+#include "loader/engine/agent_runner.hpp"
+
+namespace prestack::test
+{
+
+Result<unsigned> vouch_for_all(const Objects &objects)
+{
+	std::vector<ps_question> questions;
+	const auto take = [](void *context, void *data, std::size_t) {
+		static_cast<std::vector<ps_question> *>(context)->push_back(
+			*static_cast<const ps_question *>(data));
+		return 0;
+	};
+	const auto map = objects.map("ps_questions");
+	const auto program = objects.program("ps_vouch");
+	if (!map || !program)
+		return tl::unexpected((map ? program : map).error());
+	const std::unique_ptr<ring_buffer, decltype(&ring_buffer__free)> ring(
+		ring_buffer__new(*map, take, &questions, nullptr), ring_buffer__free);
+	if (!ring)
+		return fail("map ps_questions", "open as a ring buffer", errno);
+	ring_buffer__consume(ring.get());
+	Voucher voucher(*program);
+	unsigned taken = 0;
+	const auto give = [&]() -> Result<void> {
+		return voucher.give().map([&](const std::vector<std::uint32_t> &services) {
+			taken = std::accumulate(services.begin(), services.end(), taken);
+		});
+	};
+	for (const ps_question &question : questions) {
+		if (!voucher.add(question.service, {question.table, question.index, question.seq, 0,
+						    PS_EXPIRES_NEVER}))
+			continue;
+		if (auto given = give(); !given)
+			return tl::unexpected(given.error());
+	}
+	if (auto given = give(); !given)
+		return tl::unexpected(given.error());
+	return taken;
+}
+
+} // namespace prestack::test
