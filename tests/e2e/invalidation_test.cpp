@@ -136,7 +136,9 @@ protected:
 		EXPECT_NE(after, before) << "this change is expected to show";
 		for (int round = 0; round < 3; ++round)
 			EXPECT_EQ(bed().read(get(key)), after);
-		if (after != "END\r\n")
+		// The agent does not vouch for an item whose key is in base64: mg answers otherwise.
+		const bool plain = std::string_view(change().name) != "MetaSetBase64Key";
+		if (after != "END\r\n" && plain)
 			bed().warm(key);
 	}
 };

@@ -203,7 +203,7 @@ const BadCase bad_cases[] = {
 	{"MemoryTooLittle", "", "[cache]\nmemory = \"64KiB\"\n",
 	 "test.toml:9:10: cache.memory: 64KiB is too little for associativity 4, max_key 250 and "
 	 "max_value 1024",
-	 "the least that works is \"115KiB\""},
+	 "the least that works is \"123KiB\""},
 	{"MemoryNegative", "", "[cache]\nmemory = -1\n",
 	 "test.toml:9:10: cache.memory: 0 is too little", "least"},
 	{"MemoryTooMuch", "", "[cache]\nmemory = \"2048GiB\"\n",

@@ -40,8 +40,8 @@ TEST(Geometry, OfTheExampleFile)
 	EXPECT_EQ(g->large_element, 32u + 256u + 1024u + 8u);
 	EXPECT_EQ(g->index_lines(), 65536u * 4 / PS_INDEX_WORDS);
 	EXPECT_EQ(g->memory(),
-		  65536ull * 4 * 128 + 4096ull * 4 * 1320 + 65536ull * 4 * 4 + 65536ull * 24);
-	EXPECT_EQ(g->bytes_per_small_item(), 138u);
+		  65536ull * 4 * 128 + 4096ull * 4 * 1320 + 65536ull * 4 * 4 + 65536ull * 32);
+	EXPECT_EQ(g->bytes_per_small_item(), 140u);
 }
 
 // Properties that hold whatever the configuration.

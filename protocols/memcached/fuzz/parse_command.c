@@ -15,9 +15,12 @@ static void check(const struct ps_cursor *c, const struct mc_command *cmd)
 	REQUIRE(cmd->next >= cmd->line_end);
 	REQUIRE(cmd->next == cmd->line_end || cmd->next >= cmd->line_end + 2);
 	REQUIRE(cmd->next - cmd->line_end <= MC_MAX_DATA + 2);
-	/* Only a storage command has data, and it names a key. */
+	/* Only a storage command has data; its key is not known in base64. */
 	if (cmd->next != cmd->line_end)
-		REQUIRE(cmd->kind == MC_WRITE);
+		REQUIRE(cmd->kind == MC_WRITE || cmd->kind == MC_FLUSH);
+	REQUIRE(cmd->replies <= MC_REPLIES_LOST && cmd->expiry <= MC_EXPIRY_RELATIVE);
+	if (cmd->expiry == MC_EXPIRY_RELATIVE)
+		REQUIRE(cmd->seconds >= 1 && cmd->seconds <= MC_RELATIVE_TIME);
 	if (cmd->kind != MC_WRITE)
 		return;
 	REQUIRE(cmd->key_len >= 1 && cmd->key_len <= MC_MAX_KEY);
@@ -36,7 +39,8 @@ static int same(const struct mc_command *a, const struct mc_command *b)
 	if (a->kind == MC_UNKNOWN || a->kind == MC_INCOMPLETE)
 		return 1;
 	return a->key == b->key && a->key_len == b->key_len && a->line_end == b->line_end &&
-	       a->next == b->next;
+	       a->next == b->next && a->replies == b->replies && a->expiry == b->expiry &&
+	       a->seconds == b->seconds && a->mark == b->mark;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

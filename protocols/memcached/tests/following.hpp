@@ -13,6 +13,7 @@ namespace prestack::memcached
 
 struct Followed {
 	bool lost = false; // the place in the stream, or in that of the replies, is not known
+	bool cut = false; // it ends within a request
 	unsigned ones = 0; // replies that are sure to come
 	unsigned maybes = 0; // and that may come
 	std::vector<mc_kind> kinds{}; // of the requests with a sure reply
@@ -47,7 +48,9 @@ inline Followed follow_requests(const Input &input)
 		else
 			mc_parse_command(&cursor, &command);
 		const bool keys = command.kind == MC_READ_MANY || command.kind == MC_WRITE_MANY;
-		if (command.kind == MC_INCOMPLETE || command.next > input.end())
+		result.cut = command.kind == MC_INCOMPLETE ||
+			     (command.kind != MC_UNKNOWN && command.next > input.end());
+		if (result.cut)
 			break;
 		result.lost = command.kind == MC_UNKNOWN || command.replies == MC_REPLIES_LOST ||
 			      (keys && !line_of_keys_is_good(input, command));

@@ -41,12 +41,13 @@ protected:
 		unsigned lost_replies = 0; // streams understood, but not their replies
 	};
 
-	// Sends the stream, and compares. A stream that is lost at some command is cut off before it
-	// by nobody here: its replies up to there cannot be told from the others, so it does not count.
+	// Sends the stream, and compares. One that is lost at some command does not count: the replies up
+	// to there cannot be told from the others. Nor does one that is cut off: at the end of the
+	// connection the server forgets what it has not sent.
 	void check(const std::string &stream, Counts &counts)
 	{
 		const Followed requests = follow_requests(Input(stream));
-		if (requests.lost)
+		if (requests.lost || requests.cut)
 			return;
 		TcpClient client(ns_, endpoint_);
 		client.send(stream);
@@ -134,7 +135,7 @@ const std::string kOdd[] = {
 	"gat 5\r\ngats 5 k k2\r\ngat x k\r\nget k k2 0 noreply\r\n"s,
 	"get " + std::string(1000, ' ') + "k " + std::string(500, ' ') + "\r\nversion\r\n",
 	"lru_crawler metadump all\r\n"s,
-	"watch\r\nset q 0 0 1\r\n1\r\n"s,
+	"watch\r\n"s,
 	"set k 0 0 1\r\n1\r\nquit\r\nset k2 0 0 1\r\n1\r\n"s,
 };
 

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A stream of requests or replies, read by the core in one segment and in many: what each message was
+ * said to be, and each key, must be the same. The first byte chooses the direction, the second how it
+ * is cut.
+ */
+#include "../stream.h"
+#include "input.h"
+
+#define MOST 4096
+
+/* What was told of a stream: a hash, and how far it got. */
+struct told {
+	uint64_t hash;
+	uint32_t messages;
+	int lost;
+};
+
+static void tell(struct told *t, const void *data, size_t size)
+{
+	const uint8_t *bytes = (const uint8_t *)data;
+
+	for (size_t i = 0; i < size; i++)
+		t->hash = (t->hash ^ bytes[i]) * 0x100000001b3ULL;
+}
+
+static void tell_number(struct told *t, uint32_t number)
+{
+	tell(t, &number, sizeof(number));
+}
+
+static void request(struct told *t, const struct ps_cursor *c, struct ps_message *m)
+{
+	struct mc_event e;
+	__u32 line;
+
+	memset(&e, 0, sizeof(e));
+	line = m->state & MC_STREAM_KEYS;
+	mc_stream_request(c, m, &e);
+	if (e.kind) {
+		REQUIRE(m->kind == PS_MESSAGE_WHOLE);
+		tell_number(t, e.kind);
+		tell_number(t, e.cmd.expiry);
+		tell(t, c->buf + e.cmd.key, e.kind == MC_EVENT_FLUSH ? 0 : e.cmd.key_len);
+	}
+	/* How a line of keys is cut up may differ. */
+	if (m->kind == PS_MESSAGE_WHOLE && (!(line | (m->state & MC_STREAM_KEYS)) || m->replies))
+		tell_number(t, m->replies << 8 | m->flags);
+}
+
+static void reply(struct told *t, const struct ps_cursor *c, struct ps_message *m)
+{
+	__u32 skips = m->state & MC_STREAM_SKIPS;
+	struct mc_answer a;
+
+	memset(&a, 0, sizeof(a));
+	mc_stream_reply(c, m, &a);
+	if (a.value) {
+		tell_number(t, a.v.data_len);
+		tell(t, c->buf + a.v.key, a.v.key_len);
+	}
+	if (m->kind == PS_MESSAGE_WHOLE && !skips && (m->replies || m->body))
+		tell_number(t, m->replies << 8 | m->flags);
+}
+
+static void read_segment(struct told *t, struct ps_stream *st, const uint8_t *data, uint32_t size,
+			 int requests, uint8_t *window)
+{
+	struct ps_reader r;
+	int step;
+
+	ps_stream_open(st, &r, size);
+	step = ps_stream_step(st, &r);
+	while (step == PS_STEP_LOAD || step == PS_STEP_PARSE) {
+		struct ps_message m = {0};
+		struct ps_cursor c = {.buf = window};
+
+		if (step == PS_STEP_LOAD) {
+			uint32_t carried = ps_stream_uncarry(st, &r, window), fresh;
+			uint32_t from = r.pos + carried - r.carried;
+
+			fresh = size - from < PS_IN_SIZE - carried ? size - from
+								   : PS_IN_SIZE - carried;
+			memset(window + carried, 'k', PS_IN_BUFFER - carried);
+			memcpy(window + carried, data + from, fresh);
+			r.base = r.pos;
+			r.len = carried + fresh;
+		}
+		c.pos = r.pos - r.base;
+		c.end = r.len;
+		m.state = st->state;
+		if (requests)
+			request(t, &c, &m);
+		else
+			reply(t, &c, &m);
+		t->messages++;
+		step = ps_stream_take(st, &r, &m);
+		if (step == PS_STEP_PARSE)
+			step = ps_stream_step(st, &r);
+	}
+	t->lost = step == PS_STEP_LOST;
+	if (!t->lost)
+		ps_stream_close(st, &r, window);
+}
+
+static struct told read_all(const uint8_t *data, uint32_t size, int requests, uint32_t piece)
+{
+	struct told t = {.hash = 0xcbf29ce484222325ULL};
+	uint8_t *window = (uint8_t *)malloc(PS_IN_BUFFER);
+	struct ps_stream st;
+
+	REQUIRE(window);
+	memset(&st, 0, sizeof(st));
+	for (uint32_t at = 0; at < size && !t.lost; at += piece)
+		read_segment(&t, &st, data + at, size - at < piece ? size - at : piece, requests,
+			     window);
+	free(window);
+	return t;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct told one, other;
+	uint32_t piece;
+	int requests;
+
+	if (size < 3 || size > MOST)
+		return 0;
+	requests = data[0] & 1;
+	piece = data[1] + 1;
+	one = read_all(data + 2, (uint32_t)size - 2, requests, MOST);
+	other = read_all(data + 2, (uint32_t)size - 2, requests, piece);
+	/* A line that is never finished is lost when there is too much of it, in whatever it comes. */
+	if (one.lost || other.lost)
+		return 0;
+	REQUIRE(one.hash == other.hash);
+	return 0;
+}
