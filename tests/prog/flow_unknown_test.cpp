@@ -123,6 +123,34 @@ TEST_F(FlowUnknown, AnotherListeningSocketIsARestart)
 	EXPECT_EQ(moved_now(), "restarts+1 flushes+1");
 }
 
+// As IP says it of segments of more than 64 KiB, which only hosts' own interfaces carry.
+TEST_F(FlowUnknown, APacketWithoutALengthFlushes)
+{
+	for (const char *client : {"10.0.0.2", "fd00::2"}) {
+		SCOPED_TRACE(client);
+		request_.source = client;
+		request_.destination = request_.ipv6() ? "fd00::1" : "10.0.0.1";
+		prove_path();
+		cache({"key"});
+		Packet packet = client_segment(kSet, 1000);
+		packet.ip_length = 0;
+		EXPECT_EQ(arrives(packet).verdict, kPass);
+		EXPECT_FALSE(cached("key"));
+	}
+}
+
+// No program looks at the reply.
+TEST_F(FlowUnknown, WithoutAProgramRepliesFlush)
+{
+	connect();
+	EXPECT_EQ(sends(kGet), kPass);
+	cache({"key"});
+	const std::uint32_t stream = PS_SLOT_STREAM;
+	ASSERT_EQ(bpf_map_delete_elem(datapath_.map("ps_tc_progs"), &stream), 0);
+	answers(kStreamNone);
+	EXPECT_FALSE(cached("key"));
+}
+
 // With all places taken.
 TEST_F(FlowUnknown, WhenThereAreTooMany)
 {
