@@ -71,7 +71,7 @@ static __always_inline __u64 ps_now(struct ps_scratch *s)
 	return s->tick_now;
 }
 
-/* Whether time `then` is over for sure, or may be over. `now` is ps_now(), maybe some time ago. */
+/* Whether time `then` is over for sure, or may be over. `now` is that of ps_now, maybe some time ago. */
 static __always_inline bool ps_is_over(__u64 then, __u64 now)
 {
 	return now > then;

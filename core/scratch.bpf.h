@@ -21,7 +21,7 @@ struct ps_packet {
 	__u64 client[2]; /* net; v4-mapped for IPv4 */
 	__u64 local[2]; /* net: the server's side */
 	__u64 mac; /* the server's side; as in struct ps_path */
-	__u64 now; /* ps_now() when it was looked at */
+	__u64 now; /* what ps_now told when it was looked at */
 	__u32 ifindex;
 	__u32 vlan; /* as in struct ps_path */
 	__u32 l3; /* offset of the IP header in the frame */

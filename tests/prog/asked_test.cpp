@@ -186,7 +186,7 @@ TEST_F(Asked, ClientsAndAddressesAreToldApart)
 	EXPECT_EQ(ok(1), "replies+1");
 }
 
-// Nothing of them waits over TCP.
+// They never get to the server, so there is no reply to wait for.
 TEST_F(Asked, HitsAreNotNoted)
 {
 	ASSERT_TRUE(fill("key", "value"));

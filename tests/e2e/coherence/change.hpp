@@ -21,6 +21,9 @@ struct Change {
 	std::string initial = "old-value";
 	bool shows = true; // a get afterwards answers otherwise than before
 	bool everything = false; // changes all items
+	// Afterwards `mg` tells more of the item than an entry can hold (stale, won, a binary key), so
+	// it is left to the server.
+	bool special = false;
 
 	struct Binary {
 		Opcode opcode{};

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Many commands behind each other, lines longer than anything keeps, values over many segments: after
 // each of them the place in the stream must still be known, or nothing of before may be served.
+#include <algorithm>
+
 #include "change.hpp"
 #include "support/tcp_options.hpp"
 
@@ -28,7 +30,9 @@ protected:
 		const std::uint32_t before = data_segments_sent(client.fd());
 		for (std::size_t at = 0; at < bytes.size(); at += size)
 			client.send(bytes.substr(at, size));
-		ASSERT_GE(data_segments_sent(client.fd()) - before, bytes.size() / size);
+		// Of very many pieces some are joined, since not all may be under way at once.
+		ASSERT_GE(data_segments_sent(client.fd()) - before,
+			  std::min<std::size_t>(bytes.size() / size, 500));
 	}
 
 	// After anything before it, this connection's next write must count.

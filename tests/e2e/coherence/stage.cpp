@@ -11,7 +11,7 @@ namespace
 {
 
 constexpr std::size_t max_shared_stages = 6;
-constexpr unsigned audit_rate = 500; // entries per second
+constexpr unsigned audit_rate = 50; // entries per second
 
 std::list<std::pair<StageOptions, std::unique_ptr<Stage>>> &shared_stages()
 {
