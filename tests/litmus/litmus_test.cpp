@@ -48,7 +48,10 @@ TEST_F(Litmus, ManyWrites)
 
 TEST_F(Litmus, ManyWritesThatHardlySettle)
 {
-	expect_coherent({.settle = settle_shortest, .load = furious});
+	const SceneOptions options{.settle = settle_shortest, .load = furious};
+	Scene scene(options);
+	scene.run([&] { stumble(scene); });
+	expect_coherent(scene, options);
 }
 
 #ifdef PRESTACK_BROKEN_GENERATION_BINARY
@@ -66,7 +69,8 @@ TEST_F(Litmus, FindsTheReplyThatRemovesNothing)
 {
 	EXPECT_GT(violations_of({.settle = settle_shortest,
 				 .load = furious,
-				 .binary = PRESTACK_BROKEN_REPLY_BINARY}),
+				 .binary = PRESTACK_BROKEN_REPLY_BINARY},
+				stumble),
 		  0U)
 		<< "the litmus is blind";
 }

@@ -183,11 +183,16 @@ void write_some(Client &client, TcpClient &tcp)
 
 void write_streams(Client &client)
 {
+	client.pause();
 	TcpClient tcp(client.ns(), client.server());
 	const auto enough = client.some_time_from_now();
-	while (!client.stopped() && Clock::now() < enough) {
-		client.pause();
+	for (;;) {
 		write_some(client, tcp);
+		// No connection stays open just to wait: prestack waits for old ones to go.
+		const auto interval = client.interval();
+		if (client.stopped() || Clock::now() + interval >= enough)
+			return;
+		std::this_thread::sleep_for(interval);
 	}
 }
 
