@@ -155,7 +155,7 @@ AgentLink::Events AgentRunner::events_of(std::uint32_t service,
 	return events;
 }
 
-Result<void> AgentRunner::start(EventLoop &loop, std::function<void()> on_server_lost)
+Result<void> AgentRunner::start(EventLoop &loop, const std::function<void()> &on_server_lost)
 {
 	std::vector<Auditor::Audited> audited;
 	for (std::uint32_t i = 0; i < services_.size(); ++i) {
