@@ -147,7 +147,8 @@ TEST_F(DefectHMany, SeveralPortsAndInterfaces)
 	start();
 	TcpClient(client_ns, {"10.0.0.1", memcached_port}).ask(store("key", "of the first"));
 	TcpClient(client_ns, {"10.1.0.1", second_port}).ask(store("key", "of the second", 2));
-	for (const char *address : {"10.0.0.1", "10.1.0.1", "fd01::1"}) {
+	// Twice: a socket that was not seen before might be a new server's, its first reply flushes.
+	for (const char *address : {"10.0.0.1", "10.1.0.1", "fd01::1", "10.0.0.1", "10.1.0.1"}) {
 		UdpClient first(client_ns, {address, memcached_port});
 		UdpClient second(client_ns, {address, second_port});
 		EXPECT_EQ(warm(first, 0, "key"), "VALUE key 0 12\r\nof the first\r\nEND\r\n");
