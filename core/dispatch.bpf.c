@@ -309,6 +309,22 @@ static __always_inline int ps_opaque_reply(struct __sk_buff *skb)
 	return state ? ps_unread_reply(service, state) : PS_TC_NEXT;
 }
 
+/*
+ * Whether a datagram was sent by a socket with that port (net). One of our own replies to a client on
+ * this host is not: it was that client's request, and may still belong to its socket.
+ */
+static __always_inline bool ps_sent_from_port(struct __sk_buff *skb, __u16 port)
+{
+	struct bpf_sock *sk = skb->sk;
+
+	if (ps_config.trust_sender)
+		return true;
+	if (!sk)
+		return false;
+	sk = bpf_sk_fullsock(sk);
+	return sk && bpf_htons(sk->src_port) == port;
+}
+
 SEC("tc")
 int ps_tc_egress(struct __sk_buff *skb)
 {
@@ -345,6 +361,8 @@ int ps_tc_egress(struct __sk_buff *skb)
 		return ps_unread_reply(service, state);
 	if (h.protocol == IPPROTO_TCP)
 		return ps_egress_segment(skb, s, service, state);
+	if (!ps_sent_from_port(skb, h.sport))
+		return PS_TC_NEXT;
 	/* No packet of a test comes from a server's socket: there the mark tells which it would be. */
 	ps_server_socket(service, state,
 			 ps_config.trust_sender ? skb->mark : bpf_get_socket_cookie(skb));
