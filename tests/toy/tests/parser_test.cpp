@@ -42,6 +42,12 @@ TEST(ToyParser, AValueHoldsAnyBytes)
 	EXPECT_EQ(value(std::string("01af V key \0\xff\n", 14)), std::string("\0\xff", 2));
 }
 
+TEST(ToyParser, RepliesWithoutAValue)
+{
+	EXPECT_EQ(parse("01af N\n").kind, TOY_NONE);
+	EXPECT_EQ(parse("01af OK\n").kind, TOY_OK);
+}
+
 TEST(ToyParser, RefusesEverythingElse)
 {
 	const std::string longest(TOY_MAX_KEY, 'k');
@@ -50,7 +56,7 @@ TEST(ToyParser, RefusesEverythingElse)
 	for (const std::string text :
 	     {"", "\n", "01af G key", "01af G \n", "01af G  key\n", "01af G key \n",
 	      "01af G key\r\n", "01aF G key\n", "01a G key\n", "01af X key\n", "01af Gkey\n",
-	      "01af S key\n", "01af S \n", "01af S\n", "01af N\n", "01af OK\n"})
+	      "01af S key\n", "01af S \n", "01af S\n", "01af NO\n", "01af O\n"})
 		EXPECT_EQ(parse(text).kind, TOY_UNKNOWN) << text;
 	EXPECT_EQ(parse("01af G " + longest + "k\n").kind, TOY_UNKNOWN);
 	EXPECT_EQ(parse("01af S " + longest + "k v\n").kind, TOY_UNKNOWN);
