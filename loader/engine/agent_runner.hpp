@@ -60,7 +60,8 @@ public:
 	~AgentRunner() = default;
 
 	// `on_server_lost` is called when a server closes its connection: it may have been restarted.
-	[[nodiscard]] Result<void> start(EventLoop &loop, const std::function<void()> &on_server_lost);
+	[[nodiscard]] Result<void> start(EventLoop &loop,
+					 const std::function<void()> &on_server_lost);
 	// Our ends of the agents' own connections.
 	[[nodiscard]] std::vector<Endpoint> own_connections() const;
 
