@@ -46,6 +46,40 @@ enum ps_lost {
 	PS_LOST_URGENT, /* out-of-band data: the server reads other bytes than these */
 };
 
+#define PS_MAX_SEGMENT_REPLY 1460 /* bytes of an answer over TCP: one segment */
+
+/*
+ * What the kernel has answered on a connection by itself: the server never saw those requests, and the
+ * client got replies that the server never sent. So the two ends count bytes differently: the client's
+ * sequence numbers are the server's + in_skip for requests, + the high half of `sent` for replies. Both
+ * are 0 until the first answer; from then on each segment is translated, also if the flow is lost.
+ *
+ * The numbers of the last answer serve retransmissions: what is before it has older offsets.
+ */
+struct ps_splice {
+	/* Next byte that the server will send (its own count) | bytes answered here so far << 32. */
+	__u64 sent;
+	__u32 in_skip; /* bytes of requests answered here so far */
+	__u32 known; /* the server has told what is below, and has answered a read of this client */
+	__u32 mss; /* bytes of data that the client takes in one segment */
+	__u32 window; /* of the server, as its last segment told it (not scaled) */
+	__u32 scale; /* of the windows that the client tells */
+	__u32 timestamps; /* both ends use them */
+	__u32 tsval; /* the server's last one */
+	__u32 ts_recent; /* the client's last one with a request that was answered here */
+	__u32 server_una; /* client's acknowledgement that the server has seen last, its own count */
+	__u32 refused; /* no service on this flow, for good */
+	__u64 passed_at; /* when a read was last left to the server, ns */
+	/* The last answer. */
+	__u32 from; /* of the request, client's count */
+	__u32 to;
+	__u32 at; /* where in the server's replies it stands, server's count */
+	__u32 len; /* bytes of it */
+	__u32 unacked; /* the client has not confirmed it: `reply` may be sent again */
+	__u32 reserved;
+	__u8 reply[(PS_MAX_SEGMENT_REPLY + 7) / 8 * 8 + 8];
+};
+
 /*
  * Map ps_flows. Elements are recycled while programs may still look at them: whoever uses one owns it
  * first, and then compares the key. Programs that own requests and that own replies run at the same
@@ -57,8 +91,8 @@ struct ps_flow {
 	__u32 lost; /* enum ps_lost */
 	__u32 closed; /* bits 1 << enum ps_direction: its FIN was seen */
 	__u32 origin[PS_DIRECTIONS]; /* first sequence numbers */
-	__u32 acked; /* by the server; any program */
-	__u32 reserved;
+	__u32 acked; /* by the server, in the client's count; any program */
+	__u32 ended; /* the ports may be another connection's by now: nothing is translated */
 
 	/* Requests. Ordinals count requests with a sure reply, from 1 on. */
 	__u64 stuck_since; /* when a segment was ahead of order first, ns; 0 = all went on since */
@@ -86,6 +120,8 @@ struct ps_flow {
 	struct ps_stream out;
 
 	struct ps_outstanding ring[PS_RING];
+
+	struct ps_splice splice;
 };
 
 /* What a body that goes on in the next segment belongs to. */

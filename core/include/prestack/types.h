@@ -78,10 +78,11 @@ struct ps_prefix {
 
 enum ps_service_flags {
 	PS_SERVICE_UDP = 1, /* answer datagrams */
-	PS_SERVICE_TCP = 2, /* answer stream requests (not implemented: streams are observed) */
+	PS_SERVICE_TCP = 2, /* answer stream requests */
 	PS_SERVICE_SERVER_KNOWN = 4, /* server_uid is valid */
 	PS_SERVICE_NO_XDP_TX = 8, /* XDP_TX does not work here: replies go out through TC */
 	PS_SERVICE_WAIT = 16, /* connections older than the attachment are open: serve nothing */
+	PS_SERVICE_DRAIN = 32, /* prestack is being stopped: serve nothing, go on translating */
 };
 
 /*
@@ -306,6 +307,11 @@ struct ps_handover_mark {
 	X(flows, TOTAL, "connections followed from their beginning")                               \
 	X(flows_lost, TOTAL, "connections whose position was lost")                                \
 	X(flows_unknown, TOTAL, "segments of connections that are not followed")                   \
+	X(flows_spliced, TOTAL, "connections on which the kernel has answered")                    \
+	X(stream_hits, TOTAL, "of the hits, those over TCP")                                       \
+	X(stream_acks, TOTAL, "of these, with the acknowledgement handed on to the server")        \
+	X(replays, TOTAL, "answers over TCP that were sent again")                                 \
+	X(translations, TOTAL, "TCP segments whose numbers were translated")                       \
 	X(flushes, TOTAL, "epoch changes caused by traffic")                                       \
 	X(handovers, TOTAL, "hits sent through TC since the frame could not grow at XDP")          \
 	X(not_allowed, PASS, "the client is in no prefix of `allow`")                              \
@@ -323,6 +329,11 @@ struct ps_handover_mark {
 	X(waiting, PASS, "connections older than the attachment are still open")                   \
 	X(unwatched, PASS, "user space does not vouch for the service at the moment")              \
 	X(flush_due, PASS, "a delayed flush may happen at any moment")                             \
+	X(draining, PASS, "prestack is being stopped")                                             \
+	X(unearned, PASS, "over TCP: the server has not answered a read of this client yet")       \
+	X(outstanding, PASS, "over TCP: requests before it are not answered, or not in order")     \
+	X(odd_segment, PASS, "over TCP: options or flags that are left to the server")             \
+	X(turn_of_server, PASS, "over TCP: left to the server, so that it knows of the client")    \
 	X(no_program, PASS, "the plug-in has no program for this transport")                       \
 	X(stream, PASS, "a stream segment, observed for writes only")                              \
 	X(nofill_lease, NOFILL, "the reply does not answer the request that holds the lease")      \
