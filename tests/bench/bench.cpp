@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 #include <linux/bpf.h>
 
+#include "exchange.hpp"
 #include "rig.hpp"
 
 namespace
@@ -109,6 +110,32 @@ void print_table(Samples &samples, std::uint64_t bytes_per_item)
 	fmt::print("\nMemory per such item: {} bytes\n", bytes_per_item);
 }
 
+// What is passed on, one packet at a time: caches are as cold as a system call leaves them.
+void print_passing()
+{
+	using prestack::bench::Passing;
+	constexpr unsigned times = 20'000;
+	constexpr std::pair<Passing, const char *> rows[] = {
+		{Passing::udp_miss, "get over UDP, a miss"},
+		{Passing::tcp_miss, "get over TCP, a miss"},
+		{Passing::tcp_set, "set over TCP"},
+		{Passing::tcp_pipeline, "16 sets over TCP in a segment"},
+	};
+	prestack::bench::Exchange exchange;
+	const auto floor = exchange.measure(Passing::neighbour, times);
+	fmt::print(
+		"\nWhat passes, above a packet for another port ({:.0f} and {:.0f} ns), medians:\n",
+		floor.request, floor.reply);
+	fmt::print("{:<32}{:>12}{:>12}{:>12}\n", "", "request", "reply", "sum");
+	for (const auto &[what, title] : rows) {
+		const auto cost = exchange.measure(what, times);
+		const double request = cost.request - floor.request;
+		const double reply = cost.reply - floor.reply;
+		fmt::print("{:<32}{:>9.0f} ns{:>9.0f} ns{:>9.0f} ns\n", title, request, reply,
+			   request + reply);
+	}
+}
+
 } // namespace
 
 int main(int argc, char **argv)
@@ -144,6 +171,9 @@ int main(int argc, char **argv)
 	add_live(r, samples, "live/zipf/prestack", BENCH_PRESTACK, Workload::zipf);
 	add_live(r, samples, "live/zipf/naive", BENCH_NAIVE, Workload::zipf);
 	benchmark::RunSpecifiedBenchmarks();
-	print_table(samples, r.bytes_per_item());
+	if (!samples.empty()) {
+		print_table(samples, r.bytes_per_item());
+	}
+	print_passing();
 	return 0;
 }

@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 
 #include "options.hpp"
+#include "stream_worker.hpp"
 #include "worker.hpp"
 #include "workload.hpp"
 
@@ -74,9 +75,14 @@ class Crew
 public:
 	Crew(const Options &options, Workload &workload)
 	{
-		std::vector<std::unique_ptr<Worker>> workers;
+		std::vector<std::unique_ptr<Runner>> workers;
 		for (unsigned i = 0; i < options.threads; ++i) {
-			workers.push_back(std::make_unique<Worker>(options, workload, i));
+			if (options.tcp) {
+				workers.push_back(
+					std::make_unique<StreamWorker>(options, workload, i));
+			} else {
+				workers.push_back(std::make_unique<Worker>(options, workload, i));
+			}
 		}
 		for (auto &worker : workers) {
 			threads_.emplace_back([this, owned = std::move(worker)] { run(*owned); });
@@ -115,7 +121,7 @@ public:
 	Board &board() { return board_; }
 
 private:
-	void run(Worker &worker)
+	void run(Runner &worker)
 	{
 		try {
 			worker.run(stop_, board_);
@@ -166,7 +172,7 @@ int run(const Options &options)
 	line["total"]["cpu_seconds"] = rounded(cpu_seconds() - cpu_before);
 	print(line);
 
-	if (total.right == 0) {
+	if (total.right + (options.read_share > 0 ? 0 : total.sets) == 0) {
 		fmt::print(stderr, "prestack-load: no right answer at all\n");
 		return 1;
 	}

@@ -57,12 +57,14 @@ ParsedOptions parse_options(int argc, char **argv)
 	ParsedOptions parsed;
 	Options &o = parsed.options;
 	CLI::App app{
-		"Closed-loop memcached clients: gets over UDP, sets over TCP. Every answer is "
+		"Closed-loop memcached clients: gets over UDP or TCP, sets over TCP. Every answer "
+		"is "
 		"compared byte for byte with what it must be. Prints one JSON object per second, "
 		"and one for the whole run at the end.",
 		"prestack-load"};
 	app.option_defaults()->always_capture_default();
 	unsigned timeout_ms = static_cast<unsigned>(o.timeout.count());
+	std::string transport = "udp";
 	bool no_preload = false;
 	bool may_be_absent = false;
 	bool no_segment = false;
@@ -71,7 +73,10 @@ ParsedOptions parse_options(int argc, char **argv)
 	app.add_option("--port", o.port, "Its UDP and TCP port")->check(CLI::Range(1, 65535));
 	app.add_option("--seconds", o.seconds, "Length of the run")->check(CLI::Range(0.1, 600.0));
 	app.add_option("--threads", o.threads, "Client threads")->check(CLI::Range(1, 64));
-	app.add_option("--sockets", o.sockets, "UDP sockets of each thread")
+	app.add_option("--transport", transport,
+		       "Of the gets: udp, or tcp, then sets go over the same connections")
+		->check(CLI::IsMember({"udp", "tcp"}));
+	app.add_option("--sockets", o.sockets, "UDP sockets, or TCP connections, of each thread")
 		->check(CLI::Range(1, 256));
 	app.add_option("--window", o.window, "Outstanding requests of each socket")
 		->check(CLI::Range(1u, max_window));
@@ -81,7 +86,10 @@ ParsedOptions parse_options(int argc, char **argv)
 	add_range(app, "--key-size", o.key_size, 8, 250, "Bytes of a key");
 	add_range(app, "--value-size", o.value_size, 1, 1024, "Bytes of a value");
 	app.add_option("--read-share", o.read_share, "Share of gets; the others are sets")
-		->check(CLI::Range(0.01, 1.0));
+		->check(CLI::Range(0.0, 1.0));
+	app.add_option("--absent-share", o.absent_share,
+		       "Share of the gets that ask for keys that are never stored (TCP)")
+		->check(CLI::Range(0.0, 1.0));
 	app.add_option("--timeout", timeout_ms, "Milliseconds until a datagram counts as lost")
 		->check(CLI::Range(1, 60000));
 	app.add_option("--seed", o.seed, "Seed of all random choices");
@@ -100,13 +108,19 @@ ParsedOptions parse_options(int argc, char **argv)
 		parsed.exit_code = app.exit(outcome) == 0 ? 0 : 2;
 		return parsed;
 	}
-	if (no_preload && o.read_share < 1) {
+	if (no_preload && o.read_share > 0 && o.read_share < 1 && o.absent_share < 1) {
 		std::cerr << "prestack-load: --no-preload needs --read-share 1: values that an "
 			     "earlier run has set are not known\n";
 		parsed.exit_code = 2;
 	}
-	if (o.keys < o.threads) {
-		std::cerr << "prestack-load: fewer keys than threads\n";
+	o.tcp = transport == "tcp";
+	if (!o.tcp && (o.read_share < 0.01 || o.absent_share > 0)) {
+		std::cerr << "prestack-load: --absent-share, and a --read-share below 0.01, need "
+			     "--transport tcp\n";
+		parsed.exit_code = 2;
+	}
+	if (o.keys < o.threads * (o.tcp ? o.sockets : 1)) {
+		std::cerr << "prestack-load: fewer keys than threads, or TCP connections\n";
 		parsed.exit_code = 2;
 	}
 	o.timeout = std::chrono::milliseconds(timeout_ms);

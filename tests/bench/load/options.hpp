@@ -27,7 +27,9 @@ struct Options {
 	double skew = 0.99; // Zipf exponent; 0: all keys alike
 	SizeRange key_size{16, 16};
 	SizeRange value_size{32, 32};
+	bool tcp = false; // gets go over TCP, and sets over the same connections
 	double read_share = 1; // of all requests; the others are sets over TCP
+	double absent_share = 0; // of the gets: for keys that nobody stores (TCP)
 	std::chrono::milliseconds timeout{200}; // then a datagram counts as lost
 	std::uint64_t seed = 1;
 	bool preload = true;

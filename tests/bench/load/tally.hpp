@@ -76,7 +76,7 @@ struct Tally {
 	std::uint64_t lost = 0; // no answer in time
 	std::uint64_t late = 0; // answers to what counted as lost already
 	std::uint64_t sets = 0; // confirmed by the server
-	Histogram latency; // of right answers
+	Histogram latency; // of right answers, and over TCP of sets
 
 	void merge(const Tally &other)
 	{

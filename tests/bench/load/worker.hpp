@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// One client thread.
+// A client thread with UDP sockets, and a TCP connection for sets.
 #pragma once
 
-#include <atomic>
-#include <mutex>
 #include <optional>
-#include <utility>
 #include <vector>
 
 #include "options.hpp"
-#include "tally.hpp"
+#include "runner.hpp"
 #include "tcp_writer.hpp"
 #include "udp_flow.hpp"
 #include "workload.hpp"
@@ -17,34 +14,13 @@
 namespace prestack::load
 {
 
-// What the workers have counted since the last look. Thread-safe.
-class Board
-{
-public:
-	void add(const Tally &tally)
-	{
-		const std::lock_guard lock(mutex_);
-		sum_.merge(tally);
-	}
-	Tally take()
-	{
-		const std::lock_guard lock(mutex_);
-		return std::exchange(sum_, Tally());
-	}
-
-private:
-	std::mutex mutex_;
-	Tally sum_;
-};
-
-class Worker
+class Worker : public Runner
 {
 public:
 	// `number` of options.threads; sets only keys that no other worker sets. Throws std::exception.
 	Worker(const Options &options, Workload &workload, unsigned number);
 
-	// Runs until `stop` is set, and then until nothing is outstanding. Throws std::exception.
-	void run(const std::atomic<bool> &stop, Board &board);
+	void run(const std::atomic<bool> &stop, Board &board) override;
 
 private:
 	// One round over all sockets; whether anything was received.

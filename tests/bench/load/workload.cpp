@@ -74,6 +74,22 @@ void Workload::append_set(std::string &out, std::uint32_t key, std::uint32_t ver
 	out += "\r\n";
 }
 
+void Workload::append_get(std::string &out, std::uint32_t key, bool absent) const
+{
+	out += "get ";
+	const auto at = out.size();
+	out += this->key(key);
+	if (absent) {
+		out[at] = 'a';
+	}
+	out += "\r\n";
+}
+
+std::size_t Workload::answer_size(std::uint32_t key) const
+{
+	return head(key).size() + value_size(value_size_, key) + end.size();
+}
+
 Answer Workload::judge(std::string_view text, std::uint32_t key, std::uint32_t least) const
 {
 	if (text == "END\r\n") {

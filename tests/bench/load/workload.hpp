@@ -33,6 +33,12 @@ public:
 	// "set <key> <flags> 0 <bytes>\r\n<value>\r\n" with a version, appended to `out`.
 	void append_set(std::string &out, std::uint32_t key, std::uint32_t version) const;
 
+	// "get <key>\r\n", appended to `out`. `absent`: of a key like that, which is never stored.
+	void append_get(std::string &out, std::uint32_t key, bool absent) const;
+
+	// Bytes of the answer to "get <key>" that holds the value.
+	[[nodiscard]] std::size_t answer_size(std::uint32_t key) const;
+
 	// A set is about to be sent: its version.
 	std::uint32_t begin_set(std::uint32_t key)
 	{

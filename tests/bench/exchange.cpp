@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "exchange.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+#include <vector>
+
+#include <fmt/format.h>
+
+namespace prestack::bench
+{
+namespace
+{
+
+constexpr std::uint8_t syn = 2;
+constexpr std::uint8_t push = 8;
+constexpr std::uint8_t ack = 16;
+constexpr unsigned pipeline = 16;
+constexpr std::uint32_t keys = 20'000;
+constexpr int pass = 2; // XDP_PASS
+constexpr int next = -1; // TCX_NEXT
+
+double median(std::vector<std::uint32_t> values)
+{
+	const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+	std::nth_element(values.begin(), middle, values.end());
+	return *middle;
+}
+
+bool over_tcp(Passing what)
+{
+	return what != Passing::udp_miss && what != Passing::neighbour;
+}
+
+std::string frame_header(std::uint32_t number)
+{
+	std::string header("\0\0\0\0\0\1\0\0", 8);
+	header[0] = static_cast<char>(number >> 8U);
+	header[1] = static_cast<char>(number);
+	return header;
+}
+
+std::string set(std::uint32_t number)
+{
+	return fmt::format("set key-{:012} 0 0 32\r\n{:032}\r\n", number % keys, number);
+}
+
+test::DatapathOptions options()
+{
+	test::DatapathOptions options;
+	options.plugin = "memcached";
+	options.sets = 32768;
+	options.large_sets = 1024;
+	options.fences = 65536;
+	options.settle = std::chrono::milliseconds(100);
+	return options;
+}
+
+} // namespace
+
+Exchange::Exchange() : datapath_(options())
+{
+	// The path is proven by a reply.
+	datapath_.egress(packet_.reply(frame_header(1) + "END\r\n").bytes());
+}
+
+void Exchange::connect()
+{
+	client_next_ += 1'000'000;
+	server_next_ += 1'000'000;
+	auto packet = packet_.reply("");
+	packet.transport = test::Transport::tcp;
+	packet.tcp_sequence = server_next_ - 1;
+	packet.tcp_acknowledgement = client_next_;
+	packet.tcp_flags = syn | ack;
+	datapath_.egress(packet.bytes());
+}
+
+std::string Exchange::request(Passing what, std::uint32_t number) const
+{
+	switch (what) {
+	case Passing::neighbour:
+	case Passing::udp_miss:
+		return frame_header(number) + fmt::format("get key-{:012}\r\n", number % keys);
+	case Passing::tcp_miss:
+		return fmt::format("get key-{:012}\r\n", number % keys);
+	case Passing::tcp_set:
+		return set(number);
+	case Passing::tcp_pipeline:
+		break;
+	}
+	std::string text;
+	for (unsigned i = 0; i < pipeline; ++i) {
+		text += set(number * pipeline + i);
+	}
+	return text;
+}
+
+std::string Exchange::reply(Passing what, std::uint32_t number)
+{
+	switch (what) {
+	case Passing::neighbour:
+	case Passing::udp_miss:
+		return frame_header(number) + "END\r\n";
+	case Passing::tcp_miss:
+		return "END\r\n";
+	case Passing::tcp_set:
+		return "STORED\r\n";
+	case Passing::tcp_pipeline:
+		break;
+	}
+	std::string text;
+	for (unsigned i = 0; i < pipeline; ++i) {
+		text += "STORED\r\n";
+	}
+	return text;
+}
+
+PassCost Exchange::measure(Passing what, unsigned times)
+{
+	std::vector<std::uint32_t> requests;
+	std::vector<std::uint32_t> replies;
+	if (over_tcp(what)) {
+		connect();
+	}
+	const auto before = datapath_.counts();
+	for (std::uint32_t i = 0; i < times; ++i) {
+		const auto text = request(what, i);
+		const auto answer = reply(what, i);
+		auto in = packet_;
+		in.payload = text;
+		auto out = packet_.reply(answer);
+		if (what == Passing::neighbour) {
+			in.destination_port = out.source_port = 9;
+		}
+		if (over_tcp(what)) {
+			in.transport = out.transport = test::Transport::tcp;
+			in.tcp_flags = out.tcp_flags = ack | push;
+			in.tcp_sequence = client_next_;
+			in.tcp_acknowledgement = out.tcp_sequence = server_next_;
+			client_next_ += static_cast<std::uint32_t>(text.size());
+			server_next_ += static_cast<std::uint32_t>(answer.size());
+			out.tcp_acknowledgement = client_next_;
+		}
+		const auto arrived = datapath_.ingress(in.bytes());
+		const auto left = datapath_.egress(out.bytes());
+		if (arrived.verdict != pass || left.verdict != next) {
+			throw std::runtime_error("a packet did not pass");
+		}
+		requests.push_back(arrived.nanoseconds);
+		replies.push_back(left.nanoseconds);
+	}
+	// Flushes, and flows that are not followed, would be another measurement.
+	const auto after = datapath_.counts();
+	for (const auto counter : {PS_COUNT_flushes, PS_COUNT_flows_lost, PS_COUNT_flows_unknown}) {
+		if (after.at(counter) != before.at(counter)) {
+			throw std::runtime_error("the packets were not understood: " +
+						 test::moved(before, after));
+		}
+	}
+	return {median(std::move(requests)), median(std::move(replies))};
+}
+
+} // namespace prestack::bench

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What passes through: requests that the server answers, and its replies, one by one as over the wire.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "support/datapath.hpp"
+#include "support/packet.hpp"
+
+namespace prestack::bench
+{
+
+// Run times of the two programs, ns, medians.
+struct PassCost {
+	double request = 0;
+	double reply = 0;
+};
+
+enum class Passing {
+	neighbour, // a datagram of another port
+	udp_miss,
+	tcp_miss,
+	tcp_set,
+	tcp_pipeline, // 16 sets in a segment
+};
+
+// Everything throws std::runtime_error.
+class Exchange
+{
+public:
+	Exchange();
+
+	PassCost measure(Passing what, unsigned times);
+
+private:
+	void connect();
+	std::string request(Passing what, std::uint32_t number) const;
+	static std::string reply(Passing what, std::uint32_t number);
+
+	test::Datapath datapath_;
+	test::Packet packet_;
+	std::uint32_t client_next_ = 0;
+	std::uint32_t server_next_ = 0;
+};
+
+} // namespace prestack::bench
