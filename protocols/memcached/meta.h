@@ -45,6 +45,15 @@ struct mc_command {
 	__u32 mark; /* the reply marks a place in the stream of replies: mn, noop */
 };
 
+ps_inline void mc_set_expiry(struct mc_command *cmd, __u32 seconds)
+{
+	cmd->expiry = MC_EXPIRY_UNKNOWN;
+	if (seconds > MC_RELATIVE_TIME)
+		return;
+	cmd->expiry = seconds ? MC_EXPIRY_RELATIVE : MC_EXPIRY_NEVER;
+	cmd->seconds = seconds;
+}
+
 /* An exptime or delay, the token at pos. strtol() takes more than is known for sure here. */
 ps_inline void mc_parse_expiry(const struct ps_cursor *c, struct mc_command *cmd, __u32 pos,
 			       __u32 len)
@@ -52,10 +61,8 @@ ps_inline void mc_parse_expiry(const struct ps_cursor *c, struct mc_command *cmd
 	__u32 seconds;
 
 	cmd->expiry = MC_EXPIRY_UNKNOWN;
-	if (!len || ps_cursor_number(c, pos, &seconds) != len || seconds > MC_RELATIVE_TIME)
-		return;
-	cmd->expiry = seconds ? MC_EXPIRY_RELATIVE : MC_EXPIRY_NEVER;
-	cmd->seconds = seconds;
+	if (len && ps_cursor_number(c, pos, &seconds) == len)
+		mc_set_expiry(cmd, seconds);
 }
 
 /* What the flags of a meta command amount to. */

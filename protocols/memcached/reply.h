@@ -235,6 +235,28 @@ ps_inline void mc_parse_data_line(const struct ps_cursor *c, struct mc_reply *r,
 	r->kind = MC_REPLY_PART;
 }
 
+/* The two lines that by far most replies end with, told by one word. 0: another line. */
+ps_inline int mc_parse_plain_reply(const struct ps_cursor *c, struct mc_reply *r)
+{
+	__u64 line = ps_cursor_word(c, c->pos);
+	__u32 len;
+
+	if (line == MC_NAME8('S', 'T', 'O', 'R', 'E', 'D', '\r', '\n'))
+		len = 8;
+	else if ((line & ps_low_bytes(5)) == MC_NAME5('E', 'N', 'D', '\r', '\n'))
+		len = 5;
+	else
+		return 0;
+	if (c->pos + len > c->end)
+		return 0;
+	r->kind = MC_REPLY_END;
+	r->next = c->pos + len;
+	r->as_asked = len == 8;
+	r->reads = len == 5;
+	r->skip = 0;
+	return 1;
+}
+
 /* Parses the line that starts at c->pos. Looks at nothing beyond c->end. */
 ps_inline void mc_parse_reply(const struct ps_cursor *c, struct mc_reply *r)
 {
@@ -243,6 +265,8 @@ ps_inline void mc_parse_reply(const struct ps_cursor *c, struct mc_reply *r)
 
 	r->kind = MC_REPLY_INCOMPLETE;
 	r->body = r->as_asked = r->reads = r->mark = r->error = r->effect = 0;
+	if (mc_parse_plain_reply(c, r))
+		return;
 	r->next = ps_cursor_line(c, c->pos);
 	len = ps_cursor_token(c, c->pos, 16);
 	end = c->pos + len;

@@ -23,6 +23,35 @@ enum mc_tail {
 };
 
 /*
+ * What follows the key of by far most storage commands: " <flags> <exptime> <bytes>\r\n", numbers of 32
+ * bits with one blank before each. 0: it is something else, perhaps also right.
+ */
+ps_inline int mc_parse_plain_storage(const struct ps_cursor *c, struct mc_command *cmd, __u32 pos)
+{
+	__u32 flags, seconds, bytes, len;
+
+	if (ps_cursor_at(c, pos) != ' ')
+		return 0;
+	len = ps_cursor_number(c, pos + 1, &flags);
+	pos += 1 + len;
+	if (!len || ps_cursor_at(c, pos) != ' ')
+		return 0;
+	len = ps_cursor_number(c, pos + 1, &seconds);
+	pos += 1 + len;
+	if (!len || ps_cursor_at(c, pos) != ' ')
+		return 0;
+	len = ps_cursor_number(c, pos + 1, &bytes);
+	pos += 1 + len;
+	if (!len || bytes > MC_MAX_DATA || (ps_cursor_word(c, pos) & 0xffff) != MC_CRLF ||
+	    pos + 2 != cmd->line_end)
+		return 0;
+	mc_set_expiry(cmd, seconds);
+	cmd->next = cmd->line_end + bytes + 2;
+	cmd->kind = MC_WRITE;
+	return 1;
+}
+
+/*
  * set, add, replace, append, prepend, cas: <key> <flags> <exptime> <bytes> [<cas unique>] [noreply],
  * and a data block. memcached does not read the data block of a command that it refuses for its
  * form, but takes the data for commands; so the form has to be just right here, or nothing is known.
@@ -31,6 +60,8 @@ ps_inline void mc_parse_storage(const struct ps_cursor *c, struct mc_command *cm
 {
 	__u32 pos = cmd->key + cmd->key_len, bytes, len, value;
 
+	if (!has_unique && mc_parse_plain_storage(c, cmd, pos))
+		return;
 	len = mc_token(c, &pos, cmd->line_end);
 	if (!len || ps_cursor_number(c, pos, &value) != len) /* flags: 32 bits */
 		return;

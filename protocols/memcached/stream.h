@@ -100,8 +100,25 @@ ps_inline void mc_stream_word(const struct ps_cursor *c, struct ps_message *m, s
 	e->cmd.expiry = MC_EXPIRY_UNKNOWN;
 }
 
-/* The beginning of a get or gat, up to its first key. 0: it is none. */
-ps_inline int mc_stream_verb(const struct ps_cursor *c, struct ps_message *m)
+/* By far most gets: all of the line is one key, at pos. It needs no state. */
+ps_inline int mc_stream_one_key(const struct ps_cursor *c, struct ps_message *m, struct mc_event *e,
+				__u32 pos)
+{
+	__u32 len = ps_cursor_token(c, pos, MC_MAX_KEY + 1), end = pos + len + 2;
+
+	if (!len || len > MC_MAX_KEY || end > c->end ||
+	    (ps_cursor_word(c, pos + len) & 0xffff) != MC_CRLF)
+		return 0;
+	mc_whole(m, end);
+	m->replies = 1;
+	e->kind = MC_EVENT_READ;
+	e->cmd.key = pos;
+	e->cmd.key_len = len;
+	return 1;
+}
+
+/* The beginning of a get or gat, up to its first key, or all of it. 0: it is none. */
+ps_inline int mc_stream_verb(const struct ps_cursor *c, struct ps_message *m, struct mc_event *e)
 {
 	__u32 len = ps_cursor_token(c, c->pos, 8), pos = c->pos + len;
 	__u64 name = ps_cursor_word(c, c->pos) & ps_low_bytes(len);
@@ -110,6 +127,9 @@ ps_inline int mc_stream_verb(const struct ps_cursor *c, struct ps_message *m)
 		return 0;
 	switch (name) {
 	case MC_NAME3('g', 'e', 't'):
+		if (mc_stream_one_key(c, m, e, pos + 1))
+			return 1;
+		/* fall through */
 	case MC_NAME4('g', 'e', 't', 's'):
 	case MC_NAME4('b', 'g', 'e', 't'):
 		m->state |= MC_STREAM_READS;
@@ -167,6 +187,7 @@ ps_inline void mc_stream_request(const struct ps_cursor *c, struct ps_message *m
 				 struct mc_event *e)
 {
 	__u32 first = !m->state;
+	__u8 begins;
 
 	e->kind = MC_EVENT_NOTHING;
 	if (first)
@@ -181,7 +202,8 @@ ps_inline void mc_stream_request(const struct ps_cursor *c, struct ps_message *m
 		mc_stream_word(c, m, e);
 		return;
 	}
-	if (mc_stream_verb(c, m))
+	begins = ps_cursor_at(c, c->pos);
+	if ((begins == 'g' || begins == 'b') && mc_stream_verb(c, m, e))
 		return;
 	mc_parse_command(c, &e->cmd);
 	if (first && e->cmd.kind == MC_INCOMPLETE)
