@@ -67,26 +67,43 @@ static __always_inline __u32 ps_outstanding_push(struct ps_flow *f, __u64 hash, 
 	return f->pushed;
 }
 
-/* The flow of the request at hand, whose requests the caller's caller owns. */
-static __always_inline struct ps_flow *ps_owned_flow(struct ps_scratch *s)
+/* Puts the write that waits for it into the ring. `f`: whose requests are owned. */
+static __always_inline void ps_outstanding_note(struct ps_flow *f, struct ps_scratch *s)
 {
-	return bpf_map_lookup_elem(&ps_flows, &s->flow);
+	if (!s->write.pending)
+		return;
+	s->write.pending = 0;
+	s->segment.wrote_at = ps_outstanding_push(f, s->write.hash, s->write.cohort,
+						  s->write.expires, s->write.replied);
+}
+
+/*
+ * One more write of the request at hand: the one before, if there is one, has to make room. Not where it is
+ * seen, but when the plug-in has returned to whom the flow is at hand: so the last one needs no look-up.
+ */
+static __always_inline void ps_outstanding_wait(struct ps_scratch *s)
+{
+	struct ps_flow *f;
+
+	if (s->write.pending) {
+		f = bpf_map_lookup_elem(&ps_flows, &s->flow);
+		if (f)
+			ps_outstanding_note(f, s);
+	}
+	s->write.pending = 1;
 }
 
 /* See ps_stream_write. */
 __noinline int ps_stream_writes(__u64 expires, __u32 replied)
 {
 	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
-	struct ps_flow *f;
 
 	if (!s)
 		return 0;
+	ps_outstanding_wait(s);
 	ps_invalidate(PS_HOOK_XDP);
-	f = ps_owned_flow(s);
-	if (!f)
-		return 0;
-	s->segment.wrote_at =
-		ps_outstanding_push(f, s->write.hash, s->write.cohort, expires, replied);
+	s->write.expires = expires;
+	s->write.replied = replied;
 	s->segment.wrote = PS_BODY_WRITE;
 	return 0;
 }
@@ -95,15 +112,15 @@ __noinline int ps_stream_writes(__u64 expires, __u32 replied)
 __noinline int ps_stream_flushes(void)
 {
 	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
-	struct ps_flow *f;
 
 	if (!s)
 		return 0;
+	ps_outstanding_wait(s);
 	ps_flush(s->pkt.service);
-	f = ps_owned_flow(s);
-	if (!f)
-		return 0;
-	s->segment.wrote_at = ps_outstanding_push(f, 0, PS_COHORT_NONE, PS_EXPIRES_ASK, 0);
+	s->write.hash = 0;
+	s->write.cohort = PS_COHORT_NONE;
+	s->write.expires = PS_EXPIRES_ASK;
+	s->write.replied = 0;
 	s->segment.wrote = PS_BODY_ANY;
 	return 0;
 }
@@ -122,13 +139,11 @@ static __always_inline void ps_outstanding_done(__u32 service, const struct ps_o
  * Ends the writes that are settled by the replies that have left, of which the last one said
  * `as_asked`. A function of its own for the verifier, as is the next one.
  */
-__noinline int ps_outstanding_pop(__u32 as_asked)
+__noinline int ps_outstanding_pop(struct ps_flow *f, __u32 as_asked)
 {
 	struct ps_scratch *s = ps_scratch(PS_HOOK_TC);
-	struct ps_flow *f;
 
-	f = s ? bpf_map_lookup_elem(&ps_flows, &s->flow) : NULL;
-	if (!f)
+	if (!s || !f)
 		return 0;
 	for (__u32 n = 0; n < PS_RING; n++) {
 		__u32 i = f->popped;
@@ -150,14 +165,12 @@ __noinline int ps_outstanding_pop(__u32 as_asked)
 }
 
 /* What leaves may be the reply to any of them. */
-__noinline int ps_outstanding_all(void)
+__noinline int ps_outstanding_all(struct ps_flow *f)
 {
 	struct ps_scratch *s = ps_scratch(PS_HOOK_TC);
-	struct ps_flow *f;
 	__u32 first;
 
-	f = s ? bpf_map_lookup_elem(&ps_flows, &s->flow) : NULL;
-	if (!f)
+	if (!s || !f)
 		return 0;
 	first = f->popped;
 	for (__u32 n = 0; n < PS_RING; n++) {
@@ -241,7 +254,7 @@ static __always_inline bool ps_count_reply(struct ps_flow *f, const struct ps_me
 		return true;
 	}
 	if (f->popped != ps_read_once(f->pushed))
-		ps_outstanding_pop(m->flags & PS_MESSAGE_AS_ASKED);
+		ps_outstanding_pop(f, m->flags & PS_MESSAGE_AS_ASKED);
 	return true;
 }
 

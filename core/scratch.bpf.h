@@ -67,7 +67,11 @@ struct ps_segment {
 struct ps_write {
 	__u64 hash; /* of the key */
 	__u32 cohort;
+	/* TCP: it is not in the flow's ring yet, see ps_stream_writes. */
+	__u32 pending;
+	__u32 replied;
 	__u32 reserved;
+	__u64 expires;
 };
 
 struct ps_scratch {

@@ -96,6 +96,28 @@ __noinline __u64 ps_hash_bytes(struct xdp_md *ctx, __u32 from, __u32 len)
 	return 0;
 }
 
+/* The same, of `len` bytes at in[from]. */
+__noinline __u64 ps_hash_window(__u32 from, __u32 len)
+{
+	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
+	__u64 h = ps_config.seed[0] ^ len;
+	struct ps_cursor c;
+
+	if (!s)
+		return 0;
+	c = ps_payload(s, PS_HOOK_XDP, 0);
+	for (__u32 i = 0; i < PS_IN_SIZE / 8; i++) {
+		if (len < 8)
+			break;
+		h = ps_mix(h, ps_cursor_word(&c, from));
+		from += 8;
+		len -= 8;
+	}
+	if (len)
+		h = ps_mix(h, ps_cursor_word(&c, from) & ps_low_bytes(len));
+	return h ? ps_mix_end(h) | 1 : 0;
+}
+
 /* Vouching for old bytes, record by record. */
 struct ps_vouch_step {
 	struct xdp_md *ctx;
@@ -149,7 +171,10 @@ static __always_inline void ps_remember(struct xdp_md *ctx, struct ps_flow *f, s
 	__u32 from, n = ps_reader_heads(&s->reader, &from);
 	__u64 hash = 0;
 
-	if (n)
+	/* Mostly all of the segment is still in the window. */
+	if (n && !s->reader.base && !s->reader.carried && from + n <= s->reader.len)
+		hash = ps_hash_window(from, n);
+	else if (n)
 		hash = ps_hash_bytes(ctx, s->segment.fresh + (from - s->reader.carried), n);
 	ps_records_note(&f->records, &f->in, &s->reader, begin, hash ? hash : PS_NO_HASH);
 }
@@ -217,6 +242,7 @@ static __always_inline long ps_request_step(struct ps_requests_step *c, int (*pa
 	__builtin_memset(&s->message, 0, sizeof(s->message));
 	s->message.state = f->in.state;
 	parse();
+	ps_outstanding_note(f, s);
 	c->step = ps_stream_take(&f->in, &s->reader, &s->message);
 	if (c->step != PS_STEP_LOST && s->message.kind == PS_MESSAGE_WHOLE)
 		ps_count_request(f, &s->message);

@@ -109,7 +109,7 @@ static __always_inline bool ps_take_replies(struct __sk_buff *skb, struct ps_flo
 	ps_stream_close(&f->out, &s->reader, s->in);
 	/* Some of them may be done, and it is not known which. */
 	if (!exact || !ps_replies_exact(f))
-		ps_outstanding_all();
+		ps_outstanding_all(f);
 	return ps_seq_diff(ps_read_once(f->unrecorded), replies) <= 0;
 }
 
