@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The same conversations on a bad network, and with prestack ended and started in between.
+#include <thread>
+
+#include "fixture.hpp"
+
+namespace prestack::test
+{
+namespace
+{
+
+constexpr unsigned connections = 100;
+
+ChaosOptions chaos_of(unsigned rate)
+{
+	return {.to_server = ChaosRates::all(rate), .to_client = ChaosRates::all(rate)};
+}
+
+ScriptOptions short_ones()
+{
+	return {.bursts = 6, .most = 20'000};
+}
+
+struct Weather {
+	unsigned rate; // thousandths of all packets, for each mishap
+	bool ipv6;
+	bool sack;
+	bool timestamps;
+};
+
+std::string weather_name(const testing::TestParamInfo<Weather> &info)
+{
+	const Weather &weather = info.param;
+	return "Of" + std::to_string(weather.rate) + (weather.ipv6 ? "V6" : "V4") +
+	       (weather.sack ? "Sack" : "") + (weather.timestamps ? "Timestamps" : "");
+}
+
+StandOptions in_weather(const Weather &weather)
+{
+	return {.ipv6 = weather.ipv6,
+		.chaos = chaos_of(weather.rate),
+		.sysctls = {{"ipv4/tcp_sack", weather.sack ? "1" : "0"},
+			    {"ipv4/tcp_timestamps", weather.timestamps ? "1" : "0"}}};
+}
+
+class Chaotic : public TcpReads, public testing::WithParamInterface<Weather>
+{
+};
+
+TEST_P(Chaotic, EachConnectionGetsAllOfItsReplies)
+{
+	Stand stand(in_weather(GetParam()));
+	const auto plays = stand.rehearse(the_seed(), 10'000, connections, short_ones());
+	expect_all_complete(stand.perform(plays, {.at_a_time = 48}), plays.size());
+	print_counters(stand);
+	ChaosCounters all = stand.chaos().to_server();
+	all += stand.chaos().to_client();
+	EXPECT_GT(all.dropped, 0U);
+	EXPECT_GT(all.duplicated, 0U);
+	EXPECT_GT(all.delayed, 0U);
+}
+
+// Each two of the choices meet at each rate.
+std::vector<Weather> weathers()
+{
+	std::vector<Weather> all;
+	for (const unsigned rate : {1U, 10U, 50U}) {
+		all.push_back({rate, false, true, true});
+		all.push_back({rate, false, false, false});
+		all.push_back({rate, true, true, false});
+		all.push_back({rate, true, false, true});
+	}
+	return all;
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Chaotic, testing::ValuesIn(weathers()), weather_name);
+
+struct Break {
+	bool kill;
+	unsigned rate;
+	bool ipv6;
+};
+
+// prestack ends and comes back while connections are open, some of them in the middle of a conversation.
+class Restarted : public TcpReads, public testing::WithParamInterface<Break>
+{
+protected:
+	static constexpr unsigned connections = 80;
+
+	static void end(Stand &stand)
+	{
+		print_counters(stand);
+		if (GetParam().kill)
+			stand.prestack().kill9();
+		else
+			EXPECT_EQ(stand.prestack().stop(), 0);
+	}
+	static void wait_for(const std::atomic<unsigned> &clients, unsigned count)
+	{
+		EXPECT_TRUE(eventually([&] { return clients >= count; }, Milliseconds{60'000}));
+	}
+};
+
+TEST_P(Restarted, NoClientGetsAWrongByteNorHangs)
+{
+	StandOptions options{.ipv6 = GetParam().ipv6};
+	if (GetParam().rate != 0)
+		options.chaos = chaos_of(GetParam().rate);
+	Stand stand(options);
+	ScriptOptions long_ones = short_ones();
+	long_ones.phases = 4;
+	const auto plays = stand.rehearse(the_seed(), 20'000, connections, long_ones);
+	Phases phases;
+	Tally tally;
+	std::thread crowd([&] {
+		tally = stand.perform(plays,
+				      {.at_a_time = connections, .socket = {.phases = &phases}});
+	});
+	wait_for(phases.reached[1], connections / 2);
+	end(stand);
+	phases.now = 1;
+	wait_for(phases.reached[2], connections / 4);
+	stand.prestack().start();
+	phases.now = 2;
+	wait_for(phases.reached[3], connections / 4);
+	end(stand);
+	stand.prestack().start();
+	phases.now = 3;
+	crowd.join();
+	print_counters(stand);
+	// An end of prestack is no end of any connection.
+	expect_all_complete(tally, plays.size());
+	const auto more = stand.rehearse(the_seed(), 21'000, connections, short_ones());
+	expect_all_complete(stand.perform(more), more.size());
+	print_counters(stand);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Restarted,
+			 testing::Values(Break{false, 0, false}, Break{false, 10, true},
+					 Break{true, 0, true}, Break{true, 10, false}),
+			 [](const auto &info) {
+				 return std::string(info.param.kill ? "Kill" : "Stop") +
+					(info.param.rate == 0 ? "Calm" : "InChaos") +
+					(info.param.ipv6 ? "V6" : "V4");
+			 });
+
+} // namespace
+} // namespace prestack::test

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What the tests of TCP reads have in common.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <iostream>
+#include <numeric>
+
+#include "stand.hpp"
+
+namespace prestack::test
+{
+
+class TcpReads : public testing::Test
+{
+protected:
+	static void SetUpTestSuite() { Netns::remove_leftovers(); }
+	void SetUp() override
+	{
+		if (!prestack_binary())
+			GTEST_SKIP() << "no prestack binary: set PRESTACK_BIN";
+	}
+
+	static std::string details(const Tally &tally)
+	{
+		return std::accumulate(tally.details.begin(), tally.details.end(),
+				       std::string("\n"),
+				       [](std::string all, const std::string &each) {
+					       return all += each + "\n";
+				       });
+	}
+
+	// Each connection has got all of its replies, and nothing else.
+	static void expect_all_complete(const Tally &tally, std::size_t connections)
+	{
+		EXPECT_EQ(tally.count(Outcome::complete), connections)
+			<< tally.count(Outcome::wrong) << " wrong, " << tally.count(Outcome::broken)
+			<< " broken, " << tally.count(Outcome::stuck) << " stuck" << details(tally);
+	}
+
+	// Worth seeing also when all is well.
+	static void print_counters(const Stand &stand)
+	{
+		const auto *test = testing::UnitTest::GetInstance()->current_test_info();
+		std::cout << "TCP " << test->name() << ":";
+		for (const char *name :
+		     {"requests", "hits", "stream_hits", "stream_acks", "replays", "translations",
+		      "flows", "flows_spliced", "flows_lost", "flows_unknown", "fills", "writes",
+		      "flushes"})
+			std::cout << " " << name << " " << stand.counter(name);
+		std::cout << std::endl;
+	}
+};
+
+} // namespace prestack::test

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "stand.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <iostream>
+#include <mutex>
+#include <thread>
+
+#include "support/tcp_client.hpp"
+
+namespace prestack::test
+{
+
+namespace
+{
+
+constexpr std::uint16_t port = 11211;
+constexpr std::uint64_t usual_seed = 20261121;
+constexpr std::size_t most_told = 5; // details
+constexpr unsigned rehearsals_at_a_time = 4;
+constexpr const char *beside = "127.0.0.1";
+
+// Nothing may be evicted: the two would not evict the same.
+MemcachedOptions server_options(std::vector<std::string> addresses)
+{
+	return {.addresses = std::move(addresses), .extra = {"-m", "1024", "-t", "2"}};
+}
+
+// Runs `work` in the namespace, on several threads at a time.
+template <typename Work>
+void in_threads(const Netns &ns, unsigned count, Work work)
+{
+	std::vector<std::thread> threads;
+	std::mutex mutex;
+	std::exception_ptr failed;
+	for (unsigned i = 0; i < count; ++i) {
+		threads.emplace_back([&] {
+			try {
+				ns.in(work);
+			} catch (...) {
+				const std::lock_guard lock(mutex);
+				failed = std::current_exception();
+			}
+		});
+	}
+	for (std::thread &thread : threads)
+		thread.join();
+	if (failed)
+		std::rethrow_exception(failed);
+}
+
+} // namespace
+
+std::uint64_t the_seed()
+{
+	const char *chosen = std::getenv("PRESTACK_TCP_SEED");
+	const std::uint64_t seed =
+		chosen != nullptr ? std::strtoull(chosen, nullptr, 10) : usual_seed;
+	std::cout << "TCP seed " << seed << std::endl;
+	return seed;
+}
+
+Stand::Stand(const StandOptions &options)
+	: options_(options), endpoint_(options.ipv6 ? "fd00::1" : "10.0.0.1", port),
+	  server_("server"), client_("client"), beside_("beside"),
+	  link_(with_addresses(VethPair(server_, client_, {.vlan_depth = options.vlan_depth}))),
+	  memcached_(server_, server_options({"10.0.0.1", "fd00::1"})),
+	  reference_(beside_, server_options({beside}))
+{
+	if (options.with_prestack)
+		prestack_ = std::make_unique<Prestack>(server_, PrestackOptions{.memory = "32MiB"});
+	for (const std::string &item : shared_items()) {
+		TcpClient(client_, endpoint_).ask(item);
+		TcpClient(beside_, Endpoint(beside, port)).ask(item);
+	}
+	if (options.chaos)
+		chaos_ = std::make_unique<Chaos>(client_, link_.interface(), *options.chaos);
+}
+
+VethPair Stand::with_addresses(VethPair link) const
+{
+	for (const char *address : {"10.0.0.1/24", "fd00::1/64"})
+		link.server_address(address);
+	for (const char *address : {"10.0.0.2/24", "fd00::2/64"})
+		link.client_address(address);
+	for (const auto &[path, value] : options_.sysctls) {
+		server_.sysctl(path, value);
+		client_.sysctl(path, value);
+	}
+	return link;
+}
+
+// All of a script at once, and all answers at the end: other pieces than the clients use later.
+std::vector<Play> Stand::rehearse(std::uint64_t seed, unsigned first, unsigned count,
+				  const ScriptOptions &options) const
+{
+	std::vector<Play> plays(count);
+	std::atomic<unsigned> next{0};
+	in_threads(beside_, rehearsals_at_a_time, [&] {
+		for (unsigned i = next++; i < count; i = next++) {
+			Script script = make_script(seed, first + i, options);
+			TcpClient client(beside_, Endpoint(beside, port));
+			// Neither side waits for the other to read.
+			std::thread sender([&] {
+				client.send(script.bytes());
+				::shutdown(client.fd(), SHUT_WR);
+			});
+			std::string replies = client.receive_to_servers_end();
+			sender.join();
+			plays[i] = make_play(std::move(script), std::move(replies));
+		}
+	});
+	return plays;
+}
+
+Tally Stand::perform(const std::vector<Play> &plays, const CrowdOptions &options) const
+{
+	Tally tally;
+	std::mutex mutex;
+	std::atomic<std::size_t> next{0};
+	const auto threads =
+		static_cast<unsigned>(std::min<std::size_t>(options.at_a_time, plays.size()));
+	in_threads(client_, threads, [&] {
+		for (std::size_t i = next++; i < plays.size(); i = next++) {
+			const Result result = test::perform(endpoint_, plays[i], options.socket,
+							    options.patience);
+			const std::lock_guard lock(mutex);
+			++tally.outcomes[result.outcome];
+			if (result.outcome != Outcome::complete && tally.details.size() < most_told)
+				tally.details.push_back(plays[i].script.name + ": " +
+							result.detail);
+		}
+	});
+	return tally;
+}
+
+std::uint64_t Stand::counter(const std::string &name) const
+{
+	if (!prestack_)
+		return 0;
+	const nlohmann::json stats = prestack_->stats();
+	return stats.at("services").at(0).value(name, std::uint64_t{0});
+}
+
+} // namespace prestack::test

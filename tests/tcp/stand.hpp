@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// memcached behind prestack on one end of a link, clients on the other, and beside them a memcached that
+// is asked for the right answers.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "conversation.hpp"
+#include "support/chaos.hpp"
+#include "support/memcached.hpp"
+#include "support/prestack.hpp"
+#include "support/veth.hpp"
+
+namespace prestack::test
+{
+
+struct StandOptions {
+	bool ipv6 = false;
+	unsigned vlan_depth = 0;
+	bool with_prestack = true;
+	std::optional<ChaosOptions> chaos{};
+	// Below /proc/sys/net, in both namespaces.
+	std::vector<std::pair<std::string, std::string>> sysctls{};
+};
+
+// How often each outcome was seen, and the first few that are not `complete`.
+struct Tally {
+	std::map<Outcome, unsigned> outcomes;
+	std::vector<std::string> details;
+
+	unsigned count(Outcome outcome) const
+	{
+		const auto found = outcomes.find(outcome);
+		return found == outcomes.end() ? 0 : found->second;
+	}
+};
+
+struct CrowdOptions {
+	unsigned at_a_time = 32;
+	SocketOptions socket{};
+	Milliseconds patience{30'000};
+};
+
+class Stand
+{
+public:
+	explicit Stand(const StandOptions &options = {});
+
+	// Scripts number first.. of the seed, with the answers of the memcached beside.
+	std::vector<Play> rehearse(std::uint64_t seed, unsigned first, unsigned count,
+				   const ScriptOptions &options = {}) const;
+	// Performs them all, a bounded number at a time.
+	Tally perform(const std::vector<Play> &plays, const CrowdOptions &options = {}) const;
+
+	// 0 without prestack, and for counters that this version does not have.
+	std::uint64_t counter(const std::string &name) const;
+
+	Prestack &prestack() { return *prestack_; }
+	Memcached &memcached() { return memcached_; }
+	Chaos &chaos() { return *chaos_; }
+	const Netns &server_ns() const { return server_; }
+	const Netns &client_ns() const { return client_; }
+	const Endpoint &server() const { return endpoint_; }
+
+private:
+	VethPair with_addresses(VethPair link) const;
+
+	const StandOptions options_;
+	const Endpoint endpoint_;
+	Netns server_;
+	Netns client_;
+	Netns beside_;
+	VethPair link_;
+	Memcached memcached_;
+	Memcached reference_;
+	std::unique_ptr<Prestack> prestack_;
+	std::unique_ptr<Chaos> chaos_;
+};
+
+// $PRESTACK_TCP_SEED, else always the same; printed.
+std::uint64_t the_seed();
+
+} // namespace prestack::test

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Links, sockets and ends of connections that are not the usual ones.
+#include <sys/socket.h>
+
+#include <thread>
+
+#include "fixture.hpp"
+#include "support/tcp_client.hpp"
+#include "support/tcp_options.hpp"
+#include "support/text_protocol.hpp"
+
+namespace prestack::test
+{
+namespace
+{
+
+constexpr unsigned connections = 120;
+
+class Variant : public TcpReads
+{
+protected:
+	static void converse(const StandOptions &options, const CrowdOptions &crowd = {},
+			     const ScriptOptions &scripts = {})
+	{
+		const Stand stand(options);
+		const auto plays = stand.rehearse(the_seed(), 30'000, connections, scripts);
+		expect_all_complete(stand.perform(plays, crowd), plays.size());
+		print_counters(stand);
+	}
+};
+
+TEST_F(Variant, BehindAVlanTag)
+{
+	converse({.vlan_depth = 1});
+}
+
+TEST_F(Variant, BehindTwoVlanTags)
+{
+	// No frame may be longer than with one tag.
+	converse({.vlan_depth = 2}, {.socket = {.largest_segment = 1'400}});
+}
+
+TEST_F(Variant, WithoutWindowScaling)
+{
+	converse({.sysctls = {{"ipv4/tcp_window_scaling", "0"}}});
+}
+
+TEST_F(Variant, WithoutTimestampsAndSack)
+{
+	converse({.sysctls = {{"ipv4/tcp_timestamps", "0"}, {"ipv4/tcp_sack", "0"}}});
+}
+
+TEST_F(Variant, SegmentsOf536Bytes)
+{
+	converse({}, {.socket = {.largest_segment = 536}});
+}
+
+// Hardly any reply fits one segment.
+TEST_F(Variant, SegmentsOf100Bytes)
+{
+	converse({}, {.socket = {.largest_segment = 100}});
+}
+
+TEST_F(Variant, ASmallWindow)
+{
+	converse({}, {.socket = {.receive_buffer = 2'304}}, {.most = 4'000});
+}
+
+TEST_F(Variant, AClientWhoseNumbersComeRound)
+{
+	const Stand stand;
+	unsigned first = 31'000;
+	for (const std::uint32_t before : {1U, 40U, 300U, 2'000U}) {
+		const auto plays = stand.rehearse(the_seed(), first, connections / 3);
+		first += connections;
+		expect_all_complete(
+			stand.perform(plays, {.socket = {.first_sequence = 0U - before}}),
+			plays.size());
+	}
+	print_counters(stand);
+}
+
+// One connection and a stand, with an item that the kernel knows.
+class Connection : public TcpReads
+{
+protected:
+	Connection() : client_(stand_.client_ns(), stand_.server())
+	{
+		client_.ask(store("key", value_));
+		for (int i = 0; i < 20; ++i)
+			EXPECT_EQ(client_.ask(get_), right_);
+	}
+
+	const std::string value_ = std::string("\r\nEND\r\n\0", 8);
+	const std::string get_ = "get key\r\n";
+	const std::string right_ = "VALUE key 0 8\r\n" + value_ + "\r\nEND\r\n";
+	Stand stand_;
+	TcpClient client_;
+};
+
+TEST_F(Connection, GoesOnAfterAPause)
+{
+	std::this_thread::sleep_for(Milliseconds{6'000});
+	for (int i = 0; i < 20; ++i)
+		EXPECT_EQ(client_.ask(get_), right_);
+	EXPECT_EQ(client_.ask(store("key", "new")), "STORED\r\n");
+	EXPECT_EQ(client_.ask(get_), "VALUE key 0 3\r\nnew\r\nEND\r\n");
+}
+
+TEST_F(Connection, HalfClosedWithRepliesToCome)
+{
+	std::string all;
+	for (int i = 0; i < 30; ++i)
+		all += get_;
+	client_.send(all);
+	const std::string replies = client_.receive_to_end();
+	EXPECT_EQ(replies.size(), 30 * right_.size());
+	EXPECT_EQ(replies.substr(29 * right_.size()), right_);
+}
+
+TEST_F(Connection, HalfClosedAfterTheLastReply)
+{
+	EXPECT_EQ(client_.ask(get_), right_);
+	EXPECT_EQ(client_.receive_to_end(), "");
+}
+
+TEST_F(Connection, TheServerQuits)
+{
+	client_.send(get_ + "quit\r\n");
+	EXPECT_EQ(client_.receive_to_servers_end(), right_);
+}
+
+// The server has to be told with a number that it believes.
+TEST_F(Connection, AResetReachesTheServer)
+{
+	const std::uint64_t before = stand_.memcached().stat("curr_connections");
+	{
+		TcpClient doomed(stand_.client_ns(), stand_.server());
+		for (int i = 0; i < 20; ++i)
+			EXPECT_EQ(doomed.ask(get_), right_);
+		close_with_reset_later(doomed.fd());
+	}
+	EXPECT_TRUE(
+		eventually([&] { return stand_.memcached().stat("curr_connections") <= before; }));
+	EXPECT_EQ(client_.ask(get_), right_);
+}
+
+// The same ports at once again: another connection, whose numbers are not those of the one before.
+TEST_F(Connection, PortsAreUsedAgain)
+{
+	std::uint16_t local_port = 0;
+	for (int round = 0; round < 20; ++round) {
+		TcpClient client(stand_.client_ns(), stand_.server(), {.source_port = local_port});
+		local_port = client.local_port();
+		for (int i = 0; i < 10; ++i)
+			EXPECT_EQ(client.ask(get_), right_);
+		if (round % 2 == 0) {
+			close_with_reset_later(client.fd());
+		} else {
+			client.send("quit\r\n");
+			client.receive_to_servers_end();
+		}
+	}
+}
+
+// The server is killed: the client is told, and the connection that it makes then is right.
+TEST_F(Connection, TheServerDies)
+{
+	stand_.memcached().restart();
+	EXPECT_THROW(
+		{
+			for (int i = 0; i < 200; ++i)
+				client_.ask(get_);
+		},
+		std::exception);
+	TcpClient again(stand_.client_ns(), stand_.server());
+	EXPECT_EQ(again.ask(get_), "END\r\n");
+}
+
+} // namespace
+} // namespace prestack::test
