@@ -11,6 +11,9 @@ namespace prestack::test
 namespace
 {
 
+// The kernel's verifier has much to do: seconds where the CPU is emulated (tests/kernels).
+constexpr Milliseconds load_patience{60'000};
+
 std::string unique_instance()
 {
 	static std::atomic<unsigned> counter{0};
@@ -119,7 +122,7 @@ void Prestack::start()
 		       nlohmann::json::parse(status.output).value("pid", -1) == process_.pid();
 	};
 	const bool ready = eventually([&] { return !process_.running() || serving(); },
-				      default_patience, Milliseconds{20});
+				      load_patience, Milliseconds{20});
 	if (!process_.running() || !ready) {
 		throw std::runtime_error("prestack run does not serve: " + process_.errors() +
 					 process_.output());

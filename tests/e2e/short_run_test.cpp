@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// A little of everything, in seconds: what tests/kernels runs on kernels other than this machine's.
+#include "fixture.hpp"
+
+namespace prestack::test
+{
+namespace
+{
+
+struct Way {
+	const char *name;
+	BedOptions bed;
+};
+
+class ShortRun : public BedTest, public testing::WithParamInterface<Way>
+{
+protected:
+	Bed &bed() { return Bed::shared(GetParam().bed); }
+
+	// Of `prestack stats --json`.
+	std::uint64_t counter(const std::string &name) { return bed().prestack().counter(name); }
+};
+
+// From an empty value to one whose reply just fits a frame, and all that lies between: how far XDP
+// can make a frame longer differs between kernels, the rest takes the way over TC.
+TEST_P(ShortRun, ReadsOverUdpAreAnsweredByTheKernel)
+{
+	for (const std::size_t size : {0U, 1U, 100U, 200U, 500U, 1000U}) {
+		const std::string key = bed().key("udp");
+		const std::string value(size, 'v');
+		bed().store_and_warm(key, value, 7);
+		EXPECT_EQ(bed().read_hit(get(key)), "VALUE " + key + " 7 " + std::to_string(size) +
+							    "\r\n" + value + "\r\nEND\r\n");
+	}
+	const std::string first = bed().key("udp");
+	const std::string second = bed().key("udp");
+	bed().store_and_warm(first, "one");
+	bed().store_and_warm(second, "two");
+	bed().read_hit(get(first + " " + second));
+	EXPECT_GE(counter("hits"), 7U);
+}
+
+TEST_P(ShortRun, ReadsOverTcpAreAnsweredRightly)
+{
+	std::vector<std::string> keys;
+	for (const std::size_t size : {1U, 100U, 1000U}) {
+		keys.push_back(bed().key("tcp"));
+		bed().store_and_warm(keys.back(), std::string(size, 't'));
+	}
+	for (int round = 0; round < 20; ++round) {
+		for (const std::string &key : keys)
+			bed().write(get(key));
+		bed().write(get(keys[0] + " " + keys[1]));
+	}
+	EXPECT_EQ(bed().write(store(keys[0], "other")), "STORED\r\n");
+	EXPECT_EQ(bed().write(get(keys[0])), "VALUE " + keys[0] + " 0 5\r\nother\r\nEND\r\n");
+}
+
+TEST_P(ShortRun, AWriteIsSeenByTheNextRead)
+{
+	const std::string key = bed().key("write");
+	for (int round = 0; round < 10; ++round) {
+		bed().store_and_warm(key, "value " + std::to_string(round));
+		bed().write(store(key, "newer " + std::to_string(round)));
+		EXPECT_EQ(bed().read(get(key)), "VALUE " + key + " 0 7\r\nnewer " +
+							std::to_string(round) + "\r\nEND\r\n");
+	}
+	bed().warm(key);
+	EXPECT_EQ(bed().write("delete " + key + "\r\n"), "DELETED\r\n");
+	EXPECT_EQ(bed().read(get(key)), "END\r\n");
+	EXPECT_GE(counter("hits"), 11U);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+	Memcached, ShortRun,
+	testing::Values(Way{"Native", {.xdp_mode = "native"}},
+			Way{"GenericIPv6Vlan",
+			    {.ipv6 = true, .vlan_depth = 1, .xdp_mode = "generic"}}),
+	[](const testing::TestParamInfo<Way> &info) { return std::string(info.param.name); });
+
+} // namespace
+} // namespace prestack::test
