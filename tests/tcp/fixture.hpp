@@ -49,6 +49,9 @@ protected:
 		      "flows", "flows_spliced", "flows_lost", "flows_unknown", "fills", "writes",
 		      "flushes"})
 			std::cout << " " << name << " " << stand.counter(name);
+		std::cout << "; passed:";
+		for (const auto &[reason, count] : stand.passed())
+			std::cout << " " << reason << " " << count;
 		std::cout << std::endl;
 	}
 };

@@ -16,11 +16,9 @@ namespace prestack::test
 namespace
 {
 
-constexpr std::uint16_t port = 11211;
 constexpr std::uint64_t usual_seed = 20261121;
 constexpr std::size_t most_told = 5; // details
 constexpr unsigned rehearsals_at_a_time = 4;
-constexpr const char *beside = "127.0.0.1";
 
 // Nothing may be evicted: the two would not evict the same.
 MemcachedOptions server_options(std::vector<std::string> addresses)
@@ -63,17 +61,17 @@ std::uint64_t the_seed()
 }
 
 Stand::Stand(const StandOptions &options)
-	: options_(options), endpoint_(options.ipv6 ? "fd00::1" : "10.0.0.1", port),
+	: options_(options), endpoint_(options.ipv6 ? "fd00::1" : server_address, port),
 	  server_("server"), client_("client"), beside_("beside"),
 	  link_(with_addresses(VethPair(server_, client_, {.vlan_depth = options.vlan_depth}))),
-	  memcached_(server_, server_options({"10.0.0.1", "fd00::1"})),
-	  reference_(beside_, server_options({beside}))
+	  memcached_(server_, server_options({server_address, "fd00::1"})),
+	  reference_(beside_, server_options({beside_address}))
 {
 	if (options.with_prestack)
 		prestack_ = std::make_unique<Prestack>(server_, PrestackOptions{.memory = "32MiB"});
 	for (const std::string &item : shared_items()) {
 		TcpClient(client_, endpoint_).ask(item);
-		TcpClient(beside_, Endpoint(beside, port)).ask(item);
+		TcpClient(beside_, Endpoint(beside_address, port)).ask(item);
 	}
 	if (options.chaos)
 		chaos_ = std::make_unique<Chaos>(client_, link_.interface(), *options.chaos);
@@ -101,7 +99,7 @@ std::vector<Play> Stand::rehearse(std::uint64_t seed, unsigned first, unsigned c
 	in_threads(beside_, rehearsals_at_a_time, [&] {
 		for (unsigned i = next++; i < count; i = next++) {
 			Script script = make_script(seed, first + i, options);
-			TcpClient client(beside_, Endpoint(beside, port));
+			TcpClient client(beside_, Endpoint(beside_address, port));
 			// Neither side waits for the other to read.
 			std::thread sender([&] {
 				client.send(script.bytes());
@@ -142,6 +140,19 @@ std::uint64_t Stand::counter(const std::string &name) const
 		return 0;
 	const nlohmann::json stats = prestack_->stats();
 	return stats.at("services").at(0).value(name, std::uint64_t{0});
+}
+
+std::map<std::string, std::uint64_t> Stand::passed() const
+{
+	std::map<std::string, std::uint64_t> reasons;
+	if (!prestack_)
+		return reasons;
+	const nlohmann::json stats = prestack_->stats();
+	for (const auto &[reason, count] : stats.at("services").at(0).at("passed").items()) {
+		if (count != 0)
+			reasons[reason] = count.get<std::uint64_t>();
+	}
+	return reasons;
 }
 
 } // namespace prestack::test

@@ -59,6 +59,8 @@ public:
 
 	// 0 without prestack, and for counters that this version does not have.
 	std::uint64_t counter(const std::string &name) const;
+	// Why requests were left to the server, without those that never were.
+	std::map<std::string, std::uint64_t> passed() const;
 
 	Prestack &prestack() { return *prestack_; }
 	Memcached &memcached() { return memcached_; }
@@ -66,6 +68,11 @@ public:
 	const Netns &server_ns() const { return server_; }
 	const Netns &client_ns() const { return client_; }
 	const Endpoint &server() const { return endpoint_; }
+	// The memcached beside: where it is, and where it can be reached.
+	const Netns &beside_ns() const { return beside_; }
+	static constexpr const char *beside_address = "127.0.0.1";
+	static constexpr const char *server_address = "10.0.0.1";
+	static constexpr std::uint16_t port = 11211;
 
 private:
 	VethPair with_addresses(VethPair link) const;

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The server's stack notices nothing odd: what it counts of segments that come again, out of order or too late is
+// the same with prestack as without.
+#include "kernel_counters.hpp"
+
+#include "fixture.hpp"
+
+namespace prestack::test
+{
+namespace
+{
+
+constexpr unsigned connections = 300;
+constexpr int attempts = 3; // a busy machine makes retransmissions of its own
+
+// What a connection without losses does not do.
+constexpr const char *odd[] = {
+	"TcpRetransSegs",
+	"TcpInErrs",
+	"TcpOutRsts",
+	"TcpInCsumErrors",
+	"TcpExtTCPLossProbes",
+	"TcpExtTCPTimeouts",
+	"TcpExtTCPSpuriousRTOs",
+	"TcpExtTCPFastRetrans",
+	"TcpExtTCPSlowStartRetrans",
+	"TcpExtTCPLostRetransmit",
+	"TcpExtTCPDSACKOldSent",
+	"TcpExtTCPDSACKOfoSent",
+	"TcpExtTCPDSACKRecv",
+	"TcpExtTCPDSACKOfoRecv",
+	"TcpExtTCPDSACKIgnoredOld",
+	"TcpExtTCPDSACKIgnoredNoUndo",
+	"TcpExtTCPSACKDiscard",
+	"TcpExtTCPSACKReneging",
+	"TcpExtTCPOFOQueue",
+	"TcpExtTCPOFODrop",
+	"TcpExtTCPOFOMerge",
+	"TcpExtOfoPruned",
+	"TcpExtTCPACKSkippedSynRecv",
+	"TcpExtTCPACKSkippedPAWS",
+	"TcpExtTCPACKSkippedSeq",
+	"TcpExtTCPACKSkippedFinWait2",
+	"TcpExtTCPACKSkippedTimeWait",
+	"TcpExtTCPACKSkippedChallenge",
+	"TcpExtTCPChallengeACK",
+	"TcpExtTCPSYNChallenge",
+	"TcpExtPAWSActive",
+	"TcpExtPAWSEstab",
+	"TcpExtTCPAbortOnTimeout",
+	"TcpExtTCPAbortFailed",
+	"TcpExtTCPAbortOnData",
+	"TcpExtTCPBacklogDrop",
+	"TcpExtTCPRcvQDrop",
+	"TcpExtTCPZeroWindowDrop",
+};
+
+class Kernel : public TcpReads
+{
+protected:
+	struct Run {
+		KernelCounters server;
+		std::uint64_t replies = 0;
+		std::uint64_t stream_hits = 0;
+	};
+
+	static Run run(bool with_prestack)
+	{
+		const Stand stand({.with_prestack = with_prestack});
+		const auto plays = stand.rehearse(the_seed(), 40'000, connections,
+						  {.most = 20'000, .resets = false});
+		Run result;
+		for (const Play &play : plays)
+			result.replies += play.due.size() - 1;
+		const KernelCounters before = kernel_counters(stand.server_ns());
+		expect_all_complete(stand.perform(plays, {.at_a_time = 8}), plays.size());
+		result.server = growth(before, kernel_counters(stand.server_ns()));
+		result.stream_hits = stand.counter("stream_hits");
+		if (with_prestack)
+			print_counters(stand);
+		return result;
+	}
+
+	// What has grown too much, "" if nothing.
+	static std::string odder(const Run &with, const Run &without)
+	{
+		std::string text;
+		for (const char *name : odd) {
+			const auto has = with.server.find(name);
+			if (has == with.server.end())
+				continue; // this kernel does not count it
+			const std::uint64_t right = without.server.at(name);
+			if (has->second > right + with.replies / 1'000)
+				text += std::string(name) + " " + std::to_string(has->second) +
+					" instead of " + std::to_string(right) + "\n";
+		}
+		return text;
+	}
+};
+
+TEST_F(Kernel, TheServersTcpNoticesNothing)
+{
+	std::string found;
+	for (int i = 0; i < attempts; ++i) {
+		const Run without = run(false);
+		const Run with = run(true);
+		ASSERT_GT(with.replies, 1'000U);
+		// Really compared: both have counted segments.
+		EXPECT_GT(without.server.at("TcpInSegs"), with.replies / 10);
+		EXPECT_GT(with.server.at("TcpInSegs"), with.replies / 20);
+		found = odder(with, without);
+		if (found.empty())
+			break;
+		std::cout << "TCP attempt " << i << ": " << found << std::endl;
+	}
+	EXPECT_EQ(found, "");
+}
+
+} // namespace
+} // namespace prestack::test
