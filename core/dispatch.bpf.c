@@ -8,68 +8,9 @@
 #include "maps.bpf.h"
 #include "net.bpf.h"
 #include "packet.bpf.h"
+#include "payload.bpf.h"
 #include "segment.bpf.h"
 #include "udp.bpf.h"
-
-/* Sum of `len` <= 40 bytes of IPv4 options at `off`; 0 if they cannot be read (which is no sum). */
-__noinline __u32 ps_options_sum(struct xdp_md *ctx, __u32 off, __u32 len)
-{
-	__u64 options[6] = {};
-
-	if (!ps_size_fits(&len, 40) || bpf_xdp_load_bytes(ctx, off, options, len))
-		return 0;
-	return ps_fold(ps_sum(options, len, 0, 5));
-}
-
-/* Whether the IPv4 header's checksum is right; IPv6 has none. */
-static __always_inline bool ps_ip_sum_good(struct xdp_md *ctx, const struct ps_packet *p)
-{
-	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
-	__u32 l3 = p->l3 & 0x1f, l4 = p->l4 & 0x3ff;
-	struct iphdr *ip = data + l3;
-	__u32 *w = (__u32 *)ip;
-	__u64 sum;
-
-	if (p->ipv6)
-		return true;
-	if ((void *)(ip + 1) > end)
-		return false;
-	sum = (__u64)w[0] + w[1] + w[2] + w[3] + w[4];
-	if (p->odd_header)
-		sum += ps_options_sum(ctx, l3 + sizeof(*ip), l4 - l3 - sizeof(*ip));
-	return ps_fold(sum) == 0xffff;
-}
-
-/*
- * Whether the datagram's checksums are right; the server's stack drops what is not. A veth peer on
- * this host leaves the pseudo header's sum only: believed, and noted.
- */
-static __always_inline bool ps_checksums_good(struct xdp_md *ctx, struct ps_scratch *s)
-{
-	void *data, *end;
-	struct ps_packet *p = &s->pkt;
-	__u32 l4 = p->l4 & 0x3ff, len = p->payload_len;
-	struct udphdr *udp;
-	__u64 sum;
-
-	if (!ps_ip_sum_good(ctx, p))
-		return false;
-	data = (void *)(long)ctx->data;
-	end = (void *)(long)ctx->data_end;
-	udp = data + l4;
-	if ((void *)(udp + 1) > end)
-		return false;
-	/* None given: fine for IPv4, and for IPv6 what the server's stack refuses. */
-	if (!udp->check)
-		return !p->ipv6;
-	sum = ps_pseudo_sum(p->client, p->local, p->ipv6, IPPROTO_UDP, len + sizeof(*udp));
-	if (udp->check == ps_fold(sum)) {
-		p->partial_csum = 1;
-		return true;
-	}
-	sum += udp->source + udp->dest + udp->len + (__u64)udp->check;
-	return ps_fold(sum + (__u32)ps_fold(s->in_sum)) == 0xffff;
-}
 
 /* A fragment, or headers that hide the transport: it might be a write to any service. */
 static __always_inline void ps_flush_all(__u32 reason)
@@ -82,63 +23,55 @@ static __always_inline void ps_flush_all(__u32 reason)
 	}
 }
 
-#define PS_DIRECT_PAYLOAD 128 /* payloads up to this many bytes are copied without a helper */
-
-/*
- * Copies the payload that s->pkt describes into s->in and sums it up; 0 if that is done. Short ones
- * in words, the last of which overlaps the one before: a helper's fixed cost is most of such a copy. A
- * function of its own, so that the verifier looks at it once and not once per service.
- */
-__noinline int ps_copy_payload(struct xdp_md *ctx)
-{
-	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end, *from;
-	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
-	__u64 w, sum = 0;
-	__u32 at, len, last;
-
-	if (!s)
-		return -1;
-	at = s->pkt.payload & 0x3ff;
-	len = s->pkt.payload_len;
-	if (len < 8 || len > PS_DIRECT_PAYLOAD) {
-		if (!ps_size_fits(&len, PS_IN_SIZE) ||
-		    bpf_xdp_load_bytes(ctx, s->pkt.payload, s->in, len))
-			return -1;
-		s->in_sum = ps_sum(s->in, len, 0, PS_IN_SIZE / 8);
-		return 0;
-	}
-	last = len - 8;
-	from = data + at;
-	for (__u32 i = 0; i < PS_DIRECT_PAYLOAD / 8; i++) {
-		if (i * 8 > last)
-			break;
-		if (from + 8 > end)
-			return -1;
-		w = ps_load64(from);
-		ps_store64(s->in + i * 8, w);
-		sum += (w & 0xffffffff) + (w >> 32);
-		from += 8;
-	}
-	from = data + at + last;
-	if (from + 8 > end)
-		return -1;
-	w = ps_load64(from);
-	ps_store64(s->in + last, w);
-	/* Of the last word only what the others did not hold. */
-	if (len & 7) {
-		w >>= 64 - (len & 7) * 8;
-		sum += (w & 0xffffffff) + (w >> 32);
-	}
-	s->in_sum = sum;
-	return 0;
-}
-
 /* The tail call failed: nobody looked at a payload that may be a write. */
 static __always_inline int ps_no_program(__u32 service)
 {
 	ps_flush(service);
 	ps_count(service, PS_COUNT_no_program);
 	return XDP_PASS;
+}
+
+/* The client's segment has nothing to be read in it. */
+static __always_inline int ps_ingress_signal(struct xdp_md *ctx, struct ps_scratch *s,
+					     __u32 service)
+{
+	const struct ps_segment *g = &s->segment;
+	struct ps_flow *f = bpf_map_lookup_elem(&ps_flows, &s->flow);
+	struct ps_shift h;
+	int verdict;
+
+	/* By far most of those without data: acknowledgements of what the server has sent itself. */
+	if (!(g->flags & (PS_TCP_FIN | PS_TCP_RST)) && (!f || !ps_is_spliced(f)))
+		return XDP_PASS;
+	s->in_sum = 0;
+	if (!ps_ip_sum_good(ctx, &s->pkt) || !ps_segment_sum_good(ctx, s)) {
+		ps_count(service, PS_COUNT_bad_checksum);
+		return XDP_PASS;
+	}
+	if (!f || !ps_is_spliced(f) || (g->flags & PS_TCP_SYN)) {
+		ps_segment_signals(s);
+		return XDP_PASS;
+	}
+	if (!ps_shift_load(&f->splice, &h))
+		return XDP_DROP;
+	/* It lacks the last answer: who owns the flow's requests sends it again. */
+	if ((g->flags & PS_TCP_ACK) && !(g->flags & PS_TCP_RST) && h.len &&
+	    !ps_shift_answer_acked(&h, g->ack))
+		bpf_tail_call(ctx, &ps_xdp_progs, ps_program_of(service, PS_SLOT_STREAM));
+	verdict = ps_translate_in(ctx);
+	if (g->flags & (PS_TCP_FIN | PS_TCP_RST))
+		ps_segment_signals(s);
+	else
+		ps_flow_rest(f, &s->flow, g->ack);
+	return verdict;
+}
+
+/* What follows cannot be read: it may be a write. */
+static __always_inline int ps_unread_segment(struct xdp_md *ctx, __u32 service)
+{
+	ps_flush(service);
+	ps_count(service, PS_COUNT_too_long);
+	return ps_translate_in(ctx);
 }
 
 /* A TCP segment to a service. */
@@ -149,22 +82,22 @@ static __always_inline int ps_ingress_segment(struct xdp_md *ctx, struct ps_scra
 		ps_count(service, PS_COUNT_bad_header);
 		return XDP_PASS;
 	}
-	/* By far most of those without data: acknowledgements. */
-	if (!s->segment.len && !(s->segment.flags & (PS_TCP_FIN | PS_TCP_RST)))
-		return XDP_PASS;
+	if (!s->segment.len)
+		return ps_ingress_signal(ctx, s, service);
 	s->in_sum = 0;
-	if (s->segment.len) {
-		s->segment.loaded = s->segment.len <= PS_IN_SIZE;
-		if (s->segment.loaded ? ps_copy_payload(ctx) : !ps_sum_payload(ctx)) {
-			/* What was not looked at may be a write. */
-			ps_flush(service);
-			ps_count(service, PS_COUNT_too_long);
-			return XDP_PASS;
-		}
-	}
+	s->segment.loaded = s->segment.len <= PS_IN_SIZE;
+	if (s->segment.loaded ? ps_copy_payload(ctx) : !ps_sum_payload(ctx))
+		return ps_unread_segment(ctx, service);
 	if (!ps_ip_sum_good(ctx, &s->pkt) || !ps_segment_sum_good(ctx, s)) {
 		ps_count(service, PS_COUNT_bad_checksum);
 		return XDP_PASS;
+	}
+	/* A reset with data: the stack does not read it. */
+	if (s->segment.flags & PS_TCP_RST) {
+		int verdict = ps_translate_in(ctx);
+
+		ps_segment_signals(s);
+		return verdict;
 	}
 	if (ps_segment_signals(s))
 		return XDP_PASS;
@@ -216,8 +149,11 @@ static __always_inline int ps_ingress(struct xdp_md *ctx)
 		ps_count(service, PS_COUNT_bad_header);
 		return XDP_PASS;
 	}
-	if (h.protocol == IPPROTO_TCP)
+	if (h.protocol == IPPROTO_TCP) {
+		s->segment.serves = conf->flags & PS_SERVICE_TCP;
+		s->segment.due = due;
 		return ps_ingress_segment(ctx, s, service);
+	}
 	len = s->pkt.payload_len;
 	if (!len)
 		return XDP_PASS;
@@ -239,16 +175,8 @@ static __always_inline int ps_ingress(struct xdp_md *ctx)
 	}
 	if (!(conf->flags & PS_SERVICE_UDP))
 		s->pkt.refuse = PS_COUNT_transport_off;
-	else if (!ps_client_allowed(conf, &s->pkt))
-		s->pkt.refuse = PS_COUNT_not_allowed;
-	else if (conf->flags & PS_SERVICE_WAIT)
-		s->pkt.refuse = PS_COUNT_waiting;
-	else if (!ps_path_proven(state, &s->pkt))
-		s->pkt.refuse = PS_COUNT_path_unproven;
-	else if (ps_may_be_over(ps_read_once(state->alive_until), s->pkt.now))
-		s->pkt.refuse = PS_COUNT_unwatched;
-	else if (due)
-		s->pkt.refuse = PS_COUNT_flush_due;
+	else
+		s->pkt.refuse = ps_refusal(conf, state, &s->pkt, due);
 	bpf_tail_call(ctx, &ps_xdp_progs, ps_program_of(service, PS_SLOT_DATAGRAM));
 	return ps_no_program(service);
 }
@@ -273,16 +201,33 @@ static __always_inline int ps_unread_reply(__u32 service, struct ps_service_stat
 	return PS_TC_NEXT;
 }
 
+/* Something of the server's leaves on this path. A function of its own for the verifier. */
+__noinline int ps_note_path(struct __sk_buff *skb)
+{
+	struct ps_scratch *s = ps_scratch(PS_HOOK_TC);
+	struct ps_service_state *state = s && skb ? ps_state_of(s->pkt.service) : NULL;
+	struct ps_service_conf *conf = state ? ps_conf_of(s->pkt.service, state) : NULL;
+
+	if (conf && !ps_path_proven(state, &s->pkt) && ps_sender_is_server(skb, &s->pkt, conf))
+		ps_path_prove(state, &s->pkt);
+	return 0;
+}
+
 /* A TCP segment of a service leaves. */
 static __always_inline int ps_egress_segment(struct __sk_buff *skb, struct ps_scratch *s,
-					     __u32 service, struct ps_service_state *state)
+					     __u32 service, struct ps_service_state *state,
+					     const struct ps_service_conf *conf)
 {
 	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
+	int verdict;
 
 	if (!ps_describe_segment(s, data, end))
 		return ps_unread_reply(service, state);
-	if (ps_server_signals(skb, s, state))
-		return PS_TC_NEXT;
+	verdict = ps_server_signals(skb, s, state);
+	if (verdict != PS_TC_READ)
+		return verdict;
+	if (conf->flags & PS_SERVICE_TCP)
+		ps_note_path(skb);
 	bpf_tail_call(skb, &ps_tc_progs, ps_program_of(service, PS_SLOT_STREAM));
 	return ps_unread_reply(service, state);
 }
@@ -310,10 +255,11 @@ static __always_inline int ps_opaque_reply(struct __sk_buff *skb)
 }
 
 /*
- * Whether a datagram was sent by a socket with that port (net). One of our own replies to a client on
- * this host is not: it was that client's request, and may still belong to its socket.
+ * Whether this was sent by a socket with that port (net). One of our own replies to a client on this
+ * host is not: it was that client's request, and may still belong to its socket. Of TCP also those that
+ * are no whole sockets: a connection's beginning and its end.
  */
-static __always_inline bool ps_sent_from_port(struct __sk_buff *skb, __u16 port)
+static __always_inline bool ps_sent_from_port(struct __sk_buff *skb, __u16 port, bool tcp)
 {
 	struct bpf_sock *sk = skb->sk;
 
@@ -322,7 +268,7 @@ static __always_inline bool ps_sent_from_port(struct __sk_buff *skb, __u16 port)
 	if (!sk)
 		return false;
 	sk = bpf_sk_fullsock(sk);
-	return sk && bpf_htons(sk->src_port) == port;
+	return sk ? bpf_htons(sk->src_port) == port : tcp;
 }
 
 SEC("tc")
@@ -359,15 +305,14 @@ int ps_tc_egress(struct __sk_buff *skb)
 	if (!ps_describe(&s->pkt, data, end, skb->ifindex, &h, false) ||
 	    !ps_find_payload(&s->pkt, data, end, &h, skb->len))
 		return ps_unread_reply(service, state);
-	if (h.protocol == IPPROTO_TCP)
-		return ps_egress_segment(skb, s, service, state);
-	if (!ps_sent_from_port(skb, h.sport))
+	if (!ps_sent_from_port(skb, h.sport, h.protocol == IPPROTO_TCP))
 		return PS_TC_NEXT;
+	if (h.protocol == IPPROTO_TCP)
+		return ps_egress_segment(skb, s, service, state, conf);
 	/* No packet of a test comes from a server's socket: there the mark tells which it would be. */
 	ps_server_socket(service, state,
 			 ps_config.trust_sender ? skb->mark : bpf_get_socket_cookie(skb));
-	if (!ps_path_proven(state, &s->pkt) && ps_sender_is_server(skb, &s->pkt, conf))
-		ps_path_prove(state, &s->pkt);
+	ps_note_path(skb);
 	len = s->pkt.payload_len;
 	if (!len)
 		return PS_TC_NEXT;
@@ -375,6 +320,41 @@ int ps_tc_egress(struct __sk_buff *skb)
 		return ps_unread_reply(service, state);
 	bpf_tail_call(skb, &ps_tc_progs, ps_program_of(service, PS_SLOT_DATAGRAM));
 	return ps_unread_reply(service, state);
+}
+
+/* Turns the frame into what waits for it in the slot: the reply. */
+static __always_inline bool ps_become_reply(struct __sk_buff *skb, struct ps_handover *h,
+					    __u32 ticket)
+{
+	__u32 len = h->head + h->len;
+
+	if (len < sizeof(struct ethhdr) || len > sizeof(h->frame))
+		return false;
+	return !bpf_skb_change_tail(skb, len, 0) &&
+	       !bpf_skb_store_bytes(skb, 0, h->frame, len, BPF_F_RECOMPUTE_CSUM) &&
+	       ps_read_once(h->ticket) == ticket;
+}
+
+/*
+ * The frame is an acknowledgement for the server, in front of which its client gets an answer: sends a
+ * copy that has become the answer. What fails, the client asks for again.
+ */
+static __always_inline int ps_answer_and_pass(struct __sk_buff *skb, struct ps_handover *h,
+					      __u32 ticket)
+{
+	__u32 service = h->service & (PS_MAX_SERVICES - 1), len = h->ack_len;
+
+	if (!ps_size_fits(&len, PS_HANDOVER_HEAD))
+		return PS_TC_NEXT;
+	if (!ps_become_reply(skb, h, ticket) || bpf_clone_redirect(skb, skb->ifindex, 0))
+		ps_count(service, PS_COUNT_handover_lost);
+	else
+		ps_count(service, PS_COUNT_handovers);
+	if (bpf_skb_change_tail(skb, len, 0) ||
+	    bpf_skb_store_bytes(skb, 0, h->ack, len, BPF_F_RECOMPUTE_CSUM) ||
+	    ps_read_once(h->ticket) != ticket)
+		return PS_TC_DROP;
+	return PS_TC_NEXT;
 }
 
 /* Turns a request that XDP marked into the reply that waits for it, and sends it back. */
@@ -392,6 +372,8 @@ int ps_tc_ingress(struct __sk_buff *skb)
 	h = bpf_map_lookup_elem(&ps_handover, &slot);
 	if (!h || !ticket || ps_read_once(h->ticket) != ticket)
 		return PS_TC_NEXT;
+	if (h->ack_len)
+		return ps_answer_and_pass(skb, h, ticket);
 	len = h->head + h->len;
 	if (len < sizeof(struct ethhdr) || len > sizeof(h->frame) ||
 	    bpf_skb_change_tail(skb, len, 0))

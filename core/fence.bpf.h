@@ -12,8 +12,6 @@
 
 #include "service.bpf.h"
 
-#define ps_read_once(x) (*(const volatile typeof(x) *)&(x))
-
 /* Full barrier. On x86 loads are not reordered with loads nor stores with stores; others need more. */
 static __always_inline void ps_ordered(void)
 {
@@ -58,8 +56,6 @@ static __always_inline struct ps_fence *ps_fence_of(__u64 hash)
  * until the next tick, since even that clock costs a call, and a hit would pay for it. The kernel
  * advances jiffies just before the clock: what is kept may be one tick older than the clock is.
  */
-#define PS_CLOCK_LAG 20000000ULL /* two ticks, of 100 a second */
-
 static __always_inline __u64 ps_now(struct ps_scratch *s)
 {
 	__u64 tick = bpf_jiffies64();
@@ -69,17 +65,6 @@ static __always_inline __u64 ps_now(struct ps_scratch *s)
 		s->tick_now = bpf_ktime_get_coarse_ns();
 	}
 	return s->tick_now;
-}
-
-/* Whether time `then` is over for sure, or may be over. `now` is that of ps_now, maybe some time ago. */
-static __always_inline bool ps_is_over(__u64 then, __u64 now)
-{
-	return now > then;
-}
-
-static __always_inline bool ps_may_be_over(__u64 then, __u64 now)
-{
-	return now + PS_CLOCK_LAG >= then;
 }
 
 /* Hash of a client, the address that it asked, and its number for the request. */

@@ -75,7 +75,7 @@ static __always_inline void ps_flow_lose(struct ps_flow *f, __u32 service, __u32
 		ps_count(service, PS_COUNT_flows_lost);
 }
 
-/* Deletes a flow. Without owning both directions that must not be: then it stays, as a lost one. */
+/* Deletes a flow. Without owning both directions that must not be: then it stays, as one that is over. */
 static __always_inline void ps_flow_end(struct ps_flow *f, const struct ps_flow_key *key)
 {
 	if (ps_flow_own(f, key, PS_REQUESTS) == PS_OWN_YES) {
@@ -85,19 +85,41 @@ static __always_inline void ps_flow_end(struct ps_flow *f, const struct ps_flow_
 			ps_flow_free(f, PS_REPLIES);
 		}
 		f->lost = PS_LOST_BUSY;
+		f->ended = 1;
 		ps_flow_free(f, PS_REQUESTS);
 	} else if (ps_flow_is(f, key)) {
 		f->lost = PS_LOST_BUSY;
+		f->ended = 1;
 	}
 }
 
-/* One end has sent its FIN, in order. With both, the flow is over. */
+/*
+ * One end has sent its FIN, in order. With both, the flow is over. Where the kernel has answered it stays
+ * for the last acknowledgements: see ps_flow_rest.
+ */
 static __always_inline void ps_flow_fin(struct ps_flow *f, const struct ps_flow_key *key,
 					const __u32 direction)
 {
 	__u32 mine = 1 << direction, both = (1 << PS_DIRECTIONS) - 1;
 
-	if ((__sync_fetch_and_or(&f->closed, mine) | mine) == both)
+	if ((__sync_fetch_and_or(&f->closed, mine) | mine) == both &&
+	    !ps_read_once(f->splice.in_skip))
+		ps_flow_end(f, key);
+}
+
+/*
+ * The client has acknowledged all of a flow that both ends have closed, `ack` in its own count: if the
+ * server was the last to close, nothing follows. Else it may yet have to acknowledge once more, and user
+ * space deletes the flow when its socket is gone.
+ */
+static __always_inline void ps_flow_rest(struct ps_flow *f, const struct ps_flow_key *key,
+					 __u32 ack)
+{
+	__u64 sent = ps_read_once(f->splice.sent);
+	__u32 both = (1 << PS_DIRECTIONS) - 1;
+
+	if (ps_read_once(f->closed) == both && ack == (__u32)sent + (__u32)(sent >> 32) &&
+	    ps_read_once(f->acked) == f->in.next + 1)
 		ps_flow_end(f, key);
 }
 
@@ -150,14 +172,14 @@ enum ps_begin {
 
 /* Only the client's first byte begins a flow, and only if it has seen the server's SYN-ACK. */
 static __always_inline int ps_flow_begin(const struct ps_flow_key *key, __u32 seq, __u32 ack,
-					 __u64 now, struct ps_flow **flow)
+					 __u32 len, __u64 now, struct ps_flow **flow)
 {
 	struct ps_handshake *h = bpf_map_lookup_elem(&ps_handshakes, key);
 	struct ps_flow *new, *f;
 	__u32 zero = 0;
 	__s32 gap;
 
-	if (!h || h->state != PS_HANDSHAKE_OPEN)
+	if (!h || !len || h->state != PS_HANDSHAKE_OPEN)
 		return PS_BEGIN_UNKNOWN;
 	gap = ps_seq_diff(seq, h->client);
 	if (gap < 0 || (gap && ack != h->server))
@@ -178,6 +200,7 @@ static __always_inline int ps_flow_begin(const struct ps_flow_key *key, __u32 se
 	new->busy[PS_REPLIES] = 1;
 	new->origin[PS_REQUESTS] = new->in.next = new->acked = h->client;
 	new->origin[PS_REPLIES] = new->out.next = h->server;
+	new->splice.sent = h->server;
 	if (bpf_map_update_elem(&ps_flows, key, new, BPF_NOEXIST))
 		return PS_BEGIN_UNKNOWN;
 	f = bpf_map_lookup_elem(&ps_flows, key);

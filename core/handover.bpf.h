@@ -58,10 +58,13 @@ static __always_inline bool ps_handover_fill(struct ps_handover *h, struct ps_sc
 	ps_opaque(l2);
 	l2 &= 31;
 	ps_write_l2(h->frame, head);
-	if (p->ipv6)
-		ps_write_ipv6(h->frame + l2, head, p);
-	else
-		ps_write_ipv4(h->frame + l2, head, p);
+	if (p->ipv6) {
+		ps_write_ipv6(h->frame + l2, p, head->udp_len, IPPROTO_UDP);
+		ps_write_udp(h->frame + l2 + sizeof(struct ipv6hdr), head, p);
+	} else {
+		ps_write_ipv4(h->frame + l2, p, head->udp_len, IPPROTO_UDP);
+		ps_write_udp(h->frame + l2 + sizeof(struct iphdr), head, p);
+	}
 	payload = l2 + (p->ipv6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr)) +
 		  sizeof(struct udphdr);
 	h->head = payload;
@@ -75,34 +78,54 @@ static __always_inline bool ps_handover_fill(struct ps_handover *h, struct ps_sc
 	return len <= PS_OUT_SIZE && !bpf_probe_read_kernel(h->frame + payload, len, s->out);
 }
 
+/*
+ * Takes a slot and puts its mark in front of the frame, without a ticket as yet: the frame is still an
+ * ordinary request. NULL: not possible.
+ */
+static __always_inline struct ps_handover *
+ps_handover_mark(struct xdp_md *ctx, const struct ps_scratch *s, __u32 *ticket)
+{
+	struct ps_handover *h = ps_handover_slot(s, ticket);
+	struct ps_handover_mark *mark;
+
+	if (!h)
+		return NULL;
+	h->ticket = 0;
+	h->ack_len = 0;
+	ps_ordered();
+	if (bpf_xdp_adjust_meta(ctx, -(int)sizeof(*mark)))
+		return NULL;
+	mark = (void *)(long)ctx->data_meta;
+	if ((void *)(mark + 1) > (void *)(long)ctx->data)
+		return NULL;
+	mark->magic = ps_config.seed[1];
+	mark->ticket = *ticket;
+	return h;
+}
+
+/* What the slot holds is complete. */
+static __always_inline void ps_handover_publish(struct ps_handover *h, __u32 ticket)
+{
+	ps_ordered();
+	h->ticket = ticket;
+}
+
 /* Parks the reply and marks the frame; returns the verdict for it, which is to go up the stack. */
 static __always_inline int ps_hand_over(struct xdp_md *ctx, struct ps_scratch *s,
 					struct ps_reply_head *head)
 {
-	const void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
-	struct ps_handover_mark *mark;
 	struct ps_handover *h;
+	const void *data, *end;
 	__u32 ticket = 0;
 
-	if (data + 26 > end)
-		goto no_room;
-	h = ps_handover_slot(s, &ticket);
-	if (!h)
-		goto no_room;
-	h->ticket = 0;
-	ps_ordered();
-	if (!ps_handover_fill(h, s, head, data) || bpf_xdp_adjust_meta(ctx, -(int)sizeof(*mark)))
-		goto no_room;
-	mark = (void *)(long)ctx->data_meta;
-	if ((void *)(mark + 1) > (void *)(long)ctx->data)
-		goto no_room;
-	mark->magic = ps_config.seed[1];
-	mark->ticket = ticket;
-	ps_ordered();
-	h->ticket = ticket;
-	return XDP_PASS;
-no_room:
-	ps_count(s->pkt.service, PS_COUNT_no_room);
+	h = ps_handover_mark(ctx, s, &ticket);
+	data = (void *)(long)ctx->data;
+	end = (void *)(long)ctx->data_end;
+	if (!h || data + 26 > end || !ps_handover_fill(h, s, head, data)) {
+		ps_count(s->pkt.service, PS_COUNT_no_room);
+		return XDP_PASS;
+	}
+	ps_handover_publish(h, ticket);
 	return XDP_PASS;
 }
 

@@ -25,11 +25,22 @@
 #define PS_IP6_ROUTING 43
 #define PS_IP6_FRAGMENT 44
 #define PS_IP6_DSTOPTS 60
+#define PS_TCP_SEQ 4 /* offsets in the TCP header */
+#define PS_TCP_CHECK 16
 #define PS_MAX_EXT 4 /* IPv6 extension headers walked */
 
 /* Verdicts of TC programs; the same numbers for clsact and for TCX. */
 #define PS_TC_NEXT (-1) /* TC_ACT_UNSPEC, TCX_NEXT: go on with the next program */
 #define PS_TC_DROP 2 /* TC_ACT_SHOT, TCX_DROP */
+
+enum ps_tcp_flags {
+	PS_TCP_FIN = 1,
+	PS_TCP_SYN = 2,
+	PS_TCP_RST = 4,
+	PS_TCP_PSH = 8,
+	PS_TCP_ACK = 16,
+	PS_TCP_URG = 32,
+};
 
 enum ps_parsed {
 	PS_PARSED_OTHER, /* not IP with UDP or TCP: none of our business */
@@ -225,6 +236,12 @@ static __always_inline __u16 ps_fold(__u64 sum)
 	sum = (sum & 0xffff) + (sum >> 16);
 	sum = (sum & 0xffff) + (sum >> 16);
 	return sum;
+}
+
+/* Change of a checksum (as it stands in the header) when a word or sum `from` becomes `to`. */
+static __always_inline __u16 ps_check_change(__u16 check, __u64 from, __u64 to)
+{
+	return ~ps_fold((__u64)(__u16)~check + (__u16)~ps_fold(from) + ps_fold(to));
 }
 
 /*

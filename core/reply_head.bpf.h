@@ -72,32 +72,30 @@ static __always_inline void ps_write_udp(void *to, const struct ps_reply_head *h
 			       (__u64)bpf_htons(h->udp_len) << 32 | (__u64)h->check << 48);
 }
 
-/* IPv4 and UDP headers at l3, 28 bytes: no options, id 0, don't fragment, as Linux sends them. */
-static __always_inline void ps_write_ipv4(void *l3, const struct ps_reply_head *h,
-					  const struct ps_packet *p)
+/* IPv4 header at l3: no options, id 0, don't fragment, as Linux sends them. `len` is what follows it. */
+static __always_inline void ps_write_ipv4(void *l3, const struct ps_packet *p, __u32 len,
+					  const __u8 protocol)
 {
-	__u32 first = bpf_htonl(0x45 << 24 | (sizeof(struct iphdr) + h->udp_len));
-	__u32 second = bpf_htonl(0x4000), third = bpf_htonl(PS_REPLY_TTL << 24 | IPPROTO_UDP << 16);
+	__u32 first = bpf_htonl(0x45 << 24 | (sizeof(struct iphdr) + len));
+	__u32 second = bpf_htonl(0x4000), third = bpf_htonl(PS_REPLY_TTL << 24 | protocol << 16);
 	__u32 saddr = p->local[1] >> 32, daddr = p->client[1] >> 32;
 	__u16 check = ~ps_fold((__u64)first + second + third + saddr + daddr);
 
 	ps_store64(l3, (__u64)second << 32 | first);
 	ps_store64(l3 + 8, (__u64)saddr << 32 | (__u32)check << 16 | third);
 	*(__be32 *)(l3 + 16) = daddr;
-	ps_write_udp(l3 + sizeof(struct iphdr), h, p);
 }
 
-/* IPv6 and UDP headers at l3, 48 bytes. */
-static __always_inline void ps_write_ipv6(void *l3, const struct ps_reply_head *h,
-					  const struct ps_packet *p)
+/* IPv6 header at l3. */
+static __always_inline void ps_write_ipv6(void *l3, const struct ps_packet *p, __u32 len,
+					  const __u8 protocol)
 {
-	ps_store64(l3, bpf_cpu_to_be64(6ULL << 60 | (__u64)h->udp_len << 16 | IPPROTO_UDP << 8 |
-				       PS_REPLY_TTL));
+	ps_store64(l3,
+		   bpf_cpu_to_be64(6ULL << 60 | (__u64)len << 16 | protocol << 8 | PS_REPLY_TTL));
 	ps_store64(l3 + 8, p->local[0]);
 	ps_store64(l3 + 16, p->local[1]);
 	ps_store64(l3 + 24, p->client[0]);
 	ps_store64(l3 + 32, p->client[1]);
-	ps_write_udp(l3 + sizeof(struct ipv6hdr), h, p);
 }
 
 /* Ethernet header: words that the next one or the IP header completes; PS_L2_MAX bytes. */
@@ -157,11 +155,13 @@ static __always_inline bool ps_write_frame(struct xdp_md *ctx, struct ps_scratch
 	if (s->pkt.ipv6) {
 		if (l3 + sizeof(struct ipv6hdr) + sizeof(struct udphdr) > end)
 			return false;
-		ps_write_ipv6(l3, h, &s->pkt);
+		ps_write_ipv6(l3, &s->pkt, h->udp_len, IPPROTO_UDP);
+		ps_write_udp(l3 + sizeof(struct ipv6hdr), h, &s->pkt);
 	} else {
 		if (l3 + sizeof(struct iphdr) + sizeof(struct udphdr) > end)
 			return false;
-		ps_write_ipv4(l3, h, &s->pkt);
+		ps_write_ipv4(l3, &s->pkt, h->udp_len, IPPROTO_UDP);
+		ps_write_udp(l3 + sizeof(struct iphdr), h, &s->pkt);
 	}
 	/* The helper's copy has a fixed cost that a short payload does not earn back. */
 	ps_opaque(len);

@@ -14,6 +14,8 @@
 #include <prestack/cursor.h>
 #include <prestack/stream.h>
 
+#define ps_read_once(x) (*(const volatile typeof(x) *)&(x))
+
 enum ps_hook { PS_HOOK_XDP = 0, PS_HOOK_TC = 1, PS_HOOKS = 2 };
 
 /* A packet as the dispatcher parsed it. "client" is the far end on both hooks. */
@@ -58,6 +60,12 @@ struct ps_segment {
 	__u32 len; /* bytes of payload */
 	__u32 fresh; /* offset in the frame of the first byte that was not read before */
 	__u32 loaded; /* the payload is in in[] already */
+	__u32 window; /* as it stands there, host order */
+	__u32 stamped; /* the options begin with two no-ops and timestamps, */
+	__u32 plain; /* and that is all of them */
+	__u32 tsval; /* the sender's timestamp, net */
+	__u32 serves; /* the service answers over TCP */
+	__u32 due; /* a delayed flush may happen at any moment */
 	__u32 ordinal; /* number of the request, or of the reply, at hand; 0: not known */
 	__u32 wrote; /* enum ps_body: what the request at hand writes */
 	__u32 wrote_at; /* ps_flow.pushed after that; 0: it is not in the ring */
@@ -90,6 +98,8 @@ struct ps_scratch {
 	__u32 asked; /* enum ps_asking: what is noted of this packet's request, XDP only */
 	__u32 serial; /* ps_asked.serial of the read that this is, or answers; 0: nothing is noted */
 	__u64 user[8]; /* the plug-in's own */
+	__u32 options[16]; /* TCP: of the segment that is translated */
+	__u8 head[PS_HANDOVER_HEAD + 8]; /* TCP: headers of a segment that is sent */
 	__u8 in[PS_IN_BUFFER];
 	__u8 out[PS_OUT_SIZE + PS_MAX_VALUE + 64];
 };

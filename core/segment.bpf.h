@@ -9,22 +9,17 @@
 #include "fill.bpf.h"
 #include "flow.bpf.h"
 #include "net.bpf.h"
-
-enum ps_tcp_flags {
-	PS_TCP_FIN = 1,
-	PS_TCP_SYN = 2,
-	PS_TCP_RST = 4,
-	PS_TCP_ACK = 16,
-	PS_TCP_URG = 32,
-};
+#include "splice.bpf.h"
 
 #define PS_TCP_LONGEST_HEADER 60 /* with all options */
+#define PS_TC_READ (-2) /* no verdict yet */
 #define PS_SUM_CHUNKS 32 /* of PS_IN_SIZE bytes: the longest segment */
 
 /* Fills in the key and the segment's description from the TCP header. False: cut off. */
 static __always_inline bool ps_describe_segment(struct ps_scratch *s, void *data, void *end)
 {
 	struct tcphdr *tcp = data + (s->pkt.l4 & 0x3ff);
+	__u32 head = s->pkt.payload - s->pkt.l4, *stamp;
 
 	if ((void *)(tcp + 1) > end)
 		return false;
@@ -32,6 +27,16 @@ static __always_inline bool ps_describe_segment(struct ps_scratch *s, void *data
 	s->segment.ack = bpf_ntohl(tcp->ack_seq);
 	s->segment.flags = ((__u8 *)tcp)[13];
 	s->segment.check = tcp->check;
+	s->segment.window = bpf_ntohs(tcp->window);
+	s->segment.stamped = 0;
+	s->segment.plain = 0;
+	stamp = (__u32 *)(tcp + 1);
+	if (head >= sizeof(*tcp) + 12 && (void *)(stamp + 3) <= end &&
+	    stamp[0] == bpf_htonl(PS_TCP_STAMPED)) {
+		s->segment.stamped = 1;
+		s->segment.plain = head == sizeof(*tcp) + 12;
+		s->segment.tsval = stamp[1];
+	}
 	s->segment.len = s->pkt.payload_len;
 	s->segment.loaded = 0;
 	s->flow.client[0] = s->pkt.client[0];
@@ -91,7 +96,8 @@ __noinline __u32 ps_tcp_header_sum(struct xdp_md *ctx, __u32 at, __u32 len)
 
 /*
  * Whether the server's stack will find the segment's checksum right. The payload's sum is in s->in_sum. A
- * veth peer on this host leaves the pseudo header's sum only: believed, and noted.
+ * veth peer on this host leaves the pseudo header's sum only: believed, and noted. A whole sum that by
+ * chance looks like that is still a whole one.
  */
 static __always_inline bool ps_segment_sum_good(struct xdp_md *ctx, struct ps_scratch *s)
 {
@@ -99,12 +105,11 @@ static __always_inline bool ps_segment_sum_good(struct xdp_md *ctx, struct ps_sc
 	__u32 head = p->payload - p->l4, header;
 	__u64 sum = ps_pseudo_sum(p->client, p->local, p->ipv6, IPPROTO_TCP, head + s->segment.len);
 
-	if (s->segment.check == ps_fold(sum)) {
-		p->partial_csum = 1;
-		return true;
-	}
 	header = ps_tcp_header_sum(ctx, p->l4, head);
-	return header && ps_fold(sum + header + (__u32)ps_fold(s->in_sum)) == 0xffff;
+	if (header && ps_fold(sum + header + (__u32)ps_fold(s->in_sum)) == 0xffff)
+		return true;
+	p->partial_csum = s->segment.check == ps_fold(sum);
+	return p->partial_csum;
 }
 
 /*
@@ -172,34 +177,38 @@ static __always_inline void ps_check_listener(struct __sk_buff *skb, const struc
 }
 
 /*
- * A segment of the server's leaves: handshakes, acknowledgements and ends. True: there is nothing to
- * read in it.
+ * A segment of the server's leaves: handshakes, acknowledgements and ends. Returns the verdict of what
+ * has nothing to be read in it; below -1: there is.
  */
-static __always_inline bool ps_server_signals(struct __sk_buff *skb, struct ps_scratch *s,
-					      struct ps_service_state *state)
+static __always_inline int ps_server_signals(struct __sk_buff *skb, struct ps_scratch *s,
+					     struct ps_service_state *state)
 {
 	const struct ps_segment *g = &s->segment;
 	struct ps_flow *f;
+	int verdict;
 
 	if (g->flags & PS_TCP_SYN) {
 		if (g->flags & PS_TCP_ACK) {
 			ps_check_listener(skb, &s->pkt, state);
 			ps_handshake_seen(&s->flow, g->ack, g->seq + 1);
 		}
-		return !g->len;
+		return g->len ? PS_TC_READ : PS_TC_NEXT;
 	}
 	f = bpf_map_lookup_elem(&ps_flows, &s->flow);
 	if (!f)
-		return !g->len;
-	if (g->flags & PS_TCP_RST) {
-		ps_flow_end(f, &s->flow);
-		return true;
-	}
+		return g->len ? PS_TC_READ : PS_TC_NEXT;
+	/* Before its replies are counted: who has counted them must know how far they go. */
+	ps_server_speaks(f, g);
 	if (g->flags & PS_TCP_ACK)
-		ps_flow_acked(f, &s->flow, g->ack);
-	if (!g->len && (g->flags & PS_TCP_FIN) && f->out.next == g->seq)
+		ps_flow_acked(f, &s->flow, g->ack + ps_read_once(f->splice.in_skip));
+	if (g->len && !(g->flags & PS_TCP_RST))
+		return PS_TC_READ;
+	verdict = ps_is_spliced(f) ? ps_translate_out(skb) : PS_TC_NEXT;
+	if (g->flags & PS_TCP_RST)
+		ps_flow_end(f, &s->flow);
+	else if ((g->flags & PS_TCP_FIN) && f->out.next == g->seq)
 		ps_flow_fin(f, &s->flow, PS_REPLIES);
-	return !g->len;
+	return verdict;
 }
 
 #endif /* PRESTACK_SEGMENT_BPF_H */

@@ -15,6 +15,20 @@
 #include "scratch.bpf.h"
 #include "stats.bpf.h"
 
+/* ps_now is behind by at most this. */
+#define PS_CLOCK_LAG 20000000ULL /* two ticks, of 100 a second */
+
+/* Whether time `then` is over for sure, or may be over. `now` is that of ps_now, maybe some time ago. */
+static __always_inline bool ps_is_over(__u64 then, __u64 now)
+{
+	return now > then;
+}
+
+static __always_inline bool ps_may_be_over(__u64 then, __u64 now)
+{
+	return now + PS_CLOCK_LAG >= then;
+}
+
 /* Service that listens on `port` (net), or -1. Ports are .rodata: this is a few compares. */
 static __always_inline int ps_service_of(__u16 port)
 {
@@ -110,6 +124,27 @@ static __always_inline void ps_path_prove(struct ps_service_state *state, const 
 		__sync_lock_test_and_set(&path->busy, 0);
 		return;
 	}
+}
+
+/*
+ * Why a request of this service may not be answered from the cache, whatever it asks for; 0 if it may. `due`:
+ * ps_flush_due of now.
+ */
+static __always_inline __u32 ps_refusal(const struct ps_service_conf *conf,
+					const struct ps_service_state *state,
+					const struct ps_packet *p, bool due)
+{
+	if (!ps_client_allowed(conf, p))
+		return PS_COUNT_not_allowed;
+	if (conf->flags & PS_SERVICE_WAIT)
+		return PS_COUNT_waiting;
+	if (conf->flags & PS_SERVICE_DRAIN)
+		return PS_COUNT_draining;
+	if (!ps_path_proven(state, p))
+		return PS_COUNT_path_unproven;
+	if (ps_may_be_over(ps_read_once(state->alive_until), p->now))
+		return PS_COUNT_unwatched;
+	return due ? PS_COUNT_flush_due : 0;
 }
 
 #endif /* PRESTACK_SERVICE_BPF_H */

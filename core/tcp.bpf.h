@@ -10,6 +10,7 @@
 #ifndef PRESTACK_TCP_BPF_H
 #define PRESTACK_TCP_BPF_H
 
+#include "answer.bpf.h"
 #include "fill.bpf.h"
 #include "net.bpf.h"
 #include "outstanding.bpf.h"
@@ -244,6 +245,8 @@ static __always_inline long ps_request_step(struct ps_requests_step *c, int (*pa
 	parse();
 	ps_outstanding_note(f, s);
 	c->step = ps_stream_take(&f->in, &s->reader, &s->message);
+	if (s->message.flags & PS_MESSAGE_ENDS_SERVICE)
+		f->splice.refused = 1;
 	if (c->step != PS_STEP_LOST && s->message.kind == PS_MESSAGE_WHOLE)
 		ps_count_request(f, &s->message);
 	return c->step != PS_STEP_PARSE;
@@ -268,6 +271,7 @@ static __always_inline int ps_read_requests(struct xdp_md *ctx, struct ps_flow *
 	__u64 body_hash = f->body_hash;
 
 	f->stuck_since = 0;
+	f->splice.passed_at = s->pkt.now;
 	s->segment.fresh = s->pkt.payload + old;
 	ps_stream_open(&f->in, &s->reader, s->segment.len - old);
 	bpf_loop(PS_MAX_STEPS, step, &c, 0);
@@ -316,17 +320,48 @@ static __always_inline int ps_take_requests(struct xdp_md *ctx, struct ps_flow *
 	return ps_read_requests(ctx, f, s, old, step);
 }
 
-/* Nobody can tell what these bytes are. */
+/* Nobody can tell what these bytes are, if there are any. */
 static __always_inline int ps_requests_unknown(struct ps_scratch *s)
 {
+	if (!s->segment.len)
+		return XDP_PASS;
+	ps_count(s->pkt.service, PS_COUNT_stream);
 	ps_count(s->pkt.service, PS_COUNT_flows_unknown);
 	ps_flush(s->pkt.service);
 	return XDP_PASS;
 }
 
-/* All of program ps_stream_request. */
+/* The segment goes on to the server, with the numbers that the server counts by. */
+static __always_inline int ps_goes_on(struct xdp_md *ctx, const struct ps_flow *f)
+{
+	return ps_is_spliced(f) ? ps_translate_in(ctx) : XDP_PASS;
+}
+
+/*
+ * The numbers of an answer long ago would soon be taken for later ones: sets them to now, where all that
+ * the server has sent before is known to have arrived.
+ */
+static __always_inline void ps_splice_settle(struct ps_flow *f)
+{
+	struct ps_splice *sp = &f->splice;
+
+	if (!sp->in_skip || !ps_shift_is_far(sp, sp->sent, f->in.next) ||
+	    (__s32)(sp->server_una - sp->at) < 0)
+		return;
+	sp->turn++;
+	ps_ordered();
+	sp->at = sp->server_una;
+	sp->len = 0;
+	sp->from = sp->to = f->in.next;
+	ps_ordered();
+	sp->turn++;
+}
+
+/* All of program ps_stream_request. `may` and `answer`: see ps_answer_segment. */
 static __always_inline int ps_follow_requests(struct xdp_md *ctx,
-					      long (*step)(__u32 i, struct ps_requests_step *c))
+					      long (*step)(__u32 i, struct ps_requests_step *c),
+					      bool (*may)(__u32 state, __u64 start),
+					      int (*answer)(void))
 {
 	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
 	struct ps_flow *f;
@@ -335,13 +370,8 @@ static __always_inline int ps_follow_requests(struct xdp_md *ctx,
 
 	if (!s)
 		return XDP_PASS;
-	ps_count(s->pkt.service, PS_COUNT_stream);
 	f = bpf_map_lookup_elem(&ps_flows, &s->flow);
 	if (f) {
-		if (ps_read_once(f->lost)) {
-			ps_flush(s->pkt.service);
-			return XDP_PASS;
-		}
 		switch (ps_flow_own(f, &s->flow, PS_REQUESTS)) {
 		case PS_OWN_YES:
 			break;
@@ -352,7 +382,8 @@ static __always_inline int ps_follow_requests(struct xdp_md *ctx,
 			return ps_requests_unknown(s);
 		}
 	} else {
-		switch (ps_flow_begin(&s->flow, s->segment.seq, s->segment.ack, s->pkt.now, &f)) {
+		switch (ps_flow_begin(&s->flow, s->segment.seq, s->segment.ack, s->segment.len,
+				      s->pkt.now, &f)) {
 		case PS_BEGIN_FLOW:
 			ps_count(s->pkt.service, PS_COUNT_flows);
 			break;
@@ -363,15 +394,32 @@ static __always_inline int ps_follow_requests(struct xdp_md *ctx,
 			return ps_requests_unknown(s);
 		}
 	}
+	verdict = ps_is_spliced(f) ? ps_answer_again(ctx) : -1;
+	if (verdict < 0 && s->segment.len && !ps_read_once(f->lost))
+		verdict = ps_answer_segment(ctx, s, f, may, answer);
+	if (verdict >= 0 || !s->segment.len) {
+		ps_flow_free(f, PS_REQUESTS);
+		return verdict < 0 ? ps_goes_on(ctx, f) : verdict;
+	}
+	ps_count(s->pkt.service, PS_COUNT_stream);
+	if (ps_read_once(f->lost)) {
+		ps_flow_free(f, PS_REQUESTS);
+		ps_flush(s->pkt.service);
+		return ps_goes_on(ctx, f);
+	}
 	verdict = ps_take_requests(ctx, f, s, step);
+	ps_splice_settle(f);
 	/* Not ours any more after all: user space has deleted it, and it was used again. */
 	if (!ps_flow_is(f, &s->flow))
 		f->lost = PS_LOST_BUSY;
 	over = (s->segment.flags & PS_TCP_FIN) && f->in.next == s->segment.seq + s->segment.len;
 	ps_flow_free(f, PS_REQUESTS);
-	if (verdict == XDP_DROP)
+	if (verdict == XDP_DROP) {
 		ps_count(s->pkt.service, PS_COUNT_out_of_order);
-	else if (over)
+		return verdict;
+	}
+	verdict = ps_goes_on(ctx, f);
+	if (over)
 		ps_flow_fin(f, &s->flow, PS_REQUESTS);
 	return verdict;
 }

@@ -8,6 +8,16 @@
 
 #include "tcp.bpf.h"
 
+static __always_inline bool ps_may_not(__u32 state, __u64 start)
+{
+	return false;
+}
+
+static __always_inline int ps_answers_nothing(void)
+{
+	return PS_ANSWERED_NOT;
+}
+
 struct ps_replies_step {
 	struct __sk_buff *skb;
 	struct ps_flow *flow;
@@ -69,6 +79,8 @@ static __always_inline long ps_reply_step(struct ps_replies_step *c,
 	c->step = ps_stream_take(&f->out, &s->reader, &s->message);
 	if (c->step == PS_STEP_LOST)
 		return 1;
+	if ((s->message.flags & PS_MESSAGE_SERVES) && !f->splice.known)
+		ps_splice_learn(c->skb);
 	if (s->message.kind == PS_MESSAGE_WHOLE && s->message.replies &&
 	    !ps_count_reply(f, &s->message)) {
 		c->step = PS_STEP_LOST;
@@ -113,6 +125,12 @@ static __always_inline bool ps_take_replies(struct __sk_buff *skb, struct ps_flo
 	return ps_seq_diff(ps_read_once(f->unrecorded), replies) <= 0;
 }
 
+/* The segment leaves, with the client's numbers. */
+static __always_inline int ps_leaves(struct __sk_buff *skb, const struct ps_flow *f)
+{
+	return ps_is_spliced(f) ? ps_translate_out(skb) : PS_TC_NEXT;
+}
+
 /* Nobody can tell what leaves: it may be the reply to any write. */
 static __always_inline int ps_replies_unknown(struct ps_scratch *s)
 {
@@ -127,6 +145,7 @@ static __always_inline int ps_follow_replies(struct __sk_buff *skb,
 {
 	struct ps_scratch *s = ps_scratch(PS_HOOK_TC);
 	struct ps_flow *f;
+	int verdict;
 	bool over;
 
 	if (!s)
@@ -136,7 +155,7 @@ static __always_inline int ps_follow_replies(struct __sk_buff *skb,
 		return ps_replies_unknown(s);
 	if (ps_read_once(f->lost)) {
 		ps_flush_leaving(s->pkt.service);
-		return PS_TC_NEXT;
+		return ps_leaves(skb, f);
 	}
 	switch (ps_flow_own(f, &s->flow, PS_REPLIES)) {
 	case PS_OWN_YES:
@@ -145,7 +164,7 @@ static __always_inline int ps_follow_replies(struct __sk_buff *skb,
 		/* A reply cannot wait. */
 		ps_flow_lose(f, s->pkt.service, PS_LOST_BUSY);
 		ps_flush_leaving(s->pkt.service);
-		return PS_TC_NEXT;
+		return ps_leaves(skb, f);
 	default:
 		return ps_replies_unknown(s);
 	}
@@ -159,13 +178,19 @@ static __always_inline int ps_follow_replies(struct __sk_buff *skb,
 		ps_flush_leaving(s->pkt.service);
 	over = (s->segment.flags & PS_TCP_FIN) && f->out.next == s->segment.seq + s->segment.len;
 	ps_flow_free(f, PS_REPLIES);
+	verdict = ps_leaves(skb, f);
 	if (over)
 		ps_flow_fin(f, &s->flow, PS_REPLIES);
-	return PS_TC_NEXT;
+	return verdict;
 }
 
-/* Defines program ps_stream_request; the contract is in plugin.bpf.h. */
-#define PS_FOLLOW_REQUESTS(request)                                                                \
+/*
+ * Define program ps_stream_request; the contract is in plugin.bpf.h. With PS_FOLLOW_REQUESTS all requests
+ * are left to the server.
+ */
+#define PS_FOLLOW_REQUESTS(request) PS_ANSWER_REQUESTS(request, ps_may_not, ps_answers_nothing)
+
+#define PS_ANSWER_REQUESTS(request, may, answer)                                                   \
 	__noinline int ps_plugin_request(void)                                                     \
 	{                                                                                          \
 		struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);                                    \
@@ -181,7 +206,7 @@ static __always_inline int ps_follow_replies(struct __sk_buff *skb,
 	SEC("xdp")                                                                                 \
 	int ps_stream_request(struct xdp_md *ctx)                                                  \
 	{                                                                                          \
-		return ps_follow_requests(ctx, ps_plugin_request_step);                            \
+		return ps_follow_requests(ctx, ps_plugin_request_step, may, answer);               \
 	}
 
 /* Defines program ps_stream_reply; the contract is in plugin.bpf.h. */

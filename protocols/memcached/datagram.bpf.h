@@ -37,16 +37,14 @@ static __always_inline struct ps_cursor mc_cursor(struct ps_scratch *s, __u32 ho
 	return ps_payload(s, hook, s->pos);
 }
 
-/*
- * Appends "VALUE <key> <flags> <bytes>\r\n<data>\r\n" for the current key. False if the entry was
- * lost while it was read or the reply is too long.
- */
+#define MC_VALUE_ROOM                                                                              \
+	40 /* of "VALUE <key> <flags> <bytes>\r\n<data>\r\n" without key and data, at most */
+
+/* Appends that for the current key, for which there is room. False: the entry changed while it was read. */
 static __always_inline bool mc_put_hit(struct ps_scratch *s, const struct ps_hit *hit)
 {
-	__u32 pos = s->out_len, need = s->key.len + hit->value_len + 40;
+	__u32 pos = s->out_len;
 
-	if (pos + need > PS_OUT_SIZE)
-		return false;
 	pos = ps_out_bytes_at(s, pos, MC_NAME6('V', 'A', 'L', 'U', 'E', ' '), 6);
 	pos = ps_out_key_at(s, pos);
 	pos = ps_out_bytes_at(s, pos, ' ', 1);
@@ -62,7 +60,10 @@ static __always_inline bool mc_put_hit(struct ps_scratch *s, const struct ps_hit
 	return true;
 }
 
-/* Answers one key of a get, at s->pos; a miss takes the lease. Returns enum mc_step. */
+/*
+ * Answers one key of a get, at s->pos; over UDP a miss takes the lease. Returns enum mc_step: DONE behind
+ * the line's end.
+ */
 __noinline int mc_get_key(void)
 {
 	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
@@ -79,15 +80,20 @@ __noinline int mc_get_key(void)
 	if (!ps_lookup(s, &hit)) {
 		/* The server answers all of it; its reply may fill each key that is missing. */
 		s->user[MC_MISSED] = PS_COUNT_misses;
-		ps_lease_take(s, s->user[MC_REQUEST]);
+		if (s->pkt.transport == PS_TRANSPORT_UDP)
+			ps_lease_take(s, s->user[MC_REQUEST]);
+	} else if (s->out_len + s->key.len + hit.value_len + MC_VALUE_ROOM > PS_OUT_SIZE) {
+		s->user[MC_MISSED] = PS_COUNT_reply_too_long;
 	} else if (!s->user[MC_MISSED] && !mc_put_hit(s, &hit)) {
 		s->user[MC_MISSED] = PS_COUNT_raced;
 	}
 	s->pos += len;
 	c = mc_cursor(s, PS_HOOK_XDP);
 	tail = ps_cursor_word(&c, c.pos) & 0xffff;
-	if (tail == MC_CRLF && c.pos + 2 == c.end)
+	if (tail == MC_CRLF && c.pos + 2 <= c.end) {
+		s->pos += 2;
 		return MC_STEP_DONE;
+	}
 	if ((tail & 0xff) != ' ')
 		return MC_STEP_STOP;
 	s->pos++;
@@ -243,7 +249,7 @@ static __always_inline int mc_get(struct xdp_md *ctx, struct ps_scratch *s)
 		if (step != MC_STEP_MORE)
 			break;
 	}
-	if (step != MC_STEP_DONE) {
+	if (step != MC_STEP_DONE || s->pos != s->pkt.payload_len) {
 		/* Not just one get: what follows it may be a write. */
 		s->pos = MC_UDP_HEADER;
 		s->user[MC_NOTED] = s->asked != PS_ASKING_NOT;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * `mg` over UDP, answered from the cache: "mg <key> <flags>*\r\n" with the flags v k f s t q and O(opaque),
+ * `mg`, answered from the cache: "mg <key> <flags>*\r\n" with the flags v k f s t q and O(opaque),
  * each once. The answer is "VA <bytes> <flags>*\r\n<data>\r\n", or "HD <flags>*\r\n" without v, the flags in
  * the order asked. It is exact since no entry is servable whose item may be stale, may have had its token
  * given out or may have a key in base64: W, X, Z and b are never due.
@@ -35,7 +35,7 @@ static __always_inline bool mc_meta_known(__u8 flag)
 
 #define MC_FLAG_NONE 1ULL /* none of them was asked for, which is fine, too */
 
-/* Flags from s->pos to the end of the datagram, as a set of MC_FLAG; 0: something else. */
+/* Flags from s->pos to the end of the line, as a set of MC_FLAG; 0: something else. */
 __noinline __u64 mc_meta_scan(void)
 {
 	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
@@ -51,7 +51,7 @@ __noinline __u64 mc_meta_scan(void)
 		__u32 start = ps_cursor_word(&c, pos);
 		__u8 flag = start >> 8;
 
-		if ((start & 0xffff) == MC_CRLF && pos + 2 == c.end)
+		if ((start & 0xffff) == MC_CRLF && pos + 2 <= c.end)
 			return flags;
 		if ((start & 0xff) != ' ' || !mc_meta_known(flag) || (flags & MC_FLAG(flag)))
 			return 0;
@@ -120,15 +120,16 @@ __noinline int mc_meta_put(void)
 }
 
 /*
- * Puts the answer to the mg at s->pos into out[]: MC_STEP_DONE. MC_STEP_MORE: it is for the server, for the
- * reason in user[MC_MISSED]. MC_STEP_STOP: it is not to be answered from here, or no mg.
+ * Appends the answer to the mg at s->pos to out[], and moves s->pos behind it: MC_STEP_DONE. MC_STEP_MORE:
+ * it is for the server, for the reason in user[MC_MISSED]. MC_STEP_STOP: it is not to be answered from
+ * here, or no mg.
  */
 __noinline int mc_meta_answer(void)
 {
 	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
 	struct ps_hit hit;
+	__u32 len, start;
 	__u64 flags;
-	__u32 len;
 
 	if (!s)
 		return MC_STEP_STOP;
@@ -149,7 +150,7 @@ __noinline int mc_meta_answer(void)
 		return MC_STEP_STOP;
 	s->user[MC_META_FLAGS] = hit.flags;
 	s->user[MC_META_LEN] = hit.value_len;
-	mc_reply_begin(s);
+	start = s->out_len;
 	if (flags & MC_FLAG('v')) {
 		ps_out_bytes(s, MC_NAME3('V', 'A', ' '), 3);
 		ps_out_number(s, hit.value_len);
@@ -163,24 +164,27 @@ __noinline int mc_meta_answer(void)
 	ps_out_bytes(s, MC_CRLF, 2);
 	/* A value that is not asked for is copied, too, to know that the entry was the same all the time. */
 	len = ps_read_once(s->out_len);
-	if (len > MC_META_ROOM)
+	if (len - start > MC_META_ROOM)
 		return MC_STEP_STOP;
 	s->user[MC_MISSED] = PS_COUNT_raced;
 	if (ps_put_value_at(s, len, &hit))
 		return MC_STEP_MORE;
-	if (!(flags & MC_FLAG('v')))
-		return MC_STEP_DONE;
-	s->out_len = ps_out_bytes_at(s, len + hit.value_len, MC_CRLF, 2);
-	/* More would be several datagrams. */
-	return s->out_len <= MC_UDP_HEADER + MC_MAX_REPLY ? MC_STEP_DONE : MC_STEP_STOP;
+	s->pos += 2;
+	if (flags & MC_FLAG('v'))
+		s->out_len = ps_out_bytes_at(s, len + hit.value_len, MC_CRLF, 2);
+	return MC_STEP_DONE;
 }
 
 /* A datagram that begins with "mg ". */
 static __always_inline int mc_meta_get(struct xdp_md *ctx, struct ps_scratch *s)
 {
+	mc_reply_begin(s);
 	s->pos = MC_UDP_HEADER + 3;
 	switch (mc_meta_answer()) {
 	case MC_STEP_DONE:
+		/* More would be several datagrams; behind the line another command. */
+		if (s->out_len > MC_UDP_HEADER + MC_MAX_REPLY || s->pos != s->pkt.payload_len)
+			break;
 		return mc_reply_send(ctx, s);
 	case MC_STEP_MORE:
 		/* The reply does not tell what is needed for a fill: the key and all flags. */

@@ -6,7 +6,9 @@
 #ifndef PRESTACK_MEMCACHED_STREAM_BPF_H
 #define PRESTACK_MEMCACHED_STREAM_BPF_H
 
+#include "datagram.bpf.h"
 #include "expiry.bpf.h"
+#include "meta.bpf.h"
 #include "stream.h"
 
 /* stream.h's functions by themselves: the verifier looks at each once. */
@@ -58,7 +60,64 @@ static __always_inline void mc_request(struct ps_scratch *s, struct ps_message *
 	}
 }
 
-PS_FOLLOW_REQUESTS(mc_request)
+/* A read that may be answered from the cache begins like this. */
+static __always_inline bool mc_may_answer(__u32 state, __u64 start)
+{
+	return state == MC_STREAM_TEXT && ((start & 0xffffffff) == MC_NAME4('g', 'e', 't', ' ') ||
+					   (start & 0xffffff) == MC_NAME3('m', 'g', ' '));
+}
+
+/* What a function that renders an answer has left in user[MC_MISSED]. */
+static __always_inline int mc_answered(__u32 missed)
+{
+	switch (missed) {
+	case 0:
+		return PS_ANSWERED;
+	case PS_COUNT_misses:
+		return PS_ANSWERED_MISS;
+	case PS_COUNT_raced:
+		return PS_ANSWERED_RACED;
+	}
+	return PS_ANSWERED_LONG;
+}
+
+/* Answers the request at s->pos. Returns enum ps_answered. */
+__noinline int mc_answer(void)
+{
+	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
+	int step = MC_STEP_STOP;
+	struct ps_cursor c;
+	__u64 start;
+
+	if (!s)
+		return PS_ANSWERED_NOT;
+	if (s->out_len > PS_MAX_SEGMENT_REPLY)
+		return PS_ANSWERED_LONG;
+	c = ps_payload(s, PS_HOOK_XDP, s->pos);
+	start = ps_cursor_word(&c, c.pos);
+	if ((start & 0xffffff) == MC_NAME3('m', 'g', ' ')) {
+		s->pos += 3;
+		step = mc_meta_answer();
+		if (step == MC_STEP_STOP)
+			return PS_ANSWERED_NOT;
+		return step == MC_STEP_DONE ? PS_ANSWERED : mc_answered(s->user[MC_MISSED]);
+	}
+	if ((start & 0xffffffff) != MC_NAME4('g', 'e', 't', ' '))
+		return PS_ANSWERED_NOT;
+	s->pos += 4;
+	s->user[MC_MISSED] = 0;
+	for (__u32 i = 0; i < PS_MAX_KEYS; i++) {
+		step = mc_get_key();
+		if (step != MC_STEP_MORE)
+			break;
+	}
+	if (step != MC_STEP_DONE)
+		return PS_ANSWERED_NOT;
+	ps_out_bytes(s, MC_NAME5('E', 'N', 'D', '\r', '\n'), 5);
+	return mc_answered(s->user[MC_MISSED]);
+}
+
+PS_ANSWER_REQUESTS(mc_request, mc_may_answer, mc_answer)
 
 /* A VALUE: fills the cache if all of it is in the window, or can be. */
 static __always_inline void mc_reply_value(struct __sk_buff *skb, struct ps_scratch *s,

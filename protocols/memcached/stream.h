@@ -235,6 +235,8 @@ ps_inline void mc_stream_line(const struct ps_cursor *c, struct ps_message *m,
 		m->flags |= PS_MESSAGE_SYNC;
 	if (r->error)
 		m->flags |= PS_MESSAGE_ERROR;
+	else if (r->reads && text)
+		m->flags |= PS_MESSAGE_SERVES;
 	a->effect = r->effect;
 	a->value = text && r->kind == MC_REPLY_PART && r->body && !mc_parse_value_line(c, &a->v) &&
 		   !a->v.unique;

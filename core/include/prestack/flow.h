@@ -3,6 +3,7 @@
 #ifndef PRESTACK_FLOW_H
 #define PRESTACK_FLOW_H
 
+#include <prestack/splice.h>
 #include <prestack/stream.h>
 
 #define PS_FLOWS 65536 /* connections followed at a time: a placeholder, the loader knows better */
@@ -44,40 +45,6 @@ enum ps_lost {
 	PS_LOST_REPLY, /* a reply that nobody asked for */
 	PS_LOST_BUSY, /* two CPUs at a time */
 	PS_LOST_URGENT, /* out-of-band data: the server reads other bytes than these */
-};
-
-#define PS_MAX_SEGMENT_REPLY 1460 /* bytes of an answer over TCP: one segment */
-
-/*
- * What the kernel has answered on a connection by itself: the server never saw those requests, and the
- * client got replies that the server never sent. So the two ends count bytes differently: the client's
- * sequence numbers are the server's + in_skip for requests, + the high half of `sent` for replies. Both
- * are 0 until the first answer; from then on each segment is translated, also if the flow is lost.
- *
- * The numbers of the last answer serve retransmissions: what is before it has older offsets.
- */
-struct ps_splice {
-	/* Next byte that the server will send (its own count) | bytes answered here so far << 32. */
-	__u64 sent;
-	__u32 in_skip; /* bytes of requests answered here so far */
-	__u32 known; /* the server has told what is below, and has answered a read of this client */
-	__u32 mss; /* bytes of data that the client takes in one segment */
-	__u32 window; /* of the server, as its last segment told it (not scaled) */
-	__u32 scale; /* of the windows that the client tells */
-	__u32 timestamps; /* both ends use them */
-	__u32 tsval; /* the server's last one */
-	__u32 ts_recent; /* the client's last one with a request that was answered here */
-	__u32 server_una; /* client's acknowledgement that the server has seen last, its own count */
-	__u32 refused; /* no service on this flow, for good */
-	__u64 passed_at; /* when a read was last left to the server, ns */
-	/* The last answer. */
-	__u32 from; /* of the request, client's count */
-	__u32 to;
-	__u32 at; /* where in the server's replies it stands, server's count */
-	__u32 len; /* bytes of it */
-	__u32 unacked; /* the client has not confirmed it: `reply` may be sent again */
-	__u32 reserved;
-	__u8 reply[(PS_MAX_SEGMENT_REPLY + 7) / 8 * 8 + 8];
 };
 
 /*

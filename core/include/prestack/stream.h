@@ -35,6 +35,10 @@ enum ps_message_flags {
 	PS_MESSAGE_AS_ASKED = 4,
 	/* Reply: an error, such as may come also for a request that has no reply. */
 	PS_MESSAGE_ERROR = 8,
+	/* Reply: to a read such as may be answered by the kernel, which the server has not refused. */
+	PS_MESSAGE_SERVES = 16,
+	/* Request: from here on nothing on this connection is answered by the kernel. */
+	PS_MESSAGE_ENDS_SERVICE = 32,
 };
 
 struct ps_message {

@@ -279,7 +279,8 @@ struct ps_handover {
 	__u16 head; /* bytes of headers */
 	__u16 len; /* bytes of payload after them */
 	__u32 service;
-	__u32 reserved;
+	__u32 ack_len; /* TCP: bytes of `ack`, which the frame is and shall be again; 0: it is used up */
+	__u8 ack[PS_HANDOVER_HEAD]; /* an acknowledgement for the server */
 	__u8 frame[PS_HANDOVER_HEAD + PS_OUT_SIZE];
 };
 
@@ -389,6 +390,7 @@ PS_STATIC_ASSERT(sizeof(struct ps_question) == 16 + 8 * PS_KEY_WORDS, "ps_questi
 PS_STATIC_ASSERT(sizeof(struct ps_answer) == 24, "ps_answer");
 PS_STATIC_ASSERT(sizeof(struct ps_answers) == 24 + 24 * PS_MAX_ANSWERS, "ps_answers");
 PS_STATIC_ASSERT(sizeof(struct ps_flow_key) == 40, "ps_flow_key");
-PS_STATIC_ASSERT(sizeof(struct ps_handover) == 16 + PS_HANDOVER_HEAD + PS_OUT_SIZE, "ps_handover");
+PS_STATIC_ASSERT(sizeof(struct ps_handover) == 16 + 2 * PS_HANDOVER_HEAD + PS_OUT_SIZE,
+		 "ps_handover");
 
 #endif /* PRESTACK_TYPES_H */

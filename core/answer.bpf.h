@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Answering requests on a TCP connection at XDP: whether it may be done, and doing it. docs/tcp.md.
+ *
+ * An answer is a promise to the client: its bytes are kept until they are acknowledged, and whoever asks
+ * again gets the same. So the flow is changed first, and a segment that cannot be sent then is only lost.
+ */
+#ifndef PRESTACK_ANSWER_BPF_H
+#define PRESTACK_ANSWER_BPF_H
+
+#include "outstanding.bpf.h"
+#include "segment_head.bpf.h"
+#include "splice.bpf.h"
+#include <bpf/bpf_core_read.h>
+
+/* So often, at least, a request of each connection goes to the server: it shall know of its client. */
+#define PS_SERVER_TURN_NS 5000000000ULL
+
+enum ps_answer_flags {
+	PS_ANSWER_AGAIN = 1, /* the last answer once more */
+	PS_ANSWER_TC = 2, /* through ps_tc_ingress, with an acknowledgement for the server */
+};
+
+/* The server has answered a read of this client: what the kernel needs to know to do the same. TC. */
+__noinline int ps_splice_learn(struct __sk_buff *skb)
+{
+	struct ps_scratch *s = ps_scratch(PS_HOOK_TC);
+	struct ps_flow *f = s && skb ? bpf_map_lookup_elem(&ps_flows, &s->flow) : NULL;
+	struct ps_splice *sp;
+	struct tcp_sock *tcp;
+	struct bpf_sock *sk;
+
+	if (!f)
+		return 0;
+	sp = &f->splice;
+
+	/* No packet of a test comes from a server's socket. */
+	if (ps_config.trust_sender) {
+		sp->mss = PS_MAX_SEGMENT_REPLY - 12;
+		sp->scale = 7;
+	} else {
+		sk = skb->sk;
+		if (!sk)
+			return 0;
+		sk = bpf_sk_fullsock(sk);
+		if (!sk)
+			return 0;
+		tcp = bpf_skc_to_tcp_sock(sk);
+		if (!tcp)
+			return 0;
+		sp->mss = tcp->mss_cache;
+		sp->scale = BPF_CORE_READ_BITFIELD(tcp, rx_opt.snd_wscale);
+	}
+	sp->timestamps = s->segment.stamped;
+	ps_ordered();
+	*(volatile __u32 *)&sp->known = 1;
+	return 0;
+}
+
+/* Whether all that the client asked for and the server said has arrived, and this comes next. */
+static __always_inline bool ps_is_next(const struct ps_flow *f, const struct ps_segment *g)
+{
+	__u64 sent = ps_read_once(f->splice.sent);
+
+	return g->seq == f->in.next && !f->in.skip && !f->in.carry_len &&
+	       f->in.ahead_from == f->in.ahead_to &&
+	       ps_read_once(f->acked) ==
+		       f->in.next && /* the server has read all that came before */
+	       g->ack == (__u32)sent +
+				 (__u32)(sent >> 32) && /* and the client all that it was sent */
+	       ps_read_once(f->out.next) == (__u32)sent &&
+	       !ps_read_once(f->out.skip) && !ps_read_once(f->out.carry_len) &&
+	       ps_replies_exact(f) && ps_read_once(f->replies) == f->requests &&
+	       ps_seq_diff(f->silent, f->requests) <= 0;
+}
+
+/* Whether nothing but data is in the segment, with the options that the connection has. */
+static __always_inline bool ps_is_ordinary(const struct ps_scratch *s, const struct ps_splice *sp)
+{
+	const struct ps_segment *g = &s->segment;
+	__u32 head = s->pkt.payload - s->pkt.l4;
+
+	if ((g->flags & ~PS_TCP_PSH) != PS_TCP_ACK || s->pkt.odd_header || !g->loaded)
+		return false;
+	if (!sp->timestamps)
+		return head == sizeof(struct tcphdr);
+	return g->plain && (__s32)(bpf_ntohl(g->tsval) - sp->ts_recent) >= 0;
+}
+
+/* Why a request that may be a read is left to the server; 0: it is not. */
+static __always_inline __u32 ps_answer_refusal(const struct ps_scratch *s, const struct ps_flow *f,
+					       const struct ps_service_conf *conf,
+					       const struct ps_service_state *state)
+{
+	const struct ps_splice *sp = &f->splice;
+	__u32 why;
+
+	if (!ps_read_once(sp->known) || ps_read_once(sp->refused))
+		return PS_COUNT_unearned;
+	if (!ps_is_ordinary(s, sp))
+		return PS_COUNT_odd_segment;
+	if (!ps_is_next(f, &s->segment) || ps_read_once(f->closed))
+		return PS_COUNT_outstanding;
+	why = ps_refusal(conf, state, &s->pkt, s->segment.due);
+	if (why)
+		return why;
+	if (s->pkt.now - sp->passed_at > PS_SERVER_TURN_NS)
+		return PS_COUNT_turn_of_server;
+	return 0;
+}
+
+/*
+ * Makes out[] the flow's last answer, to the segment at hand. False: the server has begun to say something
+ * meanwhile.
+ */
+static __always_inline bool ps_answer_commit(struct ps_flow *f, const struct ps_scratch *s)
+{
+	struct ps_splice *sp = &f->splice;
+	const struct ps_segment *g = &s->segment;
+	__u64 old = ps_read_once(sp->sent);
+	__u32 len = s->out_len, end = g->seq + g->len;
+	bool good;
+
+	/* Nobody needs the last one any more: the client has acknowledged all. */
+	ps_opaque(len);
+	if (!ps_size_fits(&len, PS_MAX_SEGMENT_REPLY) ||
+	    bpf_probe_read_kernel(sp->reply, len, s->out))
+		return false;
+	if ((__u32)old + (__u32)(old >> 32) != g->ack)
+		return false;
+	sp->turn++;
+	ps_ordered();
+	good = __sync_val_compare_and_swap(&sp->sent, old, old + ((__u64)len << 32)) == old;
+	if (good) {
+		if (!sp->in_skip)
+			ps_count(s->pkt.service, PS_COUNT_flows_spliced);
+		sp->at = old;
+		sp->len = len;
+		sp->from = g->seq;
+		sp->to = end;
+		sp->in_skip += g->len;
+	}
+	ps_ordered();
+	sp->turn++;
+	if (!good)
+		return false;
+	sp->client_ack = g->ack;
+	sp->ts_recent = bpf_ntohl(g->tsval);
+	f->in.next = end;
+	*(volatile __u32 *)&f->acked = end;
+	return true;
+}
+
+/*
+ * Sends out[] to the client of the flow whose requests are owned: as the answer to the segment at hand, or
+ * as the last answer once more. Returns the verdict; below zero: nothing was done.
+ */
+static __always_inline int ps_answer_send(struct xdp_md *ctx, struct ps_scratch *s,
+					  struct ps_flow *f, bool again, bool through_tc)
+{
+	struct ps_splice *sp = &f->splice;
+	struct ps_handover *slot = NULL;
+	struct ps_segment_numbers n = {};
+	struct ps_shift before;
+	__u32 ticket = 0;
+	int growth;
+
+	if (!ps_head_load(ctx, s) || !ps_shift_load(sp, &before))
+		return -1;
+	growth = ps_head_growth(ctx, s, sp->timestamps);
+	if (through_tc || ps_resize(ctx, growth)) {
+		slot = ps_handover_mark(ctx, s, &ticket);
+		if (!slot)
+			return -1;
+	}
+	if (again) {
+		n.seq = sp->at + (__u32)(sp->sent >> 32) - sp->len;
+		n.ack = sp->to;
+	} else {
+		n.seq = s->segment.ack;
+		n.ack = s->segment.seq + s->segment.len;
+		if (!ps_answer_commit(f, s)) {
+			/* The frame may have another length by now. The client sends it again. */
+			ps_count(s->pkt.service, PS_COUNT_reply_lost);
+			return XDP_DROP;
+		}
+	}
+	n.window = sp->window;
+	n.stamped = sp->timestamps;
+	n.tsval = sp->tsval;
+	n.server_seq = n.ack - sp->in_skip;
+	n.server_ack = ps_shift_ack_in(&before, s->segment.ack);
+	if (slot) {
+		/* The server gets the acknowledgement: what it sent need not be sent again. */
+		sp->server_una = n.server_ack;
+		ps_count(s->pkt.service, PS_COUNT_stream_acks);
+		return ps_segment_hand_over(ctx, s, slot, ticket, &n);
+	}
+	if (!ps_segment_write(ctx, s, &n)) {
+		ps_count(s->pkt.service, PS_COUNT_reply_lost);
+		return XDP_DROP;
+	}
+	return XDP_TX;
+}
+
+/* The service's configuration, for what is decided about a segment. */
+static __always_inline struct ps_service_conf *ps_conf_now(__u32 service,
+							   struct ps_service_state **state)
+{
+	*state = ps_state_of(service);
+	return *state ? ps_conf_of(service, *state) : NULL;
+}
+
+/* Sends the last answer once more, if the client shows that it has not got it. Below zero: it has. */
+__noinline int ps_answer_again(struct xdp_md *ctx)
+{
+	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
+	struct ps_service_state *state;
+	struct ps_service_conf *conf;
+	struct ps_splice *sp;
+	struct ps_flow *f;
+	struct ps_shift h;
+	__u32 len;
+	int sent;
+
+	f = s ? bpf_map_lookup_elem(&ps_flows, &s->flow) : NULL;
+	if (!f || !ps_is_spliced(f))
+		return -1;
+	sp = &f->splice;
+	if (!sp->len || !ps_shift_load(sp, &h) || ps_shift_answer_acked(&h, s->segment.ack) ||
+	    ps_shift_answer_acked(&h, ps_read_once(sp->client_ack)))
+		return -1;
+	/* Bytes after that request, with an older acknowledgement, tell nothing; without any, they do. */
+	if (s->segment.len && (__s32)(s->segment.seq - h.to) >= 0)
+		return -1;
+	/* From before the answer: an old segment that was long under way. */
+	if ((__s32)(s->segment.ack - (ps_shift_answer_end(&h) - h.len)) < 0)
+		return -1;
+	conf = ps_conf_now(s->pkt.service, &state);
+	if (!conf || s->pkt.odd_header)
+		return -1;
+	len = sp->len;
+	if (!ps_size_fits(&len, PS_MAX_SEGMENT_REPLY) ||
+	    bpf_probe_read_kernel(s->out, len, sp->reply))
+		return -1;
+	s->out_len = len;
+	sent = ps_answer_send(ctx, s, f, true, conf->flags & PS_SERVICE_NO_XDP_TX);
+	if (sent < 0)
+		return -1;
+	ps_count(s->pkt.service, PS_COUNT_replays);
+	return sent;
+}
+
+/* What a plug-in says of the request at s->pos, see PS_ANSWER_REQUESTS. */
+enum ps_answered {
+	PS_ANSWERED, /* its reply was appended to out[], and s->pos moved behind it */
+	PS_ANSWERED_NOT, /* it is no read that is answered from the cache */
+	PS_ANSWERED_MISS, /* it is, and not all is cached */
+	PS_ANSWERED_RACED, /* an entry changed while it was read */
+	PS_ANSWERED_LONG, /* the reply is too long */
+};
+
+#define PS_MAX_PIPELINE 64 /* requests answered in one segment */
+
+/* Renders the answers to all requests of the segment. Returns how many they are; 0: not all can be. */
+static __always_inline __u32 ps_answer_all(struct ps_scratch *s, int (*answer)(void))
+{
+	__u32 why;
+
+	s->pos = 0;
+	s->out_len = 0;
+	s->pkt.payload_len = s->segment.len;
+	for (__u32 i = 1; i <= PS_MAX_PIPELINE; i++) {
+		int done = answer();
+
+		if (done == PS_ANSWERED) {
+			if (ps_read_once(s->pos) == s->segment.len)
+				return i;
+			continue;
+		}
+		why = done == PS_ANSWERED_MISS	  ? PS_COUNT_misses
+		      : done == PS_ANSWERED_RACED ? PS_COUNT_raced
+		      : done == PS_ANSWERED_LONG  ? PS_COUNT_reply_too_long
+						  : PS_COUNT_not_served;
+		if (done != PS_ANSWERED_NOT)
+			ps_count(s->pkt.service, PS_COUNT_requests);
+		ps_count(s->pkt.service, why);
+		return 0;
+	}
+	return 0;
+}
+
+/* Whether the client can take the answer in one segment, now. */
+static __always_inline bool ps_answer_fits(const struct ps_scratch *s, const struct ps_splice *sp,
+					   const struct ps_service_conf *conf)
+{
+	__u32 head = s->pkt.payload - s->pkt.l3, scale = sp->scale;
+
+	return s->out_len <= sp->mss && s->out_len <= PS_MAX_SEGMENT_REPLY &&
+	       head + s->out_len <= conf->mtu &&
+	       s->out_len <= (__u64)s->segment.window << (scale & 15);
+}
+
+/*
+ * Answers the segment at hand, whose flow's requests are owned. Below zero: it goes to the server. `may`:
+ * the plug-in's, whether a segment that begins with these bytes may be a read.
+ */
+static __always_inline int ps_answer_segment(struct xdp_md *ctx, struct ps_scratch *s,
+					     struct ps_flow *f, bool (*may)(__u32, __u64),
+					     int (*answer)(void))
+{
+	struct ps_service_state *state;
+	struct ps_service_conf *conf;
+	struct ps_stats *st;
+	__u32 n, why;
+	int verdict;
+
+	if (!s->segment.serves || !may(f->in.state, ps_load64(s->in)))
+		return -1;
+	conf = ps_conf_now(s->pkt.service, &state);
+	if (!conf)
+		return -1;
+	why = ps_answer_refusal(s, f, conf, state);
+	if (why) {
+		ps_count(s->pkt.service, PS_COUNT_requests);
+		ps_count(s->pkt.service, why);
+		return -1;
+	}
+	n = ps_answer_all(s, answer);
+	if (!n)
+		return -1;
+	why = ps_answer_fits(s, &f->splice, conf) ? 0 : PS_COUNT_reply_too_long;
+	if (why) {
+		ps_count(s->pkt.service, PS_COUNT_requests);
+		ps_count(s->pkt.service, why);
+		return -1;
+	}
+	verdict = ps_answer_send(ctx, s, f, false,
+				 (conf->flags & PS_SERVICE_NO_XDP_TX) || !f->splice.in_skip ||
+					 f->splice.server_una != (__u32)f->splice.sent);
+	if (verdict < 0 || verdict == XDP_DROP)
+		return verdict;
+	st = ps_stats_of(s->pkt.service);
+	if (st) {
+		st->count[PS_COUNT_requests] += n;
+		st->count[PS_COUNT_hits] += n;
+		st->count[PS_COUNT_stream_hits] += n;
+	}
+	return verdict;
+}
+
+#endif /* PRESTACK_ANSWER_BPF_H */

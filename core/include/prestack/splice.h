@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Answering on a TCP connection that is the server's: what is kept of it, and how numbers are
+ * translated. docs/tcp.md explains it. Pure, so that it can be unit-tested.
+ *
+ * The server never sees the requests that are answered here, and the client gets replies that the server
+ * never sent. So the two ends count bytes differently: the client's numbers are the server's
+ * + in_skip for requests, + the high half of `sent` for replies.
+ *
+ * One answer at a time: what came before the last one was acknowledged by both ends when it was given.
+ * So old numbers need to be right only as far as that they stay old.
+ */
+#ifndef PRESTACK_SPLICE_H
+#define PRESTACK_SPLICE_H
+
+#include <prestack/cursor.h>
+#include <prestack/types.h>
+
+#define PS_MAX_SEGMENT_REPLY 1460 /* bytes of an answer: one segment */
+#define PS_OPTION_WORDS 10 /* of options, at most */
+#define PS_TCP_STAMPED 0x0101080a /* options: two no-ops, and timestamps of ten bytes */
+#define PS_TCP_SACK                                                                                \
+	0x01010500 /* two no-ops, and SACK blocks of as many bytes as the last byte says */
+#define PS_TCP_NOPS 0x01010101
+
+/*
+ * In each flow. Written by who owns its requests, but for `sent`, `window`, `tsval` (egress), `client_ack`
+ * and `server_una` (anybody: hints that only grow). Offsets are 0 until the first answer; from then on
+ * each segment is translated, also if the flow is lost.
+ */
+struct ps_splice {
+	/* Next byte that the server will send (its count) | bytes answered here so far << 32. */
+	__u64 sent;
+	__u64 passed_at; /* when a request was last left to the server, ns */
+	__u32 turn; /* odd while the numbers down to `len` change */
+	__u32 in_skip; /* bytes of requests answered here so far */
+	/* The last answer. */
+	__u32 from; /* its request, client's count: [from, to) */
+	__u32 to;
+	__u32 at; /* where in the server's replies it stands, server's count */
+	__u32 len; /* bytes of it */
+	__u32 client_ack; /* what the client has acknowledged, its count */
+	__u32 server_una; /* and the server knows of, its own count; not known before the first answer */
+	__u32 known; /* the server has answered a read on this flow, and what is below is set */
+	__u32 mss; /* bytes of data that the client takes in one segment */
+	__u32 scale; /* of the windows that the client tells */
+	__u32 timestamps; /* both ends use them */
+	__u32 window; /* of the server, as its last segment told it */
+	__u32 tsval; /* the server's last timestamp, net */
+	__u32 ts_recent; /* the client's with the last request that was answered here */
+	__u32 refused; /* no service on this flow, for good */
+	__u8 reply[(PS_MAX_SEGMENT_REPLY + 7) / 8 * 8 +
+		   8]; /* the answer, until it is acknowledged */
+};
+
+/* The numbers of one moment. */
+struct ps_shift {
+	__u32 in_skip;
+	__u32 out_add;
+	__u32 to;
+	__u32 at;
+	__u32 len;
+	__u32 from;
+};
+
+/* Client's sequence number -> server's. What was answered here is old for the server. */
+ps_inline __u32 ps_shift_seq_in(const struct ps_shift *h, __u32 seq)
+{
+	return seq - h->in_skip;
+}
+
+/* End of the last answer, client's count. */
+ps_inline __u32 ps_shift_answer_end(const struct ps_shift *h)
+{
+	return h->at + h->out_add;
+}
+
+/* Whether an acknowledgement of the client's tells that it has the last answer. */
+ps_inline int ps_shift_answer_acked(const struct ps_shift *h, __u32 ack)
+{
+	return (__s32)(ack - ps_shift_answer_end(h)) >= 0;
+}
+
+/* Client's acknowledgement -> server's. What is within the answer acknowledges what was before it. */
+ps_inline __u32 ps_shift_ack_in(const struct ps_shift *h, __u32 ack)
+{
+	__s32 beyond = (__s32)(ack - ps_shift_answer_end(h));
+
+	if (beyond >= 0)
+		return ack - h->out_add;
+	if (beyond >= -(__s32)h->len)
+		return h->at;
+	return ack - (h->out_add - h->len);
+}
+
+/* Server's sequence number -> client's. What it sends again from before the answer stays before it. */
+ps_inline __u32 ps_shift_seq_out(const struct ps_shift *h, __u32 seq)
+{
+	if ((__s32)(seq - h->at) >= 0)
+		return seq + h->out_add;
+	return seq + (h->out_add - h->len);
+}
+
+/*
+ * Server's acknowledgement -> client's. `bare`: the segment is nothing but that. Then the request that
+ * was answered here is not acknowledged before the client has the answer: if that got lost, the client
+ * has to send the request again. (What holds data makes the client tell by itself what it lacks.)
+ */
+ps_inline __u32 ps_shift_ack_out(const struct ps_shift *h, __u32 ack, __u32 client_ack, int bare)
+{
+	__u32 shifted = ack + h->in_skip;
+
+	if (bare && !ps_shift_answer_acked(h, client_ack) && (__s32)(shifted - h->from) > 0)
+		return h->from;
+	return shifted;
+}
+
+#define PS_SHIFT_FAR (1U << 28)
+
+/*
+ * Whether the last answer is so long ago that its numbers will soon say nothing, as sequence numbers
+ * wrap around. `sent` and `next`: what the server will send and the client was read up to.
+ */
+ps_inline int ps_shift_is_far(const struct ps_splice *sp, __u32 sent, __u32 next)
+{
+	return sent - sp->at > PS_SHIFT_FAR || next - sp->to > PS_SHIFT_FAR;
+}
+
+/*
+ * Translates the options of a segment, `n` <= PS_OPTION_WORDS words at `w`: edges of SACK blocks move by
+ * `add`. Blocks with an edge before `least` have another offset: then they become no-ops, as does all that
+ * is not in the form that RFC 7323, appendix A, recommends and every stack uses. Returns whether anything
+ * changed.
+ */
+ps_inline int ps_shift_options(__u32 *w, __u32 n, __u32 least, __u32 add)
+{
+	__u32 first = w[0] == __builtin_bswap32(PS_TCP_STAMPED) ? 3 : 0, good;
+	__u32 head, size = n - first;
+
+	if (n <= first || n > PS_OPTION_WORDS)
+		return 0;
+	ps_opaque(first);
+	head = w[first & 3];
+	/* Two no-ops, SACK, its length: itself and two words for each block. */
+	good = head == __builtin_bswap32(PS_TCP_SACK | (2 + 4 * (size - 1))) && (size & 1);
+	for (__u32 i = 1; i < PS_OPTION_WORDS; i++) {
+		__u32 at = first + i, edge;
+
+		if (i >= size)
+			break;
+		ps_opaque(at);
+		edge = __builtin_bswap32(w[at & 15]);
+		good &= (__s32)(edge - least) >= 0;
+		w[at & 15] = __builtin_bswap32(edge + add);
+	}
+	if (good)
+		return 1;
+	for (__u32 i = 0; i < PS_OPTION_WORDS; i++) {
+		__u32 at = first + i;
+
+		if (i >= size)
+			break;
+		ps_opaque(at);
+		w[at & 15] = PS_TCP_NOPS;
+	}
+	return 1;
+}
+
+PS_STATIC_ASSERT(sizeof(struct ps_splice) % 8 == 0, "ps_splice");
+
+#endif /* PRESTACK_SPLICE_H */

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the dispatcher does with a payload before a plug-in sees it: copy it, and look at checksums. XDP. */
+#ifndef PRESTACK_PAYLOAD_BPF_H
+#define PRESTACK_PAYLOAD_BPF_H
+
+#include "net.bpf.h"
+#include "scratch.bpf.h"
+
+/* Sum of `len` <= 40 bytes of IPv4 options at `off`; 0 if they cannot be read (which is no sum). */
+__noinline __u32 ps_options_sum(struct xdp_md *ctx, __u32 off, __u32 len)
+{
+	__u64 options[6] = {};
+
+	if (!ps_size_fits(&len, 40) || bpf_xdp_load_bytes(ctx, off, options, len))
+		return 0;
+	return ps_fold(ps_sum(options, len, 0, 5));
+}
+
+/* Whether the IPv4 header's checksum is right; IPv6 has none. */
+static __always_inline bool ps_ip_sum_good(struct xdp_md *ctx, const struct ps_packet *p)
+{
+	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	__u32 l3 = p->l3 & 0x1f, l4 = p->l4 & 0x3ff;
+	struct iphdr *ip = data + l3;
+	__u32 *w = (__u32 *)ip;
+	__u64 sum;
+
+	if (p->ipv6)
+		return true;
+	if ((void *)(ip + 1) > end)
+		return false;
+	sum = (__u64)w[0] + w[1] + w[2] + w[3] + w[4];
+	if (p->odd_header)
+		sum += ps_options_sum(ctx, l3 + sizeof(*ip), l4 - l3 - sizeof(*ip));
+	return ps_fold(sum) == 0xffff;
+}
+
+/*
+ * Whether the datagram's checksums are right; the server's stack drops what is not. A veth peer on
+ * this host leaves the pseudo header's sum only: believed, and noted.
+ */
+static __always_inline bool ps_checksums_good(struct xdp_md *ctx, struct ps_scratch *s)
+{
+	void *data, *end;
+	struct ps_packet *p = &s->pkt;
+	__u32 l4 = p->l4 & 0x3ff, len = p->payload_len;
+	struct udphdr *udp;
+	__u64 sum;
+
+	if (!ps_ip_sum_good(ctx, p))
+		return false;
+	data = (void *)(long)ctx->data;
+	end = (void *)(long)ctx->data_end;
+	udp = data + l4;
+	if ((void *)(udp + 1) > end)
+		return false;
+	/* None given: fine for IPv4, and for IPv6 what the server's stack refuses. */
+	if (!udp->check)
+		return !p->ipv6;
+	sum = ps_pseudo_sum(p->client, p->local, p->ipv6, IPPROTO_UDP, len + sizeof(*udp));
+	if (udp->check == ps_fold(sum)) {
+		p->partial_csum = 1;
+		return true;
+	}
+	sum += udp->source + udp->dest + udp->len + (__u64)udp->check;
+	return ps_fold(sum + (__u32)ps_fold(s->in_sum)) == 0xffff;
+}
+
+#define PS_DIRECT_PAYLOAD 128 /* payloads up to this many bytes are copied without a helper */
+
+/*
+ * Copies the payload that s->pkt describes into s->in and sums it up; 0 if that is done. Short ones
+ * in words, the last of which overlaps the one before: a helper's fixed cost is most of such a copy. A
+ * function of its own, so that the verifier looks at it once and not once per service.
+ */
+__noinline int ps_copy_payload(struct xdp_md *ctx)
+{
+	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end, *from;
+	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
+	__u64 w, sum = 0;
+	__u32 at, len, last;
+
+	if (!s)
+		return -1;
+	at = s->pkt.payload & 0x3ff;
+	len = s->pkt.payload_len;
+	if (len < 8 || len > PS_DIRECT_PAYLOAD) {
+		if (!ps_size_fits(&len, PS_IN_SIZE) ||
+		    bpf_xdp_load_bytes(ctx, s->pkt.payload, s->in, len))
+			return -1;
+		s->in_sum = ps_sum(s->in, len, 0, PS_IN_SIZE / 8);
+		return 0;
+	}
+	last = len - 8;
+	from = data + at;
+	for (__u32 i = 0; i < PS_DIRECT_PAYLOAD / 8; i++) {
+		if (i * 8 > last)
+			break;
+		if (from + 8 > end)
+			return -1;
+		w = ps_load64(from);
+		ps_store64(s->in + i * 8, w);
+		sum += (w & 0xffffffff) + (w >> 32);
+		from += 8;
+	}
+	from = data + at + last;
+	if (from + 8 > end)
+		return -1;
+	w = ps_load64(from);
+	ps_store64(s->in + last, w);
+	/* Of the last word only what the others did not hold. */
+	if (len & 7) {
+		w >>= 64 - (len & 7) * 8;
+		sum += (w & 0xffffffff) + (w >> 32);
+	}
+	s->in_sum = sum;
+	return 0;
+}
+
+#endif /* PRESTACK_PAYLOAD_BPF_H */
