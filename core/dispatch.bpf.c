@@ -23,6 +23,24 @@ static __always_inline void ps_flush_all(__u32 reason)
 	}
 }
 
+/*
+ * The first fragment of a segment whose numbers would have to be translated, which is not possible: the
+ * server shall not take it for what it is not.
+ */
+static __always_inline int ps_ingress_fragment(struct xdp_md *ctx, const struct ps_headers *h)
+{
+	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
+	struct ps_flow *f;
+
+	if (!s || h->protocol != IPPROTO_TCP || !h->dport || ps_service_of(h->dport) < 0 ||
+	    !ps_describe(&s->pkt, data, end, ctx->ingress_ifindex, h, true))
+		return XDP_PASS;
+	ps_name_flow(s);
+	f = bpf_map_lookup_elem(&ps_flows, &s->flow);
+	return f && ps_is_spliced(f) ? XDP_DROP : XDP_PASS;
+}
+
 /* The tail call failed: nobody looked at a payload that may be a write. */
 static __always_inline int ps_no_program(__u32 service)
 {
@@ -121,6 +139,8 @@ static __always_inline int ps_ingress(struct xdp_md *ctx)
 	case PS_PARSED_OK:
 		break;
 	case PS_PARSED_FRAGMENT:
+		ps_flush_all(PS_COUNT_fragment);
+		return ps_ingress_fragment(ctx, &h);
 	case PS_PARSED_OPAQUE:
 		ps_flush_all(PS_COUNT_fragment);
 		return XDP_PASS;

@@ -41,7 +41,8 @@ static __always_inline bool ps_describe(struct ps_packet *p, void *data, void *e
 {
 	if (data + sizeof(struct ethhdr) > end || !ps_addresses(p, data, end, h, client_is_source))
 		return false;
-	p->mac = ps_load64(data + (client_is_source ? 0 : 6)) & ps_low_bytes(6);
+	p->mac = (ps_load64(data + (client_is_source ? 0 : 6)) & ps_low_bytes(6)) |
+		 (__u64)h->protocol << 48;
 	p->client_port = client_is_source ? h->sport : h->dport;
 	p->local_port = client_is_source ? h->dport : h->sport;
 	p->ifindex = ifindex;

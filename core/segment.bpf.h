@@ -15,6 +15,18 @@
 #define PS_TC_READ (-2) /* no verdict yet */
 #define PS_SUM_CHUNKS 32 /* of PS_IN_SIZE bytes: the longest segment */
 
+/* The connection that the packet belongs to. */
+static __always_inline void ps_name_flow(struct ps_scratch *s)
+{
+	s->flow.client[0] = s->pkt.client[0];
+	s->flow.client[1] = s->pkt.client[1];
+	s->flow.local[0] = s->pkt.local[0];
+	s->flow.local[1] = s->pkt.local[1];
+	s->flow.client_port = s->pkt.client_port;
+	s->flow.local_port = s->pkt.local_port;
+	s->flow.reserved = 0;
+}
+
 /* Fills in the key and the segment's description from the TCP header. False: cut off. */
 static __always_inline bool ps_describe_segment(struct ps_scratch *s, void *data, void *end)
 {
@@ -39,13 +51,7 @@ static __always_inline bool ps_describe_segment(struct ps_scratch *s, void *data
 	}
 	s->segment.len = s->pkt.payload_len;
 	s->segment.loaded = 0;
-	s->flow.client[0] = s->pkt.client[0];
-	s->flow.client[1] = s->pkt.client[1];
-	s->flow.local[0] = s->pkt.local[0];
-	s->flow.local[1] = s->pkt.local[1];
-	s->flow.client_port = s->pkt.client_port;
-	s->flow.local_port = s->pkt.local_port;
-	s->flow.reserved = 0;
+	ps_name_flow(s);
 	return true;
 }
 

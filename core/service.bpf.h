@@ -2,7 +2,7 @@
 /*
  * Services: which one a port belongs to, who may be answered, and on which paths.
  *
- * A path is (interface, Ethernet address, VLAN tags, server address). It is proven once the server's
+ * A path is (interface, Ethernet address, VLAN tags, server address, transport). It is proven once the server's
  * own socket was seen to answer on it, in the current epoch: an address that the server does not
  * listen on, a frame for another host that a promiscuous interface lets in, a tag that the driver
  * hides, or a reply that would leave by another interface never is.

@@ -167,16 +167,6 @@ static __always_inline bool ps_options_out(struct __sk_buff *skb, struct ps_scra
 				    4);
 }
 
-/*
- * What the server sends again holds bytes from before the last answer and from after it, between which
- * the client has the answer. Becomes a segment without data from before it: the client says what it
- * has, and the server sends what is after that.
- */
-static __always_inline bool ps_empty_segment(struct __sk_buff *skb, struct ps_scratch *s)
-{
-	return false; /* for now it is dropped */
-}
-
 /* Translates the server's segment that is at hand, which leaves. Returns the verdict. */
 __noinline int ps_translate_out(struct __sk_buff *skb)
 {
@@ -192,8 +182,9 @@ __noinline int ps_translate_out(struct __sk_buff *skb)
 	g = &s->segment;
 	if (!ps_shift_load(&f->splice, &h))
 		return PS_TC_DROP;
+	/* Sent again, with bytes from before the last answer and from after it: between them is the answer. */
 	if (g->len && (__s32)(g->seq - h.at) < 0 && (__s32)(g->seq + g->len - h.at) > 0 && h.len)
-		return ps_empty_segment(skb, s) ? PS_TC_NEXT : PS_TC_DROP;
+		return PS_TC_DROP;
 	l4 = s->pkt.l4;
 	before[0] = bpf_htonl(g->seq);
 	before[1] = bpf_htonl(g->ack);

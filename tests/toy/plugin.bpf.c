@@ -123,6 +123,7 @@ static __always_inline void toy_request(struct ps_scratch *s, struct ps_message 
 	m->replies = m->kind == PS_MESSAGE_WHOLE;
 	switch (h.verb) {
 	case 'G':
+	case 'R':
 		ps_stream_read(s);
 		break;
 	case 'Q':
@@ -148,7 +149,46 @@ static __always_inline void toy_request(struct ps_scratch *s, struct ps_message 
 		m->kind = PS_MESSAGE_LOST;
 	}
 }
-PS_FOLLOW_REQUESTS(toy_request)
+
+static __always_inline bool toy_may_answer(__u32 state, __u64 start)
+{
+	return state == TOY_STATE_NONE && (__u8)(start >> 8 * TOY_VERB_AT) == 'R';
+}
+
+/* Answers the R at s->pos. Returns enum ps_answered. */
+__noinline int toy_answer(void)
+{
+	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
+	struct ps_message m = {};
+	struct toy_head h;
+	struct ps_cursor c;
+	struct ps_hit hit;
+
+	if (!s)
+		return PS_ANSWERED_NOT;
+	c = ps_payload(s, PS_HOOK_XDP, s->pos);
+	toy_parse_head(&c, &h, &m);
+	if (m.kind != PS_MESSAGE_WHOLE || h.verb != 'R' || h.key_len > ps_config.max_key)
+		return PS_ANSWERED_NOT;
+	ps_key_load(PS_HOOK_XDP, h.key, h.key_len);
+	if (!ps_lookup(s, &hit))
+		return PS_ANSWERED_MISS;
+	if (s->out_len > PS_MAX_SEGMENT_REPLY)
+		return PS_ANSWERED_LONG;
+	ps_out_bytes(s, ps_cursor_word(&c, c.pos) & ps_low_bytes(TOY_ID_LEN), TOY_ID_LEN);
+	ps_out_bytes(s, ' ' | (__u64)'V' << 8 | (__u64)' ' << 16, 3);
+	ps_out_key(s);
+	ps_out_bytes(s, ' ', 1);
+	ps_out_number(s, hit.value_len);
+	ps_out_bytes(s, '\n', 1);
+	if (ps_put_value(s, &hit))
+		return PS_ANSWERED_RACED;
+	ps_out_bytes(s, '\n', 1);
+	s->pos = m.next;
+	return PS_ANSWERED;
+}
+
+PS_ANSWER_REQUESTS(toy_request, toy_may_answer, toy_answer)
 
 /* The reply at s->pos. */
 static __always_inline void toy_reply(struct __sk_buff *skb, struct ps_scratch *s,
@@ -161,6 +201,8 @@ static __always_inline void toy_reply(struct __sk_buff *skb, struct ps_scratch *
 	if (m->kind != PS_MESSAGE_WHOLE)
 		return;
 	m->replies = 1;
+	if (h.verb == 'V' || h.verb == 'N')
+		m->flags = PS_MESSAGE_SERVES;
 	switch (h.verb) {
 	case 'V':
 		if (m->next + m->body <= c.end) {

@@ -4,7 +4,8 @@
  *
  *   request                         reply
  *   G <key>\n                       V <key> <bytes>\n<value>\n, or N\n
- *   Q <key>\n                       the same, but nothing instead of N\n
+ *   R <key>\n                       the same; may be answered by the kernel
+ *   Q <key>\n                       the same as G, but nothing instead of N\n
  *   S <key> <bytes>\n<value>\n      OK\n, or E\n
  *   s <key> <bytes>\n<value>\n      nothing, or E\n
  *   D <key>[ <key>...]\n            OK\n
@@ -86,7 +87,8 @@ ps_inline void toy_parse_head(const struct ps_cursor *c, struct toy_head *h, str
 	if (!line)
 		return toy_unfinished(c, m);
 	m->next = line;
-	if (verb == 'G' || verb == 'Q' || verb == 'S' || verb == 's' || verb == 'V') {
+	if (verb == 'G' || verb == 'R' || verb == 'Q' || verb == 'S' || verb == 's' ||
+	    verb == 'V') {
 		if (ps_cursor_at(c, pos + TOY_VERB_AT + 1) != ' ')
 			return;
 		h->key = pos + TOY_KEY_AT;
@@ -94,7 +96,7 @@ ps_inline void toy_parse_head(const struct ps_cursor *c, struct toy_head *h, str
 		if (!h->key_len || h->key_len > TOY_MAX_KEY)
 			return;
 		pos = h->key + h->key_len;
-		if (verb == 'G' || verb == 'Q') {
+		if (verb == 'G' || verb == 'R' || verb == 'Q') {
 			if (pos + 1 != line)
 				return;
 		} else {

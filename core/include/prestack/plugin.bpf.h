@@ -49,7 +49,10 @@
  * says what they are, with one function per direction, at file scope:
  *
  *   static __always_inline void xx_request(struct ps_scratch *s, struct ps_message *m) {...}
- *   PS_FOLLOW_REQUESTS(xx_request)      defines ps_stream_request
+ *   PS_FOLLOW_REQUESTS(xx_request)      defines ps_stream_request, or, to answer requests:
+ *   static __always_inline bool xx_may_answer(__u32 state, __u64 start) {...}
+ *   __noinline int xx_answer(void) {...}
+ *   PS_ANSWER_REQUESTS(xx_request, xx_may_answer, xx_answer)
  *   static __always_inline void xx_reply(struct __sk_buff *skb, struct ps_scratch *s,
  *                                        struct ps_message *m) {...}
  *   PS_FOLLOW_REPLIES(xx_reply)         defines ps_stream_reply
@@ -83,6 +86,18 @@
  *                 may also come for a request with replies = 0; ambiguous ones make the core LOST
  *   ps_stream_fill(skb, s, from, len, flags, expires)  the current key's value is in[from, from + len)
  *   ps_stream_more(s)  the value is not all in the window, and PARTIAL (nothing eaten) would help
+ *
+ * Answering (docs/tcp.md): a segment that holds nothing but requests that hit, on a connection where the
+ * server has answered such a request before (its reply was flagged SERVES), and nothing is under way.
+ *   xx_may_answer(state, start)  whether it may be such a segment, by the connection's `state` (between
+ *                         two messages) and the first eight bytes: cheap, most are not
+ *   xx_answer()           at s->pos in ps_payload(s, PS_HOOK_XDP, s->pos): ps_key_load, ps_lookup, then append
+ *                         the reply to out[] (ps_out_*, ps_put_value) and move s->pos behind the request:
+ *                         PS_ANSWERED. Else why not, enum ps_answered. Called once per request; it
+ *                         changes nothing else, since the segment may still go to the server. It gives up
+ *                         (PS_ANSWERED_LONG) while s->out_len > PS_MAX_SEGMENT_REPLY.
+ *   m->flags      of a reply: SERVES, see above. Of a request: ENDS_SERVICE, from here on nothing on this
+ *                 connection is answered any more (it changes what reads mean)
  *
  * Doubt means pass. A plug-in never modifies a packet itself, keeps no state of its own between
  * packets, and has a named bound on each loop. s->user[] and s->pos are its scratch words.

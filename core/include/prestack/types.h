@@ -22,7 +22,7 @@ typedef uint16_t __u16;
 /* Limits. They size maps and scratch buffers and bound every loop in BPF code. */
 #define PS_MAX_SERVICES 16 /* services in one instance */
 #define PS_MAX_ALLOW 16 /* prefixes in a service's allow list */
-#define PS_MAX_PATHS 8 /* proven reply paths of a service */
+#define PS_MAX_PATHS 16 /* proven reply paths of a service, of both transports */
 #define PS_MAX_KEY 250 /* bytes of a key */
 #define PS_KEY_WORDS 32 /* a key padded to whole 8-byte words */
 #define PS_MAX_VALUE 1400 /* bytes of a value: it must fit one datagram */
@@ -106,7 +106,7 @@ struct ps_path {
 	__u64 addr[2]; /* net: the server's address */
 	__u32 ifindex;
 	__u32 vlan; /* outer VLAN id << 16 | inner VLAN id, each + 1; 0 = no tag */
-	__u64 mac; /* the server's Ethernet address, its bytes in order from the low end */
+	__u64 mac; /* the server's Ethernet address, bytes in order from the low end; transport << 48 */
 	__u32 epoch; /* valid while equal to the service's epoch; 0 = never */
 	__u32 busy; /* a writer owns this path */
 };

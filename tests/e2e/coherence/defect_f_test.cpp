@@ -18,7 +18,10 @@ struct Rig {
 		link.server_address("10.0.0.1/24");
 		link.client_address("10.0.0.2/24");
 		server = std::make_unique<FakeServer>(server_ns, address);
-		prestack = std::make_unique<Prestack>(server_ns, PrestackOptions{.settle = settle});
+		/* Here each read over TCP has to get to the server. */
+		PrestackOptions options{.settle = settle};
+		options.services.front().transports = {"udp"};
+		prestack = std::make_unique<Prestack>(server_ns, options);
 		counters = std::make_unique<Counters>(prestack->name());
 	}
 
