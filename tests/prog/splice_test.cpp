@@ -1,162 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Requests of a TCP connection that the kernel answers, and what becomes of the connection's other
 // segments. docs/tcp.md.
-#include <arpa/inet.h>
 #include <bpf/bpf.h>
-#include <netinet/ip.h>
-#include <netinet/tcp.h>
 
 #include <cstring>
 
-#include "flow_fixture.hpp"
-#include "support/frame.hpp"
+#include "splice_fixture.hpp"
 
 namespace prestack::test
 {
 namespace
 {
-
-std::string stream_read(std::string_view key)
-{
-	return "0000 R " + std::string(key) + "\n";
-}
-
-// An IPv4 segment in a frame without tags, which has to be right in all its checksums.
-struct Segment {
-	std::uint32_t sequence = 0;
-	std::uint32_t acknowledgement = 0;
-	std::uint8_t flags = 0;
-	std::uint16_t window = 0;
-	std::string options;
-	std::string payload;
-	std::string source;
-};
-
-Segment decoded(std::string_view frame)
-{
-	Segment out;
-	iphdr ip{};
-	tcphdr tcp{};
-	if (frame.size() < 14 + sizeof(ip) + sizeof(tcp)) {
-		ADD_FAILURE() << "a frame of " << frame.size() << " bytes";
-		return out;
-	}
-	std::memcpy(&ip, frame.data() + 14, sizeof(ip));
-	std::memcpy(&tcp, frame.data() + 34, sizeof(tcp));
-	const std::string_view packet = frame.substr(14, ntohs(ip.tot_len));
-	EXPECT_EQ(packet.size() + 14, frame.size()) << "the IP length is not the frame's";
-	EXPECT_EQ(ones_complement_sum(packet.substr(0, 20)), 0xffff) << "IP checksum";
-	const std::size_t length = packet.size() - 20;
-	const char proto_length[4] = {0, 6, static_cast<char>(length >> 8),
-				      static_cast<char>(length)};
-	std::string pseudo(packet.substr(12, 8));
-	pseudo.append(proto_length, 4);
-	EXPECT_EQ(ones_complement_sum(packet.substr(20), ones_complement_sum(pseudo)), 0xffff)
-		<< "TCP checksum";
-	out.sequence = ntohl(tcp.seq);
-	out.acknowledgement = ntohl(tcp.ack_seq);
-	out.flags = static_cast<std::uint8_t>(frame[14 + 20 + 13]);
-	out.window = ntohs(tcp.window);
-	const std::size_t head = static_cast<std::size_t>(tcp.doff) * 4;
-	out.options = packet.substr(40, head - 20);
-	out.payload = packet.substr(20 + head);
-	char text[INET_ADDRSTRLEN] = {};
-	::inet_ntop(AF_INET, &ip.saddr, text, sizeof(text));
-	out.source = text;
-	return out;
-}
-
-std::string stamps(std::uint32_t value, std::uint32_t echo)
-{
-	const std::uint32_t words[] = {htonl(0x0101080a), htonl(value), htonl(echo)};
-	return {reinterpret_cast<const char *>(words), sizeof(words)};
-}
-
-std::string sack(std::uint32_t from, std::uint32_t to)
-{
-	const std::uint32_t words[] = {htonl(0x0101050a), htonl(from), htonl(to)};
-	return {reinterpret_cast<const char *>(words), sizeof(words)};
-}
-
-class Splice : public FlowTest
-{
-protected:
-	// A connection on which the server has answered a read; "key" is cached, with value "old".
-	void begin(std::uint32_t client = 1000, std::uint32_t server = 2000)
-	{
-		connect(client, server);
-		prove_tcp();
-		cache({"key", "other"});
-	}
-	void prove_tcp()
-	{
-		EXPECT_EQ(sends(stream_read("unknown")), kPass);
-		answers(kStreamNone);
-		moved_now();
-	}
-	// What the client sends now: its numbers are the server's and what was answered here.
-	Packet request(std::string payload) const
-	{
-		Packet packet = client_segment(std::move(payload), client_next_ + in_skip_);
-		packet.tcp_acknowledgement = server_next_ + out_add_;
-		return packet;
-	}
-	Packet reply(std::string payload) const
-	{
-		return server_segment(std::move(payload), server_next_);
-	}
-	// Reads `key` twice if need be: the first answer on a connection goes through TC.
-	void splice(const std::string &key = "key")
-	{
-		const Packet packet = request(stream_read(key));
-		const Outcome outcome = arrives(packet);
-		ASSERT_EQ(outcome.verdict, kPass);
-		ASSERT_EQ(moved_now(),
-			  "requests+1 hits+1 flows_spliced+1 stream_hits+1 stream_acks+1");
-		in_skip_ += static_cast<std::uint32_t>(packet.payload.size());
-		out_add_ += static_cast<std::uint32_t>(stream_value(key, "old").size());
-	}
-	// A read that XDP answers at once; returns its answer.
-	Segment read(const std::string &key, const std::string &value = "old")
-	{
-		const Packet packet = request(stream_read(key));
-		const Outcome outcome = arrives(packet);
-		EXPECT_EQ(outcome.verdict, kTransmit);
-		if (outcome.verdict != kTransmit)
-			return {};
-		const Segment answer = decoded(outcome.frame);
-		EXPECT_EQ(answer.payload, stream_value(key, value));
-		EXPECT_EQ(answer.sequence, packet.tcp_acknowledgement);
-		EXPECT_EQ(answer.acknowledgement, packet.tcp_sequence + packet.payload.size());
-		EXPECT_EQ(answer.flags, kAck | kPush);
-		EXPECT_EQ(answer.source, packet.destination);
-		in_skip_ += static_cast<std::uint32_t>(packet.payload.size());
-		out_add_ += static_cast<std::uint32_t>(answer.payload.size());
-		return answer;
-	}
-	void expect_passes(const Packet &packet, std::string_view counters)
-	{
-		const Outcome outcome = arrives(packet);
-		EXPECT_EQ(outcome.verdict, kPass);
-		EXPECT_EQ(moved_now(), counters);
-	}
-	// A segment of the client's as the server gets it.
-	Segment translated(const Packet &packet)
-	{
-		const Outcome outcome = arrives(packet);
-		EXPECT_EQ(outcome.verdict, kPass);
-		return decoded(outcome.frame);
-	}
-	Segment translated_out(const Packet &packet)
-	{
-		const Outcome outcome = leaves(packet);
-		EXPECT_EQ(outcome.verdict, kNext);
-		return decoded(outcome.frame);
-	}
-
-	std::uint32_t in_skip_ = 0;
-	std::uint32_t out_add_ = 0;
-};
 
 TEST_F(Splice, TheFirstAnswerLeavesTheServerItsAcknowledgement)
 {
@@ -357,68 +211,6 @@ TEST_F(Splice, Timestamps)
 	/* None, or one from before, is no segment of this connection's that is in order. */
 	expect_passes(request(stream_read("key")),
 		      "requests+1 translations+1 odd_segment+1 stream+1");
-}
-
-TEST_F(Splice, NothingWithoutAReadThatTheServerAnswered)
-{
-	connect();
-	cache({"key"});
-	EXPECT_EQ(sends(stream_read("key")), kPass);
-	EXPECT_EQ(moved_now(), "requests+1 flows+1 unearned+1 stream+1");
-}
-
-TEST_F(Splice, NothingWhileSomethingIsOutstanding)
-{
-	begin();
-	EXPECT_EQ(sends(stream_set("other", "new")), kPass);
-	moved_now();
-	expect_passes(request(stream_read("key")), "requests+1 outstanding+1 stream+1");
-}
-
-TEST_F(Splice, NothingBehindAWriteWithoutReply)
-{
-	begin();
-	EXPECT_EQ(sends(stream_quiet_set("other", "new")), kPass);
-	acknowledges();
-	moved_now();
-	expect_passes(request(stream_read("key")), "requests+1 outstanding+1 stream+1");
-}
-
-TEST_F(Splice, NothingThatTheClientHasNotAcknowledged)
-{
-	begin();
-	Packet packet = request(stream_read("key"));
-	packet.tcp_acknowledgement -= 1;
-	expect_passes(packet, "requests+1 outstanding+1 stream+1");
-}
-
-TEST_F(Splice, NothingOddAndNothingInParts)
-{
-	begin();
-	Packet fin = request(stream_read("key"));
-	fin.tcp_flags |= kFin;
-	Packet options = request(stream_read("key"));
-	options.tcp_options = std::string("\x1e\x04\x00\x00", 4); // MPTCP
-	for (const Packet &packet : {options, fin})
-		expect_passes(packet, "requests+1 odd_segment+1 stream+1");
-}
-
-TEST_F(Splice, AMissGoesToTheServerWithAllThatIsInTheSegment)
-{
-	begin();
-	expect_passes(request(stream_read("key") + stream_read("absent")),
-		      "requests+1 misses+1 stream+1");
-	answers(stream_value("key", "old") + kStreamNone);
-}
-
-TEST_F(Splice, NothingWhilePrestackIsBeingStopped)
-{
-	begin();
-	splice();
-	ps_service_conf conf = datapath_.conf();
-	conf.flags |= PS_SERVICE_DRAIN;
-	datapath_.set_conf(conf);
-	expect_passes(request(stream_read("key")), "requests+1 translations+1 draining+1 stream+1");
 }
 
 TEST_F(Splice, NumbersWrapAround)

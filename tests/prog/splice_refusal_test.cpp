@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Requests over TCP that are left to the server, each for its reason. docs/tcp.md, "When a segment is answered".
+#include "splice_fixture.hpp"
+
+namespace prestack::test
+{
+namespace
+{
+
+TEST_F(Splice, NothingWithoutAReadThatTheServerAnswered)
+{
+	connect();
+	cache({"key"});
+	EXPECT_EQ(sends(stream_read("key")), kPass);
+	EXPECT_EQ(moved_now(), "requests+1 flows+1 unearned+1 stream+1");
+}
+
+TEST_F(Splice, NothingWhileSomethingIsOutstanding)
+{
+	begin();
+	EXPECT_EQ(sends(stream_set("other", "new")), kPass);
+	moved_now();
+	expect_passes(request(stream_read("key")), "requests+1 outstanding+1 stream+1");
+}
+
+TEST_F(Splice, NothingBehindAWriteWithoutReply)
+{
+	begin();
+	EXPECT_EQ(sends(stream_quiet_set("other", "new")), kPass);
+	acknowledges();
+	moved_now();
+	expect_passes(request(stream_read("key")), "requests+1 outstanding+1 stream+1");
+}
+
+TEST_F(Splice, NothingThatTheClientHasNotAcknowledged)
+{
+	begin();
+	Packet packet = request(stream_read("key"));
+	packet.tcp_acknowledgement -= 1;
+	expect_passes(packet, "requests+1 outstanding+1 stream+1");
+}
+
+TEST_F(Splice, NothingOddAndNothingInParts)
+{
+	begin();
+	Packet fin = request(stream_read("key"));
+	fin.tcp_flags |= kFin;
+	Packet options = request(stream_read("key"));
+	options.tcp_options = std::string("\x1e\x04\x00\x00", 4); // MPTCP
+	for (const Packet &packet : {options, fin})
+		expect_passes(packet, "requests+1 odd_segment+1 stream+1");
+}
+
+TEST_F(Splice, AMissGoesToTheServerWithAllThatIsInTheSegment)
+{
+	begin();
+	expect_passes(request(stream_read("key") + stream_read("absent")),
+		      "requests+1 misses+1 stream+1");
+	answers(stream_value("key", "old") + kStreamNone);
+}
+
+TEST_F(Splice, NothingWhilePrestackIsBeingStopped)
+{
+	begin();
+	splice();
+	ps_service_conf conf = datapath_.conf();
+	conf.flags |= PS_SERVICE_DRAIN;
+	datapath_.set_conf(conf);
+	expect_passes(request(stream_read("key")), "requests+1 translations+1 draining+1 stream+1");
+}
+
+} // namespace
+} // namespace prestack::test
