@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // A little of everything, in seconds: what tests/kernels runs on kernels other than this machine's.
+#include <ostream>
+
 #include "fixture.hpp"
 
 namespace prestack::test
@@ -11,6 +13,11 @@ struct Way {
 	const char *name;
 	BedOptions bed;
 };
+
+void PrintTo(const Way &way, std::ostream *out)
+{
+	*out << way.name;
+}
 
 class ShortRun : public BedTest, public testing::WithParamInterface<Way>
 {
