@@ -84,7 +84,8 @@ static __always_inline bool ps_is_ordinary(const struct ps_scratch *s, const str
 		return false;
 	if (!sp->timestamps)
 		return head == sizeof(struct tcphdr);
-	return g->plain && (__s32)(bpf_ntohl(g->tsval) - sp->ts_recent) >= 0;
+	return g->plain &&
+	       (!sp->in_skip || (__s32)(bpf_ntohl(g->tsval) - sp->ts_recent) >= 0);
 }
 
 /* Why a request that may be a read is left to the server; 0: it is not. */

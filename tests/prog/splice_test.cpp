@@ -182,30 +182,31 @@ TEST_F(Splice, SackBlocks)
 	EXPECT_EQ(translated_out(other).options, std::string(12, 1));
 }
 
+// They begin anywhere.
 TEST_F(Splice, Timestamps)
 {
 	connect();
 	Packet asks = request(stream_read("unknown"));
-	asks.tcp_options = stamps(100, 50);
+	asks.tcp_options = stamps(0x90000000, 50);
 	EXPECT_EQ(arrives(asks).verdict, kPass);
 	client_next_ += static_cast<std::uint32_t>(asks.payload.size());
 	Packet says = reply(kStreamNone);
-	says.tcp_options = stamps(60, 100);
+	says.tcp_options = stamps(60, 0x90000000);
 	leaves(says);
 	server_next_ += static_cast<std::uint32_t>(kStreamNone.size());
 	cache({"key"});
-	for (std::uint32_t now : {101U, 102U}) {
+	for (std::uint32_t now : {0x90000001U, 0x90000002U}) {
 		Packet packet = request(stream_read("key"));
 		packet.tcp_options = stamps(now, 60);
 		const Outcome outcome = arrives(packet);
 		in_skip_ += static_cast<std::uint32_t>(packet.payload.size());
 		out_add_ += static_cast<std::uint32_t>(stream_value("key", "old").size());
-		if (now == 101) {
+		if (now == 0x90000001U) {
 			EXPECT_EQ(outcome.verdict, kPass);
 			continue;
 		}
 		ASSERT_EQ(outcome.verdict, kTransmit);
-		EXPECT_EQ(decoded(outcome.frame).options, stamps(60, 102));
+		EXPECT_EQ(decoded(outcome.frame).options, stamps(60, now));
 	}
 	moved_now();
 	/* None, or one from before, is no segment of this connection's that is in order. */
