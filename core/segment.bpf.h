@@ -93,8 +93,16 @@ __noinline int ps_sum_payload(struct xdp_md *ctx)
 /* Sum of the TCP header; 0 if it cannot be read (which is no sum). */
 __noinline __u32 ps_tcp_header_sum(struct xdp_md *ctx, __u32 at, __u32 len)
 {
-	__u64 header[PS_TCP_LONGEST_HEADER / 8 + 2] = {};
+	__u64 header[PS_TCP_LONGEST_HEADER / 8 + 2] = {}, *w, sum;
+	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
 
+	/* By far most: with timestamps. */
+	w = data + (at & 0x3ff);
+	if (len == 4 * sizeof(*w) && (void *)(w + 4) <= end) {
+		sum = (w[0] & 0xffffffff) + (w[0] >> 32) + (w[1] & 0xffffffff) + (w[1] >> 32);
+		sum += (w[2] & 0xffffffff) + (w[2] >> 32) + (w[3] & 0xffffffff) + (w[3] >> 32);
+		return ps_fold(sum);
+	}
 	if (!ps_size_fits(&len, PS_TCP_LONGEST_HEADER) || bpf_xdp_load_bytes(ctx, at, header, len))
 		return 0;
 	return ps_fold(ps_sum(header, len, 0, PS_TCP_LONGEST_HEADER / 8));
@@ -182,6 +190,15 @@ static __always_inline void ps_check_listener(struct __sk_buff *skb, const struc
 	ps_server_socket(p->service, state, cookie);
 }
 
+/* What a segment of the server's tells, before its replies are counted: who has counted them must know. */
+static __always_inline void ps_server_said(struct ps_flow *f, const struct ps_flow_key *key,
+					   const struct ps_segment *g)
+{
+	ps_server_speaks(f, g);
+	if (g->flags & PS_TCP_ACK)
+		ps_flow_acked(f, key, g->ack + ps_read_once(f->splice.in_skip));
+}
+
 /*
  * A segment of the server's leaves: handshakes, acknowledgements and ends. Returns the verdict of what
  * has nothing to be read in it; below -1: there is.
@@ -200,15 +217,13 @@ static __always_inline int ps_server_signals(struct __sk_buff *skb, struct ps_sc
 		}
 		return g->len ? PS_TC_READ : PS_TC_NEXT;
 	}
+	/* Who reads it looks the flow up. */
+	if (g->len && !(g->flags & PS_TCP_RST))
+		return PS_TC_READ;
 	f = bpf_map_lookup_elem(&ps_flows, &s->flow);
 	if (!f)
 		return g->len ? PS_TC_READ : PS_TC_NEXT;
-	/* Before its replies are counted: who has counted them must know how far they go. */
-	ps_server_speaks(f, g);
-	if (g->flags & PS_TCP_ACK)
-		ps_flow_acked(f, &s->flow, g->ack + ps_read_once(f->splice.in_skip));
-	if (g->len && !(g->flags & PS_TCP_RST))
-		return PS_TC_READ;
+	ps_server_said(f, &s->flow, g);
 	verdict = ps_is_spliced(f) ? ps_translate_out(skb) : PS_TC_NEXT;
 	if (g->flags & PS_TCP_RST)
 		ps_flow_end(f, &s->flow);

@@ -153,6 +153,8 @@ static __always_inline int ps_follow_replies(struct __sk_buff *skb,
 	f = bpf_map_lookup_elem(&ps_flows, &s->flow);
 	if (!f)
 		return ps_replies_unknown(s);
+	if (!(s->segment.flags & PS_TCP_SYN))
+		ps_server_said(f, &s->flow, &s->segment);
 	if (ps_read_once(f->lost)) {
 		ps_flush_leaving(s->pkt.service);
 		return ps_leaves(skb, f);
