@@ -193,11 +193,11 @@ static __always_inline __u32 ps_head_park(__u8 *to, const struct ps_scratch *s, 
 {
 	__u32 tag = s->pkt.l3 > sizeof(struct ethhdr) ? sizeof(struct ps_vlan_tag) : 0, rest;
 
-	rest = len - 12 - tag;
-	if (!ps_size_fits(&rest, PS_HANDOVER_HEAD - 12))
-		return 0;
 	bpf_probe_read_kernel(to, 12, s->head);
-	if (bpf_probe_read_kernel(to + 12, rest, s->head + 12 + (tag & 4)))
+	/* No call between the bounds and their use: 6.1's verifier loses those of a value that is spilled. */
+	rest = len - 12 - tag;
+	if (!ps_size_fits(&rest, PS_HANDOVER_HEAD - 12) ||
+	    bpf_probe_read_kernel(to + 12, rest, s->head + 12 + (tag & 4)))
 		return 0;
 	return 12 + rest;
 }
