@@ -47,18 +47,22 @@ TEST_P(ShortRun, ReadsOverUdpAreAnsweredByTheKernel)
 	EXPECT_GE(counter("hits"), 7U);
 }
 
-TEST_P(ShortRun, ReadsOverTcpAreAnsweredRightly)
+// The control is asked the same, and its answers must be the same. Some reads are the server's turn.
+TEST_P(ShortRun, ReadsOverTcpAreAnsweredByTheKernel)
 {
 	std::vector<std::string> keys;
 	for (const std::size_t size : {1U, 100U, 1000U}) {
 		keys.push_back(bed().key("tcp"));
 		bed().store_and_warm(keys.back(), std::string(size, 't'));
 	}
-	for (int round = 0; round < 20; ++round) {
+	const std::uint64_t before = counter("stream_hits");
+	const bool served = eventually([&] {
 		for (const std::string &key : keys)
 			bed().write(get(key));
 		bed().write(get(keys[0] + " " + keys[1]));
-	}
+		return counter("stream_hits") >= before + 20;
+	});
+	EXPECT_TRUE(served) << bed().prestack().stats().dump(2);
 	EXPECT_EQ(bed().write(store(keys[0], "other")), "STORED\r\n");
 	EXPECT_EQ(bed().write(get(keys[0])), "VALUE " + keys[0] + " 0 5\r\nother\r\nEND\r\n");
 }
