@@ -58,6 +58,10 @@ TEST_P(Chaotic, EachConnectionGetsAllOfItsReplies)
 	EXPECT_GT(all.dropped, 0U);
 	EXPECT_GT(all.duplicated, 0U);
 	EXPECT_GT(all.delayed, 0U);
+	expect_hits(stand, 50);
+	if (GetParam().rate >= 50) {
+		EXPECT_GT(stand.counter("replays"), 0U);
+	}
 }
 
 // Each two of the choices meet at each rate.

@@ -20,6 +20,7 @@ TEST_F(Differential, EachConnectionGetsWhatMemcachedAloneSends)
 	const auto plays = stand.rehearse(the_seed(), 0, connections);
 	expect_all_complete(stand.perform(plays), plays.size());
 	print_counters(stand);
+	expect_hits(stand, 10);
 	EXPECT_EQ(stand.counter("flows_lost"), 0U);
 }
 
@@ -29,6 +30,7 @@ TEST_F(Differential, OverIpv6)
 	const auto plays = stand.rehearse(the_seed(), connections, fewer);
 	expect_all_complete(stand.perform(plays), plays.size());
 	print_counters(stand);
+	expect_hits(stand, 10);
 }
 
 // A connection on which something is said that is not understood is not followed any more.

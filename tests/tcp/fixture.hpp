@@ -39,6 +39,13 @@ protected:
 			<< " broken, " << tally.count(Outcome::stuck) << " stuck" << details(tally);
 	}
 
+	// The kernel has answered at least one read of so many.
+	static void expect_hits(const Stand &stand, std::uint64_t one_in)
+	{
+		EXPECT_GT(stand.counter("stream_hits"), stand.counter("requests") / one_in)
+			<< "little was tested";
+	}
+
 	// Worth seeing also when all is well.
 	static void print_counters(const Stand &stand)
 	{

@@ -108,6 +108,7 @@ TEST_F(Kernel, TheServersTcpNoticesNothing)
 		// Really compared: both have counted segments.
 		EXPECT_GT(without.server.at("TcpInSegs"), with.replies / 10);
 		EXPECT_GT(with.server.at("TcpInSegs"), with.replies / 20);
+		EXPECT_GT(with.stream_hits, with.replies / 20);
 		found = odder(with, without);
 		if (found.empty())
 			break;

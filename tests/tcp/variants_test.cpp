@@ -2,6 +2,7 @@
 // Links, sockets and ends of connections that are not the usual ones.
 #include <sys/socket.h>
 
+#include <memory>
 #include <thread>
 
 #include "fixture.hpp"
@@ -26,6 +27,7 @@ protected:
 		const auto plays = stand.rehearse(the_seed(), 30'000, connections, scripts);
 		expect_all_complete(stand.perform(plays, crowd), plays.size());
 		print_counters(stand);
+		expect_hits(stand, 20);
 	}
 };
 
@@ -78,33 +80,52 @@ TEST_F(Variant, AClientWhoseNumbersComeRound)
 			plays.size());
 	}
 	print_counters(stand);
+	expect_hits(stand, 10);
 }
 
-// One connection and a stand, with an item that the kernel knows.
+// One connection, on which the kernel has answered already. One stand for all tests.
 class Connection : public TcpReads
 {
 protected:
-	Connection() : client_(stand_.client_ns(), stand_.server())
+	static void SetUpTestSuite()
 	{
-		client_.ask(store("key", value_));
+		TcpReads::SetUpTestSuite();
+		if (prestack_binary())
+			shared_ = std::make_unique<Stand>();
+	}
+	static void TearDownTestSuite() { shared_.reset(); }
+	void SetUp() override
+	{
+		TcpReads::SetUp();
+		if (IsSkipped())
+			return;
+		client_ = connect();
+		const std::uint64_t before = shared_->counter("stream_hits");
+		client_->ask(store("key", value_));
 		for (int i = 0; i < 20; ++i)
-			EXPECT_EQ(client_.ask(get_), right_);
+			EXPECT_EQ(client_->ask(get_), right_);
+		EXPECT_GT(shared_->counter("stream_hits"), before);
+	}
+
+	static std::unique_ptr<TcpClient> connect()
+	{
+		return std::make_unique<TcpClient>(shared_->client_ns(), shared_->server());
 	}
 
 	const std::string value_ = std::string("\r\nEND\r\n\0", 8);
 	const std::string get_ = "get key\r\n";
 	const std::string right_ = "VALUE key 0 8\r\n" + value_ + "\r\nEND\r\n";
-	Stand stand_;
-	TcpClient client_;
+	static inline std::unique_ptr<Stand> shared_;
+	std::unique_ptr<TcpClient> client_;
 };
 
 TEST_F(Connection, GoesOnAfterAPause)
 {
 	std::this_thread::sleep_for(Milliseconds{6'000});
 	for (int i = 0; i < 20; ++i)
-		EXPECT_EQ(client_.ask(get_), right_);
-	EXPECT_EQ(client_.ask(store("key", "new")), "STORED\r\n");
-	EXPECT_EQ(client_.ask(get_), "VALUE key 0 3\r\nnew\r\nEND\r\n");
+		EXPECT_EQ(client_->ask(get_), right_);
+	EXPECT_EQ(client_->ask(store("key", "new")), "STORED\r\n");
+	EXPECT_EQ(client_->ask(get_), "VALUE key 0 3\r\nnew\r\nEND\r\n");
 }
 
 TEST_F(Connection, HalfClosedWithRepliesToCome)
@@ -112,37 +133,37 @@ TEST_F(Connection, HalfClosedWithRepliesToCome)
 	std::string all;
 	for (int i = 0; i < 30; ++i)
 		all += get_;
-	client_.send(all);
-	const std::string replies = client_.receive_to_end();
+	client_->send(all);
+	const std::string replies = client_->receive_to_end();
 	EXPECT_EQ(replies.size(), 30 * right_.size());
 	EXPECT_EQ(replies.substr(29 * right_.size()), right_);
 }
 
 TEST_F(Connection, HalfClosedAfterTheLastReply)
 {
-	EXPECT_EQ(client_.ask(get_), right_);
-	EXPECT_EQ(client_.receive_to_end(), "");
+	EXPECT_EQ(client_->ask(get_), right_);
+	EXPECT_EQ(client_->receive_to_end(), "");
 }
 
 TEST_F(Connection, TheServerQuits)
 {
-	client_.send(get_ + "quit\r\n");
-	EXPECT_EQ(client_.receive_to_servers_end(), right_);
+	client_->send(get_ + "quit\r\n");
+	EXPECT_EQ(client_->receive_to_servers_end(), right_);
 }
 
 // The server has to be told with a number that it believes.
 TEST_F(Connection, AResetReachesTheServer)
 {
-	const std::uint64_t before = stand_.memcached().stat("curr_connections");
+	const std::uint64_t before = shared_->memcached().stat("curr_connections");
 	{
-		TcpClient doomed(stand_.client_ns(), stand_.server());
+		TcpClient doomed(shared_->client_ns(), shared_->server());
 		for (int i = 0; i < 20; ++i)
 			EXPECT_EQ(doomed.ask(get_), right_);
 		close_with_reset_later(doomed.fd());
 	}
-	EXPECT_TRUE(
-		eventually([&] { return stand_.memcached().stat("curr_connections") <= before; }));
-	EXPECT_EQ(client_.ask(get_), right_);
+	EXPECT_TRUE(eventually(
+		[&] { return shared_->memcached().stat("curr_connections") <= before; }));
+	EXPECT_EQ(client_->ask(get_), right_);
 }
 
 // The same ports at once again: another connection, whose numbers are not those of the one before.
@@ -150,7 +171,8 @@ TEST_F(Connection, PortsAreUsedAgain)
 {
 	std::uint16_t local_port = 0;
 	for (int round = 0; round < 20; ++round) {
-		TcpClient client(stand_.client_ns(), stand_.server(), {.source_port = local_port});
+		TcpClient client(shared_->client_ns(), shared_->server(),
+				 {.source_port = local_port});
 		local_port = client.local_port();
 		for (int i = 0; i < 10; ++i)
 			EXPECT_EQ(client.ask(get_), right_);
@@ -166,15 +188,16 @@ TEST_F(Connection, PortsAreUsedAgain)
 // The server is killed: the client is told, and the connection that it makes then is right.
 TEST_F(Connection, TheServerDies)
 {
-	stand_.memcached().restart();
+	shared_->memcached().restart();
+	const auto ask = [this] { return client_->ask(get_); };
 	EXPECT_THROW(
 		{
 			for (int i = 0; i < 200; ++i)
-				client_.ask(get_);
+				ask();
 		},
 		std::exception);
-	TcpClient again(stand_.client_ns(), stand_.server());
-	EXPECT_EQ(again.ask(get_), "END\r\n");
+	client_ = connect();
+	EXPECT_EQ(ask(), "END\r\n");
 }
 
 } // namespace
