@@ -144,6 +144,21 @@ server_time() {
 		"$([[ $1 == prestack ]] && threads_ns "${beside_pid[$1]}" || echo 0)"
 }
 
+# From here on the programs' own time is counted, which makes them slower.
+time_programs() {
+	stats_before=$(sysctl -n kernel.bpf_stats_enabled) || die "no BPF statistics here"
+	sysctl -qw kernel.bpf_stats_enabled=1 || die "cannot switch on BPF statistics"
+}
+
+# Run time and runs of the two programs that each packet begins with; what they tail-call is in it.
+program_time() {
+	sed -n 's/^prog_id:[[:space:]]*//p' /proc/"${beside_pid[prestack]}"/fdinfo/* 2>/dev/null | sort -u |
+		while IFS= read -r id; do
+			bpftool -j prog show id "$id"
+		done | jq -rs 'map(select(.name == "ps_xdp" or .name == "ps_tc_egress")) |
+			"\(map(.run_time_ns // 0) | add // 0) \(map(.run_cnt // 0) | add // 0)"'
+}
+
 # load SIDE OPTION...: the load generator's last line.
 load() {
 	in_client "$1" "${first[@]}" taskset -c "$client_cpu" "$bin/tests/prestack-load" --server "$address" --port "$port" \
