@@ -84,8 +84,7 @@ static __always_inline bool ps_is_ordinary(const struct ps_scratch *s, const str
 		return false;
 	if (!sp->timestamps)
 		return head == sizeof(struct tcphdr);
-	return g->plain &&
-	       (!sp->in_skip || (__s32)(bpf_ntohl(g->tsval) - sp->ts_recent) >= 0);
+	return g->plain && (!sp->in_skip || (__s32)(bpf_ntohl(g->tsval) - sp->ts_recent) >= 0);
 }
 
 /* Why a request that may be a read is left to the server; 0: it is not. */
@@ -210,6 +209,14 @@ static __always_inline struct ps_service_conf *ps_conf_now(__u32 service,
 {
 	*state = ps_state_of(service);
 	return *state ? ps_conf_of(service, *state) : NULL;
+}
+
+/* By far most segments show that the client has the last answer: that is seen without a call. */
+static __always_inline bool ps_answer_may_lack(const struct ps_flow *f, const struct ps_scratch *s)
+{
+	struct ps_shift h;
+
+	return !ps_shift_load(&f->splice, &h) || !ps_shift_answer_acked(&h, s->segment.ack);
 }
 
 /* Sends the last answer once more, if the client shows that it has not got it. Below zero: it has. */

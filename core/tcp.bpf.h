@@ -275,7 +275,7 @@ static __always_inline int ps_follow_requests(struct xdp_md *ctx,
 			return ps_requests_unknown(s);
 		}
 	}
-	verdict = ps_is_spliced(f) ? ps_answer_again(ctx) : -1;
+	verdict = ps_is_spliced(f) && ps_answer_may_lack(f, s) ? ps_answer_again(ctx) : -1;
 	if (verdict < 0 && s->segment.len && !ps_read_once(f->lost))
 		verdict = ps_answer_segment(ctx, s, f, may, answer);
 	if (verdict >= 0 || !s->segment.len) {
