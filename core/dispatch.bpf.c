@@ -73,7 +73,7 @@ static __always_inline int ps_ingress_signal(struct xdp_md *ctx, struct ps_scrat
 	if (!ps_shift_load(&f->splice, &h))
 		return XDP_DROP;
 	/* It lacks the last answer: who owns the flow's requests sends it again. */
-	if ((g->flags & PS_TCP_ACK) && !(g->flags & PS_TCP_RST) && h.len &&
+	if ((g->flags & (PS_TCP_ACK | PS_TCP_FIN | PS_TCP_RST)) == PS_TCP_ACK && h.len &&
 	    !ps_shift_answer_acked(&h, g->ack))
 		bpf_tail_call(ctx, &ps_xdp_progs, ps_program_of(service, PS_SLOT_STREAM));
 	verdict = ps_translate_in(ctx);

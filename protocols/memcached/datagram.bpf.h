@@ -22,7 +22,7 @@ enum mc_user {
 	MC_NOTED, /* the reply to the first command is expected already */
 	MC_META_FLAGS, /* mg: the hit's client flags */
 	MC_META_LEN, /* mg: length of the hit's value */
-	MC_META_NEVER, /* mg: the hit never expires */
+	MC_META_END, /* mg: position behind its line */
 };
 
 /* What a function called once per key, command or value tells its caller. */

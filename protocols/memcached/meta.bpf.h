@@ -51,8 +51,10 @@ __noinline __u64 mc_meta_scan(void)
 		__u32 start = ps_cursor_word(&c, pos);
 		__u8 flag = start >> 8;
 
-		if ((start & 0xffff) == MC_CRLF && pos + 2 <= c.end)
+		if ((start & 0xffff) == MC_CRLF && pos + 2 <= c.end) {
+			s->user[MC_META_END] = pos + 2;
 			return flags;
+		}
 		if ((start & 0xff) != ' ' || !mc_meta_known(flag) || (flags & MC_FLAG(flag)))
 			return 0;
 		flags |= MC_FLAG(flag);
@@ -169,7 +171,7 @@ __noinline int mc_meta_answer(void)
 	s->user[MC_MISSED] = PS_COUNT_raced;
 	if (ps_put_value_at(s, len, &hit))
 		return MC_STEP_MORE;
-	s->pos += 2;
+	s->pos = s->user[MC_META_END];
 	if (flags & MC_FLAG('v'))
 		s->out_len = ps_out_bytes_at(s, len + hit.value_len, MC_CRLF, 2);
 	return MC_STEP_DONE;
@@ -178,12 +180,18 @@ __noinline int mc_meta_answer(void)
 /* A datagram that begins with "mg ". */
 static __always_inline int mc_meta_get(struct xdp_md *ctx, struct ps_scratch *s)
 {
+	int step;
+
 	mc_reply_begin(s);
 	s->pos = MC_UDP_HEADER + 3;
-	switch (mc_meta_answer()) {
+	step = mc_meta_answer();
+	/* Behind the line another command, which may be a write. */
+	if (step != MC_STEP_STOP && s->user[MC_META_END] != s->pkt.payload_len)
+		step = MC_STEP_STOP;
+	switch (step) {
 	case MC_STEP_DONE:
-		/* More would be several datagrams; behind the line another command. */
-		if (s->out_len > MC_UDP_HEADER + MC_MAX_REPLY || s->pos != s->pkt.payload_len)
+		/* More would be several datagrams. */
+		if (s->out_len > MC_UDP_HEADER + MC_MAX_REPLY)
 			break;
 		return mc_reply_send(ctx, s);
 	case MC_STEP_MORE:

@@ -226,6 +226,21 @@ TEST_F(Splice, NumbersWrapAround)
 	EXPECT_EQ(translated_out(reply(kStreamOk)).sequence, server_next_ + out_add_);
 }
 
+// A client that closes right behind its request is not told again what it has not had time to acknowledge.
+TEST_F(Splice, AFinIsTranslated)
+{
+	begin();
+	splice();
+	Packet fin = request("");
+	read("key");
+	fin.tcp_sequence = client_next_ + in_skip_;
+	fin.tcp_flags = kFin | kAck;
+	const Segment at_server = translated(fin);
+	EXPECT_EQ(at_server.sequence, client_next_);
+	EXPECT_EQ(at_server.acknowledgement, server_next_);
+	EXPECT_EQ(at_server.flags, kFin | kAck);
+}
+
 TEST_F(Splice, ALostFlowIsStillTranslated)
 {
 	begin();
