@@ -67,30 +67,49 @@ static __always_inline bool ps_vouch_entry(struct ps_entry *e, __u32 seq, __u64 
 	return taken;
 }
 
+/*
+ * Puts answer `i` of the frame into its entry and notes whether it was taken. Not inlined, so that it is
+ * verified once for all i: as a part of the loop it took Linux 6.1's verifier 800,000 instructions.
+ */
+__noinline int ps_vouch_answer(struct __sk_buff *skb, __u32 i)
+{
+	struct ps_answers *answers = (void *)(long)skb->data;
+	struct ps_answer *a;
+	struct ps_entry *e;
+	__u32 index;
+
+	if (i >= PS_MAX_ANSWERS)
+		return -1;
+	a = &answers->answer[i];
+	ps_opaque(a); /* what is checked is what is used */
+	if ((void *)(a + 1) > (void *)(long)skb->data_end)
+		return -1;
+	index = a->index;
+	a->taken = 0;
+	if (a->table == PS_CLASS_SMALL)
+		e = bpf_map_lookup_elem(&ps_small, &index);
+	else if (a->table == PS_CLASS_LARGE)
+		e = bpf_map_lookup_elem(&ps_large, &index);
+	else
+		return 0;
+	if (e)
+		a->taken = ps_vouch_entry(e, a->seq, a->expires);
+	return 0;
+}
+
 /* Puts the answers of its frame, a struct ps_answers, into the entries; notes which ones were taken. */
 SEC("tc")
 int ps_vouch(struct __sk_buff *skb)
 {
 	struct ps_answers *answers = (void *)(long)skb->data;
+	__u32 count;
 
 	if ((void *)(answers + 1) > (void *)(long)skb->data_end)
 		return PS_TC_DROP;
+	count = answers->count;
 	for (__u32 i = 0; i < PS_MAX_ANSWERS; i++) {
-		struct ps_answer *a = &answers->answer[i];
-		__u32 index = a->index;
-		struct ps_entry *e;
-
-		if (i >= answers->count)
+		if (i >= count || ps_vouch_answer(skb, i))
 			break;
-		a->taken = 0;
-		if (a->table == PS_CLASS_SMALL)
-			e = bpf_map_lookup_elem(&ps_small, &index);
-		else if (a->table == PS_CLASS_LARGE)
-			e = bpf_map_lookup_elem(&ps_large, &index);
-		else
-			continue;
-		if (e)
-			a->taken = ps_vouch_entry(e, a->seq, a->expires);
 	}
 	return 0;
 }
