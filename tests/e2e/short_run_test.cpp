@@ -70,7 +70,7 @@ TEST_P(ShortRun, ReadsOverTcpAreAnsweredByTheKernel)
 TEST_P(ShortRun, AWriteIsSeenByTheNextRead)
 {
 	const std::string key = bed().key("write");
-	for (int round = 0; round < 10; ++round) {
+	for (int round = 0; round < 5; ++round) {
 		bed().store_and_warm(key, "value " + std::to_string(round));
 		bed().write(store(key, "newer " + std::to_string(round)));
 		EXPECT_EQ(bed().read(get(key)), "VALUE " + key + " 0 7\r\nnewer " +
@@ -79,7 +79,7 @@ TEST_P(ShortRun, AWriteIsSeenByTheNextRead)
 	bed().warm(key);
 	EXPECT_EQ(bed().write("delete " + key + "\r\n"), "DELETED\r\n");
 	EXPECT_EQ(bed().read(get(key)), "END\r\n");
-	EXPECT_GE(counter("hits"), 11U);
+	EXPECT_GE(counter("hits"), 6U);
 }
 
 INSTANTIATE_TEST_SUITE_P(
