@@ -4,6 +4,7 @@
  * programs, since those of type syscall may not use maps with locks on Linux 6.1.
  */
 #include "cache.bpf.h"
+#include "flow.bpf.h"
 #include "maps.bpf.h"
 #include "net.bpf.h"
 
@@ -111,6 +112,38 @@ int ps_vouch(struct __sk_buff *skb)
 		if (i >= count || ps_vouch_answer(skb, i))
 			break;
 	}
+	return 0;
+}
+
+/* ps_census: one callback per flow. Whoever owns it may be at work meanwhile: `lost` may be set by all. */
+static long ps_census_flow(void *map, const struct ps_flow_key *key, struct ps_flow *f,
+			   struct ps_census *census)
+{
+	int service = ps_service_of(key->local_port);
+
+	census->flows++;
+	if (ps_read_once(f->splice.in_skip) && !ps_read_once(f->ended))
+		census->spliced++;
+	if (census->lose && service >= 0)
+		ps_flow_lose(f, service, census->lose);
+	return 0;
+}
+
+/* Counts the flows into its frame, a struct ps_census, and loses them if that says so. */
+SEC("tc")
+int ps_census(struct __sk_buff *skb)
+{
+	struct ps_census census = {}, *out = (void *)(long)skb->data;
+
+	if ((void *)(out + 1) > (void *)(long)skb->data_end)
+		return PS_TC_DROP;
+	census.lose = out->lose;
+	bpf_for_each_map_elem(&ps_flows, ps_census_flow, &census, 0);
+	out = (void *)(long)skb->data;
+	if ((void *)(out + 1) > (void *)(long)skb->data_end)
+		return PS_TC_DROP;
+	out->flows = census.flows;
+	out->spliced = census.spliced;
 	return 0;
 }
 

@@ -10,6 +10,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include "text.hpp"
+
 #ifndef PRESTACK_VERSION
 #define PRESTACK_VERSION "unknown"
 #endif
@@ -29,6 +31,15 @@ std::string check_instance_name(const std::string &name)
 				  return std::isalnum(c) != 0 || c == '-' || c == '_';
 			  });
 	return good ? std::string() : "use 1..32 letters, digits, dashes and underscores";
+}
+
+std::string check_timeout(const std::string &text)
+{
+	const auto timeout = parse_duration(text);
+	if (!timeout) {
+		return timeout.error();
+	}
+	return *timeout > std::chrono::hours{24} ? "at most a day: 86400s" : "";
 }
 
 class Parser
@@ -56,6 +67,7 @@ public:
 		add_status();
 		add_stats();
 		add_flush();
+		add_stop();
 	}
 
 	tl::expected<CommandLine, EarlyExit> parse(std::span<const std::string> arguments)
@@ -70,6 +82,7 @@ public:
 			const int code = app_.exit(outcome, out, err);
 			return tl::unexpected(EarlyExit{code == 0 ? 0 : 2, out.str(), err.str()});
 		}
+		line_.timeout = now_ ? std::chrono::nanoseconds{0} : *parse_duration(timeout_);
 		return line_;
 	}
 
@@ -99,12 +112,14 @@ private:
 
 	void add_run()
 	{
-		auto *sub = add(Command::run, "run",
-				"Serve from the kernel until SIGTERM or SIGINT (foreground)",
-				"  prestack run --config /etc/prestack.toml\n"
-				"  prestack run --config edge.toml --name edge\n"
-				"Stopping detaches everything; the server then answers every "
-				"request itself.");
+		auto *sub =
+			add(Command::run, "run",
+			    "Serve from the kernel until SIGTERM or SIGINT (foreground)",
+			    "  prestack run --config /etc/prestack.toml\n"
+			    "  prestack run --config edge.toml --name edge\n"
+			    "Stopping waits for connections on which the kernel has answered (see "
+			    "`stop`) and detaches everything; the server then answers every "
+			    "request itself.");
 		sub->add_option("--config,-c", line_.config, "Configuration file (TOML)")
 			->required()
 			->type_name("FILE");
@@ -168,7 +183,29 @@ private:
 			->type_name("SERVICE");
 	}
 
+	void add_stop()
+	{
+		auto *sub = add(
+			Command::stop, "stop", "End an instance, also one whose process was killed",
+			"  prestack stop\n"
+			"  prestack stop --name edge --timeout 5m\n"
+			"  prestack stop --now\n"
+			"Over TCP, connections on which the kernel has answered need it for "
+			"as long as they last. Nothing more is answered, they may go on until "
+			"the timeout, and are reset then.");
+		add_name(sub);
+		add_json(sub);
+		auto *timeout = sub->add_option("--timeout", timeout_,
+						"How long such connections may go on")
+					->check(CLI::Validator(check_timeout, ""))
+					->type_name("TIME")
+					->default_str("30s");
+		sub->add_flag("--now", now_, "Reset them at once")->excludes(timeout);
+	}
+
 	CommandLine line_;
+	std::string timeout_ = "30s";
+	bool now_ = false;
 	CLI::App app_{
 		"prestack answers key-value reads in the kernel, in front of an unmodified server.",
 		"prestack"};

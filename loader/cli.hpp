@@ -2,6 +2,7 @@
 // The command line. Pure: parsing prints nothing and touches nothing.
 #pragma once
 
+#include <chrono>
 #include <span>
 #include <string>
 
@@ -10,7 +11,7 @@
 namespace prestack
 {
 
-enum class Command { run, check_config, plugins, status, stats, flush };
+enum class Command { run, check_config, plugins, status, stats, flush, stop };
 
 struct CommandLine {
 	Command command = Command::run;
@@ -20,6 +21,7 @@ struct CommandLine {
 	std::string service; // flush: only this one; empty = all
 	bool json = false;
 	bool offline = false; // check-config: do not look at this host
+	std::chrono::nanoseconds timeout{}; // stop: how long connections may go on
 };
 
 // What the process does instead of running a command: help, version, or a usage error.

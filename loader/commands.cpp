@@ -18,6 +18,7 @@
 #include "engine/bpffs.hpp"
 #include "engine/instance.hpp"
 #include "engine/service_maps.hpp"
+#include "engine/stop.hpp"
 #include "registry.hpp"
 #include "report.hpp"
 
@@ -227,6 +228,30 @@ int flush(const CommandLine &line)
 	return 0;
 }
 
+int stop(const CommandLine &line)
+{
+	const auto stopped = find_bpffs(line.bpffs).and_then([&line](const BpffsPtr &bpffs) {
+		return stop_instance(bpffs, line.name, line.timeout, make_log());
+	});
+	if (!stopped) {
+		return report(stopped.error());
+	}
+	if (line.json) {
+		print({{"instance", line.name},
+		       {"was_dead", stopped->was_dead},
+		       {"translated", stopped->spliced},
+		       {"reset", stopped->reset}});
+		return 0;
+	}
+	fmt::print("{}: stopped", line.name);
+	if (stopped->spliced != 0) {
+		fmt::print("; {} connections were translated, {} of them were reset",
+			   stopped->spliced, stopped->reset);
+	}
+	fmt::print("\n");
+	return 0;
+}
+
 } // namespace
 
 int run_command(const CommandLine &line)
@@ -245,6 +270,8 @@ int run_command(const CommandLine &line)
 		return show_stats(line);
 	case Command::flush:
 		return flush(line);
+	case Command::stop:
+		return stop(line);
 	}
 	return 1;
 }

@@ -28,8 +28,7 @@ using namespace std::chrono_literals;
 
 constexpr std::uint32_t default_max_value = 1024;
 constexpr auto default_settle = 100ms;
-constexpr auto least_settle = 1ms;
-constexpr auto most_settle = 60s;
+constexpr auto default_drain_timeout = 10s;
 constexpr double default_small_share = 0.75;
 constexpr std::uint32_t default_flows = 65536;
 constexpr std::uint32_t least_flows = 16;
@@ -137,21 +136,30 @@ void read_number(TableReader &table, std::string_view key, std::uint32_t least, 
 	}
 }
 
-void read_settle(TableReader &table, CacheConfig &cache)
+struct DurationLimits {
+	std::chrono::nanoseconds least;
+	std::chrono::nanoseconds most;
+	const char *text;
+};
+constexpr DurationLimits settle_limits{1ms, 60s, "1ms..60s"};
+constexpr DurationLimits drain_limits{0s, 3600s, "0s..3600s"};
+
+void read_duration(TableReader &table, std::string_view key, const DurationLimits &limits,
+		   std::chrono::nanoseconds &out)
 {
-	const auto text = table.string("settle", Need::optional);
+	const auto text = table.string(key, Need::optional);
 	if (!text) {
 		return;
 	}
-	const auto settle = parse_duration(text->text);
-	if (!settle) {
-		table.error(text->position, "settle",
-			    fmt::format("\"{}\" {}", text->text, settle.error()));
-	} else if (*settle < least_settle || *settle > most_settle) {
-		table.error(text->position, "settle",
-			    fmt::format("is \"{}\", which is not in 1ms..60s", text->text));
+	const auto duration = parse_duration(text->text);
+	if (!duration) {
+		table.error(text->position, key,
+			    fmt::format("\"{}\" {}", text->text, duration.error()));
+	} else if (*duration < limits.least || *duration > limits.most) {
+		table.error(text->position, key,
+			    fmt::format("is \"{}\", which is not in {}", text->text, limits.text));
 	} else {
-		cache.settle = *settle;
+		out = *duration;
 	}
 }
 
@@ -182,7 +190,7 @@ void read_cache(TableReader &root, Config &config, ErrorSink &sink)
 		read_number(table, "flows", least_flows, most_flows, cache.flows);
 		read_number(table, "audit_rate", 0, most_audit_rate, cache.audit_rate);
 		read_number(table, "warm_rate", 0, most_warm_rate, cache.warm_rate);
-		read_settle(table, cache);
+		read_duration(table, "settle", settle_limits, cache.settle);
 		if (const auto share = table.number("small_share", 0.05, 0.95)) {
 			cache.small_share = *share;
 		}
@@ -259,6 +267,8 @@ MultiResult<Config> parse_config(std::string_view text, const std::filesystem::p
 		TableReader root(document, "", {1, 1}, sink);
 		read_interfaces(root, config);
 		read_xdp_mode(root, config);
+		config.drain_timeout = default_drain_timeout;
+		read_duration(root, "drain_timeout", drain_limits, config.drain_timeout);
 		read_cache(root, config, sink);
 		read_services(root, config, protocols, sink);
 		root.finish();

@@ -75,6 +75,7 @@ struct Config {
 	std::vector<InterfaceConfig> interfaces;
 	XdpMode xdp_mode = XdpMode::automatic;
 	CacheConfig cache;
+	std::chrono::nanoseconds drain_timeout{}; // how long a stop waits for connections
 	std::vector<ServiceConfig> services; // enabled or not, in the order of the file
 
 	// "path:line:column", for errors found after reading.

@@ -12,6 +12,7 @@
 #include "engine/agent_report.hpp"
 #include "engine/host.hpp"
 #include "engine/service_maps.hpp"
+#include "engine/spliced.hpp"
 #include "engine/table.hpp"
 #include "report.hpp"
 
@@ -67,6 +68,16 @@ Result<ps_scan> scan_tables(const InstanceView &view)
 	return run_scan(program->get());
 }
 
+// The connections that are followed now, whether all ends are through with them or not.
+Result<json> count_connections(const InstanceView &view)
+{
+	return view.open("ps_census")
+		.and_then([](const UniqueFd &program) { return run_census(program.get()); })
+		.map([](const FlowCensus &census) {
+			return json{{"followed", census.flows}, {"translated", census.spliced}};
+		});
+}
+
 json count(const std::vector<ps_stats> &cpus)
 {
 	json out{{"passed", json::object()},
@@ -102,6 +113,12 @@ Result<json> gather_status(const InstanceView &view)
 {
 	json status = view.description;
 	status["alive"] = view.alive;
+	status["attached"] = view.alive || view.attached;
+	const auto connections = count_connections(view);
+	if (!connections) {
+		return tl::unexpected(connections.error());
+	}
+	status["connections"] = *connections;
 	const auto conf_map = view.open("ps_service_conf");
 	const auto state_map = view.open("ps_service_state");
 	if (!conf_map || !state_map) {
@@ -124,6 +141,7 @@ Result<json> gather_status(const InstanceView &view)
 		}
 		service["watched"] = maps->is_watched(number);
 		service["waiting"] = (conf->flags & PS_SERVICE_WAIT) != 0;
+		service["draining"] = (conf->flags & PS_SERVICE_DRAIN) != 0;
 		service["old_connections"] = agent->old_connections;
 		service["bypassing_connections"] = agent->bypassing;
 		service["agent_connected"] = agent->connected != 0;
@@ -188,6 +206,11 @@ Result<json> gather_stats(const InstanceView &view)
 	stats["bytes"] = scan->bytes;
 	stats["small_entries"] = scan->small_entries;
 	stats["large_entries"] = scan->large_entries;
+	const auto connections = count_connections(view);
+	if (!connections) {
+		return tl::unexpected(connections.error());
+	}
+	stats["connections"] = *connections;
 	return stats;
 }
 

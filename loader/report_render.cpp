@@ -60,6 +60,9 @@ void render_agent(std::string &out, const json &service)
 		     fmt::format("for {} connections older than the attachment: nothing is served",
 				 plain(service["old_connections"])));
 	}
+	if (service["draining"].get<bool>()) {
+		line(out, 2, "draining", "it is being stopped: nothing is served");
+	}
 	if (!service["watched"].get<bool>()) {
 		line(out, 2, "not watched", "the loader shows no sign of life: nothing is served");
 	}
@@ -127,15 +130,30 @@ void render_reasons(std::string &out, std::string_view title, const json &reason
 	}
 }
 
+std::string life_of(const json &status)
+{
+	if (status["alive"].get<bool>()) {
+		return "running";
+	}
+	return status["attached"].get<bool>()
+		       ? "dead, its programs are still attached: they follow and translate "
+			 "connections and serve nothing"
+		       : "dead";
+}
+
+std::string describe_connections(const json &connections)
+{
+	return fmt::format("{} followed, {} of them translated", plain(connections["followed"]),
+			   plain(connections["translated"]));
+}
+
 } // namespace
 
 std::string render_status(const json &status)
 {
 	std::string out;
 	line(out, 0, "instance", plain(status["instance"]));
-	line(out, 0, "process",
-	     fmt::format("{} ({})", plain(status["pid"]),
-			 status["alive"].get<bool>() ? "running" : "dead"));
+	line(out, 0, "process", fmt::format("{} ({})", plain(status["pid"]), life_of(status)));
 	line(out, 0, "version",
 	     fmt::format("prestack {}, libbpf {}, kernel {}", plain(status["version"]),
 			 plain(status["libbpf"]), plain(status["kernel"])));
@@ -156,10 +174,11 @@ std::string render_status(const json &status)
 	line(out, 2, "large entries",
 	     fmt::format("{} sets, {} bytes each", plain(cache["large_sets"]),
 			 plain(cache["large_element"])));
-	line(out, 2, "flows", fmt::format("at most {}", plain(cache["flows"])));
 	line(out, 2, "limits",
 	     fmt::format("keys {}, values {} bytes", plain(cache["max_key"]),
 			 plain(cache["max_value"])));
+	line(out, 0, "connections", describe_connections(status["connections"]));
+	line(out, 2, "at most", plain(cache["flows"]));
 	for (const auto &service : status["services"]) {
 		render_service(out, service);
 	}
@@ -192,6 +211,7 @@ std::string render_stats(const json &stats)
 		"cache\n  {:<22}{:>14}  {} small, {} large\n  {:<22}{:>14}  keys and values\n",
 		"entries", plain(stats["entries"]), plain(stats["small_entries"]),
 		plain(stats["large_entries"]), "bytes", plain(stats["bytes"]));
+	line(out, 0, "connections", describe_connections(stats["connections"]));
 	return out;
 }
 

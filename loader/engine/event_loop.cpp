@@ -113,10 +113,10 @@ Result<void> EventLoop::stop_on_signals()
 	}
 	const int raw = fd.get();
 	owned_.push_back(std::move(fd));
-	return watch(raw, [raw, stopping = stopping_.get()]() -> Result<void> {
+	return watch(raw, [raw, stops = stops_.get()]() -> Result<void> {
 		signalfd_siginfo info{};
 		if (read(raw, &info, sizeof info) == sizeof info) {
-			*stopping = true;
+			++*stops;
 		}
 		return {};
 	});
@@ -124,7 +124,7 @@ Result<void> EventLoop::stop_on_signals()
 
 Result<void> EventLoop::run()
 {
-	while (!*stopping_) {
+	while (*stops_ == 0) {
 		if (auto done = turn(std::chrono::milliseconds{-1}); !done) {
 			return done;
 		}

@@ -39,8 +39,12 @@ public:
 	[[nodiscard]] Result<void> every(std::chrono::milliseconds interval, Callback callback);
 	// From now on SIGTERM and SIGINT end run() and do nothing else.
 	[[nodiscard]] Result<void> stop_on_signals();
+	// As a signal does.
+	void stop() { ++*stops_; }
+	// How often it was asked to stop.
+	[[nodiscard]] unsigned stops() const { return *stops_; }
 
-	// Returns when a signal asked to stop (good) or a callback failed.
+	// Returns when it was asked to stop (good) or a callback failed.
 	[[nodiscard]] Result<void> run();
 	// Calls back for what is ready, after waiting for `at_most` if nothing is; negative: for ever.
 	[[nodiscard]] Result<void> turn(std::chrono::milliseconds at_most);
@@ -59,7 +63,7 @@ private:
 	UniqueFd epoll_;
 	std::vector<UniqueFd> owned_;
 	std::vector<std::unique_ptr<Source>> sources_; // epoll holds their addresses
-	std::unique_ptr<bool> stopping_ = std::make_unique<bool>(false);
+	std::unique_ptr<unsigned> stops_ = std::make_unique<unsigned>(0);
 };
 
 } // namespace prestack

@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "host.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
+#include <vector>
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <net/if.h>
 #include <net/if_arp.h>
+#include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -41,6 +46,32 @@ std::uint64_t netns_id()
 {
 	struct stat info = {};
 	return stat("/proc/self/ns/net", &info) == 0 ? info.st_ino : 0;
+}
+
+bool enter_netns(std::uint64_t id)
+{
+	if (id == netns_id()) {
+		return true;
+	}
+	namespace fs = std::filesystem;
+	std::error_code ignored;
+	std::vector<fs::path> places;
+	for (const auto &process : fs::directory_iterator("/proc", ignored)) {
+		places.push_back(process.path() / "ns/net");
+	}
+	for (const auto *named : {"/run/netns", "/proc/1/root/run/netns"}) {
+		for (const auto &place : fs::directory_iterator(named, ignored)) {
+			places.push_back(place.path());
+		}
+	}
+	return std::ranges::any_of(places, [id](const fs::path &place) {
+		struct stat info = {};
+		if (stat(place.c_str(), &info) != 0 || info.st_ino != id) {
+			return false;
+		}
+		const UniqueFd ns(open(place.c_str(), O_RDONLY | O_CLOEXEC));
+		return ns && setns(ns.get(), CLONE_NEWNET) == 0 && netns_id() == id;
+	});
 }
 
 int interface_index(const std::string &name)

@@ -14,6 +14,10 @@ namespace prestack
 // Identifies our network namespace (its inode number); 0 if unknown.
 [[nodiscard]] std::uint64_t netns_id();
 
+// Makes the network namespace with that id ours, for the rest of the process's life. False: it is gone,
+// or hidden from us. One thread.
+[[nodiscard]] bool enter_netns(std::uint64_t id);
+
 // 0 if there is no such interface here.
 [[nodiscard]] int interface_index(const std::string &name);
 // The number as text if it has no name here.

@@ -6,23 +6,23 @@
 #include <cstring>
 #include <iterator>
 #include <set>
+#include <thread>
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
 #include <sys/random.h>
-#include <systemd/sd-daemon.h>
 
 #include "engine/bpffs.hpp"
 #include "engine/description.hpp"
 #include "engine/host.hpp"
 #include "engine/kernel_config.hpp"
-#include "engine/link_watch.hpp"
-#include "engine/upkeep.hpp"
 
 namespace prestack
 {
 namespace
 {
+
+using namespace std::chrono_literals;
 
 std::vector<ServiceConfig> enabled_services(const Config &config)
 {
@@ -63,24 +63,14 @@ Result<ps_config> make_config(const Config &config, const Geometry &geometry,
 	return out;
 }
 
-// Only filters on a qdisc outlive a killed loader; with an XDP program on the interface they may by
-// now be somebody else's.
-void remove_leftovers(const nlohmann::json &leftover, spdlog::logger &log)
+// Over TCP the kernel changes what it translates from then on: that must outlive a killed loader.
+bool needs_pins(const std::vector<ServiceConfig> &services)
 {
-	if (!leftover.is_object()) {
-		return;
-	}
-	log.warn("this instance was not stopped properly last time; cleaning up after it");
-	if (leftover.value("netns", std::uint64_t{0}) != netns_id()) {
-		return;
-	}
-	for (const auto &interface : leftover.value("interfaces", nlohmann::json::array())) {
-		const int ifindex = interface.value("ifindex", 0);
-		if (ifindex > 0 && !has_xdp(ifindex)) {
-			remove_leftover_tc(ifindex, interface.value("made_qdisc", false));
-		}
-	}
+	return std::ranges::any_of(services, &ServiceConfig::tcp);
 }
+
+// Longer than a packet is with a program.
+constexpr auto grace = 20ms;
 
 } // namespace
 
@@ -141,19 +131,32 @@ Result<Instance> Instance::start(const Config &config, const InstanceOptions &op
 	if (!dir) {
 		return tl::unexpected(dir.error());
 	}
-	remove_leftovers(dir->leftover(), *log);
+	const auto drawn = make_config(config, *geometry, services, used);
+	if (!drawn) {
+		return tl::unexpected(drawn.error());
+	}
+	auto setup = make_setup(*drawn, used);
+	auto planned = plan_takeover(*dir, setup, interfaces, options.name, *log);
+	if (!planned) {
+		return tl::unexpected(planned.error());
+	}
+	auto *takeover = *planned ? &**planned : nullptr;
+	if (takeover == nullptr) {
+		remove_left_filters(dir->leftover());
+	}
 	// Attaching checks this again; here it saves the work and the messages before.
 	for (const auto &interface : interfaces) {
+		if (takeover != nullptr && takeover->has(interface.ifindex)) {
+			continue;
+		}
 		if (auto free = check_xdp_is_free(interface.name, interface.ifindex, *bpffs);
 		    !free) {
 			return tl::unexpected(free.error());
 		}
 	}
-	const auto constants = make_config(config, *geometry, services, used);
-	if (!constants) {
-		return tl::unexpected(constants.error());
-	}
-	auto objects = Objects::load(*constants, *geometry, used);
+	const ps_config &constants = setup.config;
+	auto objects = Objects::load(constants, *geometry, used,
+				     takeover != nullptr ? takeover->maps : ReusedMaps());
 	if (!objects) {
 		return tl::unexpected(objects.error());
 	}
@@ -173,25 +176,31 @@ Result<Instance> Instance::start(const Config &config, const InstanceOptions &op
 	if (!report) {
 		return tl::unexpected(report.error());
 	}
+	auto control = Control::create();
+	if (!control) {
+		return tl::unexpected(control.error());
+	}
+	Attachment attachment({config.xdp_mode, options.force_clsact,
+			       needs_pins(services) || takeover != nullptr},
+			      log);
 	Instance instance(std::move(*dir), std::move(*objects), std::move(*keeper),
-			  std::move(*report), std::move(log));
-	auto prepared = instance.prepare(services, interfaces, config.cache, *constants, *geometry)
-				.and_then([&] { return instance.keeper_.refresh(); });
-	if (!prepared) {
-		return tl::unexpected(prepared.error());
-	}
-	for (const auto &interface : interfaces) {
-		if (auto done = instance.attach(interface, config.xdp_mode, *bpffs,
-						options.force_clsact);
-		    !done) {
-			return tl::unexpected(done.error());
+			  std::move(*report), std::move(*control), std::move(attachment),
+			  std::move(log));
+	instance.drain_timeout_ = config.drain_timeout;
+	std::ranges::transform(services, std::back_inserter(instance.ports_), &ServiceConfig::port);
+	auto started =
+		instance.prepare(services, interfaces, config.cache, constants, *geometry)
+			.and_then([&] { return instance.keeper_.refresh(); })
+			.and_then([&] { return instance.pin(setup); })
+			.and_then([&] { return instance.attach(interfaces, *bpffs, takeover); })
+			.and_then([&] { return instance.attached(); })
+			.and_then(
+				[&] { return instance.publish(config, *geometry, options.name); });
+	if (!started) {
+		if (takeover != nullptr) {
+			instance.attachment_.leave();
 		}
-	}
-	if (auto done = instance.attached(); !done) {
-		return tl::unexpected(done.error());
-	}
-	if (auto done = instance.publish(config, *geometry, options.name); !done) {
-		return tl::unexpected(done.error());
+		return tl::unexpected(started.error());
 	}
 	return instance;
 }
@@ -236,115 +245,61 @@ Result<void> Instance::attached()
 	return keeper_.refresh();
 }
 
-// XDP comes first: only one program can be there, so it is what keeps two instances off one
-// interface. It serves nothing before the egress hook has seen the server answer.
-Result<void> Instance::attach(const ServedInterface &interface, XdpMode mode, const BpffsPtr &bpffs,
-			      bool force_clsact)
-{
-	const auto xdp_program = objects_.program("ps_xdp");
-	const auto ingress = objects_.program("ps_tc_ingress");
-	const auto egress = objects_.program("ps_tc_egress");
-	for (const auto *program : {&xdp_program, &ingress, &egress}) {
-		if (!*program) {
-			return tl::unexpected(program->error());
-		}
-	}
-	auto xdp = attach_xdp(interface.name, interface.ifindex, *xdp_program, mode, bpffs);
-	if (!xdp) {
-		return tl::unexpected(xdp.error());
-	}
-	if (xdp->native_problem != 0) {
-		log_->warn("interface {}: native XDP is not possible ({}); using generic XDP, "
-			   "which is slower",
-			   interface.name, strerrordesc_np(xdp->native_problem));
-	}
-	Hooks hooks{interface, nullptr, std::move(*xdp)};
-	hooks.interface.native = hooks.xdp.mode == XdpMode::native;
-	keeper_.set_native(interface.ifindex, hooks.interface.native);
-	auto tc = TcHook::attach(interface.name, interface.ifindex, {*ingress, *egress},
-				 force_clsact);
-	if (!tc) {
-		return tl::unexpected(tc.error());
-	}
-	hooks.tc = std::make_unique<TcHook>(std::move(*tc));
-	log_->info("interface {}: {} XDP, {}", interface.name, to_string(hooks.xdp.mode),
-		   to_string(hooks.tc->kind()));
-	hooks_.push_back(std::move(hooks));
-	return {};
-}
-
-// The description comes last: who can read it finds everything in place.
-Result<void> Instance::publish(const Config &config, const Geometry &geometry,
-			       const std::string &name)
+// Before anything is attached: a program array that nobody holds loses its programs, and whatever is
+// attached must go on with what it has when we are killed.
+Result<void> Instance::pin(const Setup &setup)
 {
 	for (const auto &[map, fd] : objects_.shared_maps()) {
 		if (auto pinned = dir_.pin(fd, map); !pinned) {
 			return pinned;
 		}
 	}
-	auto scan = objects_.program("ps_scan")
-			    .and_then([this](int fd) { return dir_.pin(fd, "ps_scan"); })
-			    .and_then([this] {
-				    return dir_.pin(report_->fd(), AgentReport::map_name);
-			    });
-	if (!scan) {
-		return scan;
-	}
-	std::vector<InterfaceDescription> interfaces;
-	for (const auto &hooks : hooks_) {
-		interfaces.push_back({hooks.interface.name, hooks.interface.ifindex,
-				      std::string(to_string(hooks.xdp.mode)),
-				      to_string(hooks.tc->kind()), hooks.tc->made_qdisc()});
-	}
-	return dir_.describe(describe_instance(name, config, geometry, interfaces));
-}
-
-Result<void> Instance::on_link_event(const LinkWatch &watch)
-{
-	std::set<int> served;
-	for (const auto &hooks : hooks_) {
-		served.insert(hooks.interface.ifindex);
-	}
-	const auto changes = watch.read(served);
-	if (!changes) {
-		return tl::unexpected(changes.error());
-	}
-	for (const auto &hooks : hooks_) {
-		if (std::ranges::find(changes->deleted, hooks.interface.ifindex) !=
-			    changes->deleted.end() ||
-		    (changes->lost &&
-		     interface_index(hooks.interface.name) != hooks.interface.ifindex)) {
-			return fail("interface " + hooks.interface.name,
-				    "was deleted or moved to another network namespace", ENODEV,
-				    "start again when it is back");
+	for (const auto *program : {"ps_scan", "ps_census"}) {
+		auto pinned = objects_.program(program).and_then(
+			[&](int fd) { return dir_.pin(fd, program); });
+		if (!pinned) {
+			return pinned;
 		}
 	}
-	if (changes->went_down || changes->lost) {
-		keeper_.flush_all("an interface went down");
-	} else if (changes->address_removed) {
-		keeper_.flush_all("an address was removed from this host");
-	}
-	return changes->changed || changes->lost ? keeper_.refresh() : Result<void>();
+	return dir_.pin(report_->fd(), AgentReport::map_name)
+		.and_then([this] { return dir_.pin(control_->fd(), Control::map_name); })
+		.and_then([&] { return save_setup(setup); })
+		.and_then([this](const UniqueFd &map) {
+			return dir_.pin(map.get(), Setup::map_name);
+		});
 }
 
-Result<void> Instance::run(EventLoop &loop)
+Result<void> Instance::attach(const std::vector<ServedInterface> &interfaces, const BpffsPtr &bpffs,
+			      Takeover *takeover)
 {
-	const auto links = LinkWatch::open();
-	if (!links) {
-		return tl::unexpected(links.error());
+	for (const auto &interface : interfaces) {
+		if (auto done = attachment_.add(interface, objects_, bpffs, dir_, takeover);
+		    !done) {
+			return done;
+		}
+		const auto &served = attachment_.interfaces().back();
+		keeper_.set_native(served.ifindex, served.native);
 	}
-	if (auto armed = loop.watch(links->fd(), [&] { return on_link_event(*links); }); !armed) {
-		return armed;
+	if (takeover == nullptr || takeover->continuity == Continuity::all) {
+		return {};
 	}
-	Upkeep upkeep(loop, keeper_, *connections_, *agents_, log_);
-	if (auto started = upkeep.start(); !started) {
-		return started;
+	// A packet may still be with the old programs, which follow flows their way.
+	std::this_thread::sleep_for(grace);
+	return objects_.program("ps_census").and_then([](int census) {
+		return run_census(census, PS_LOST_TABLES).map([](const FlowCensus &) {});
+	});
+}
+
+// The description comes last: who can read it finds everything in place.
+Result<void> Instance::publish(const Config &config, const Geometry &geometry,
+			       const std::string &name)
+{
+	auto done = dir_.describe(describe_instance(name, config, geometry, attachment_.describe()))
+			    .and_then([this] { return dir_.commit(attachment_.links()); });
+	if (done) {
+		attachment_.own();
 	}
-	log_->info("serving");
-	sd_notify(0, "READY=1");
-	auto ended = loop.run();
-	sd_notify(0, "STOPPING=1");
-	return ended;
+	return done;
 }
 
 } // namespace prestack

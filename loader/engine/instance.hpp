@@ -11,13 +11,15 @@
 #include "config.hpp"
 #include "engine/agent_report.hpp"
 #include "engine/agent_runner.hpp"
+#include "engine/attachment.hpp"
 #include "engine/connection_keeper.hpp"
+#include "engine/control.hpp"
 #include "engine/event_loop.hpp"
 #include "engine/instance_dir.hpp"
 #include "engine/objects.hpp"
 #include "engine/service_keeper.hpp"
-#include "engine/tc_hook.hpp"
-#include "engine/xdp_hook.hpp"
+#include "engine/spliced.hpp"
+#include "engine/takeover.hpp"
 #include "result.hpp"
 
 namespace prestack
@@ -32,27 +34,24 @@ struct InstanceOptions {
 class Instance
 {
 public:
-	// Loads, pins and attaches everything. On failure nothing stays attached or pinned.
+	// Loads, pins and attaches everything, in the place of what a killed loader of this name has left.
+	// On failure nothing stays attached or pinned, but for what was there before.
 	[[nodiscard]] static Result<Instance> start(const Config &config,
 						    const InstanceOptions &options,
 						    std::shared_ptr<spdlog::logger> log);
 
-	// Serves until `loop` is told to stop (good), or until an interface is deleted or the kernel
-	// fails us.
+	// Serves until `loop` or the control map tells to stop, and drains then; good if nothing is left
+	// of us. Fails if an interface is deleted, the kernel fails us, or connections that need us could
+	// not be ended: then what translates them stays attached.
 	[[nodiscard]] Result<void> run(EventLoop &loop);
 
 private:
-	struct Hooks {
-		ServedInterface interface;
-		// Destroyed last to first: XDP stops answering before the egress hook goes.
-		std::unique_ptr<TcHook> tc;
-		XdpHook xdp;
-	};
-
 	Instance(InstanceDir dir, Objects objects, ServiceKeeper keeper, AgentReport report,
-		 std::shared_ptr<spdlog::logger> log)
+		 Control control, Attachment attachment, std::shared_ptr<spdlog::logger> log)
 		: dir_(std::move(dir)), objects_(std::move(objects)), keeper_(std::move(keeper)),
-		  report_(std::make_unique<AgentReport>(std::move(report))), log_(std::move(log))
+		  report_(std::make_unique<AgentReport>(std::move(report))),
+		  control_(std::make_unique<Control>(std::move(control))), log_(std::move(log)),
+		  attachment_(std::move(attachment))
 	{
 	}
 
@@ -64,21 +63,30 @@ private:
 	// Everything is attached: who is connected already?
 	[[nodiscard]] Result<void> attached();
 
-	[[nodiscard]] Result<void> attach(const ServedInterface &interface, XdpMode mode,
-					  const BpffsPtr &bpffs, bool force_clsact);
+	// Replaces what is attached; from the first on, a failure leaves all as it is then.
+	[[nodiscard]] Result<void> attach(const std::vector<ServedInterface> &interfaces,
+					  const BpffsPtr &bpffs, Takeover *takeover);
+	[[nodiscard]] Result<void> pin(const Setup &setup);
 	[[nodiscard]] Result<void> publish(const Config &config, const Geometry &geometry,
 					   const std::string &name);
 	[[nodiscard]] Result<void> on_link_event(const class LinkWatch &watch);
+	[[nodiscard]] Result<SplicedConnections> spliced() const;
+	[[nodiscard]] Result<void> drain(EventLoop &loop);
+	// What is attached outlives us.
+	void leave();
 
 	InstanceDir dir_;
 	Objects objects_;
 	ServiceKeeper keeper_;
-	// Others hold its address.
+	// Others hold their addresses.
 	std::unique_ptr<AgentReport> report_;
+	std::unique_ptr<Control> control_;
 	std::unique_ptr<ConnectionKeeper> connections_;
 	std::unique_ptr<AgentRunner> agents_;
 	std::shared_ptr<spdlog::logger> log_;
-	std::vector<Hooks> hooks_;
+	Attachment attachment_;
+	std::vector<std::uint16_t> ports_; // of the services
+	std::chrono::nanoseconds drain_timeout_{};
 };
 
 // One configuration error for each interface that is missing here or is not Ethernet.

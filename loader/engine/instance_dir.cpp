@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "instance_dir.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <set>
 #include <thread>
 
 #include <bpf/bpf.h>
@@ -21,7 +23,7 @@ using namespace std::chrono_literals;
 
 constexpr auto all_instances = "prestack";
 constexpr auto meta_pin = "ps_meta";
-constexpr auto new_meta_pin = "ps_meta_new";
+constexpr auto setup_pin = "ps_setup";
 
 std::string object_name(const std::string &instance)
 {
@@ -63,16 +65,53 @@ nlohmann::json read_description(const fs::path &path)
 	return description.is_object() ? description : nlohmann::json();
 }
 
-void remove_pins(const fs::path &path)
+std::vector<std::string> pins_in(const fs::path &path)
 {
 	std::error_code ignored;
-	std::vector<fs::path> pins;
+	std::vector<std::string> pins;
 	for (const auto &entry : fs::directory_iterator(path, ignored)) {
-		pins.push_back(entry.path());
+		pins.push_back(entry.path().filename());
 	}
-	for (const auto &pin : pins) {
-		fs::remove(pin, ignored);
+	return pins;
+}
+
+// Those whose name begins so.
+void remove_pins(const fs::path &path, const std::string &prefix)
+{
+	std::error_code ignored;
+	for (const auto &pin : pins_in(path)) {
+		if (pin.starts_with(prefix)) {
+			fs::remove(path / pin, ignored);
+		}
 	}
+}
+
+// That nothing in the directory begins with.
+std::string free_prefix(const fs::path &path)
+{
+	const auto pins = pins_in(path);
+	for (unsigned number = 0;; ++number) {
+		auto prefix = fmt::format("new{}_", number);
+		if (std::ranges::none_of(pins, [&prefix](const std::string &pin) {
+			    return pin.starts_with(prefix);
+		    })) {
+			return prefix;
+		}
+	}
+}
+
+bool is_attached(const fs::path &path)
+{
+	return std::ranges::any_of(left_links(path), &LeftLink::attached);
+}
+
+Result<UniqueFd> open_pin(const fs::path &path, const std::string &pin, std::string mend)
+{
+	const int fd = bpf_obj_get((path / pin).c_str());
+	if (fd < 0) {
+		return fail("pinned object " + pin, "open", fd, std::move(mend));
+	}
+	return UniqueFd(fd);
 }
 
 std::string pid_of(const nlohmann::json &description)
@@ -103,7 +142,12 @@ Result<InstanceDir> InstanceDir::claim(const BpffsPtr &bpffs, const std::string 
 		    is_same(lock.get(), path)) {
 			InstanceDir dir(bpffs, path, std::move(lock));
 			dir.leftover_ = read_description(path);
-			remove_pins(path);
+			if (is_attached(path)) {
+				dir.on_end_ = OnEnd::remove_ours;
+			} else {
+				remove_pins(path, "");
+			}
+			dir.prefix_ = free_prefix(path);
 			return dir;
 		}
 		std::this_thread::sleep_for(10ms);
@@ -113,10 +157,20 @@ Result<InstanceDir> InstanceDir::claim(const BpffsPtr &bpffs, const std::string 
 		    "stop it first, or choose another --name");
 }
 
+InstanceDir::InstanceDir(BpffsPtr bpffs, fs::path path, UniqueFd lock)
+	: bpffs_(std::move(bpffs)), path_(std::move(path)), lock_(std::move(lock))
+{
+}
+
 InstanceDir::~InstanceDir()
 {
-	if (lock_) {
-		remove_pins(path_);
+	if (!lock_) {
+		return;
+	}
+	if (on_end_ == OnEnd::remove_ours) {
+		remove_pins(path_, prefix_);
+	} else if (on_end_ == OnEnd::remove_all) {
+		remove_pins(path_, "");
 		std::error_code ignored;
 		fs::remove(path_, ignored);
 		fs::remove(path_.parent_path(), ignored); // stays if other instances are in it
@@ -125,7 +179,7 @@ InstanceDir::~InstanceDir()
 
 Result<void> InstanceDir::pin(int fd, const std::string &name) const
 {
-	const auto pin = path_ / name;
+	const auto pin = path_ / (prefix_ + name);
 	if (const int problem = bpf_obj_pin(fd, pin.c_str()); problem != 0) {
 		return fail("pinned object " + name, "pin", problem);
 	}
@@ -146,31 +200,62 @@ Result<void> InstanceDir::describe(const nlohmann::json &description) const
 	    problem != 0) {
 		return fail(meta_pin, "write the description", problem);
 	}
+	return pin(map.get(), meta_pin);
+}
+
+Result<void> InstanceDir::pin_link(int fd, const LinkPin &link) const
+{
+	const auto pin = path_ / link.name();
 	std::error_code ignored;
-	fs::remove(path_ / new_meta_pin, ignored);
-	if (auto pinned = pin(map.get(), new_meta_pin); !pinned) {
-		return pinned;
+	fs::remove(pin, ignored);
+	const int problem = bpf_obj_pin(fd, pin.c_str());
+	return problem == 0 ? Result<void>() : fail("pinned object " + link.name(), "pin", problem);
+}
+
+Result<void> InstanceDir::commit(const std::vector<LinkPin> &links)
+{
+	std::set<std::string> named;
+	for (const auto &link : links) {
+		named.insert(link.name());
 	}
-	if (rename((path_ / new_meta_pin).c_str(), (path_ / meta_pin).c_str()) != 0) {
-		return fail(meta_pin, "replace the description", errno);
+	// Should we be killed on the way, what says how the tables fit together is not there.
+	std::error_code ignored;
+	fs::remove(path_ / setup_pin, ignored);
+	auto ours = pins_in(path_);
+	std::erase_if(ours, [this](const std::string &pin) { return !pin.starts_with(prefix_); });
+	std::ranges::sort(ours, {}, [this](const std::string &pin) {
+		return pin == prefix_ + meta_pin ? 2 : pin == prefix_ + setup_pin ? 1 : 0;
+	});
+	for (const auto &pin : ours) {
+		auto name = pin.substr(prefix_.size());
+		if (rename((path_ / pin).c_str(), (path_ / name).c_str()) != 0) {
+			return fail("pinned object " + name, "give it its name", errno);
+		}
+		named.insert(std::move(name));
 	}
+	for (const auto &pin : pins_in(path_)) {
+		if (!named.contains(pin)) {
+			fs::remove(path_ / pin, ignored);
+		}
+	}
+	prefix_.clear();
+	on_end_ = OnEnd::remove_all;
 	return {};
+}
+
+Result<UniqueFd> InstanceDir::open_leftover(const std::string &pin) const
+{
+	return open_pin(path_, pin, "");
 }
 
 Result<UniqueFd> InstanceView::open(const std::string &pin) const
 {
-	const auto file = path / pin;
-	const int fd = bpf_obj_get(file.c_str());
-	if (fd < 0) {
-		return fail("pinned object " + pin, "open", fd,
-			    "the instance is stopping or starting: try again");
-	}
-	return UniqueFd(fd);
+	return open_pin(path, pin, "the instance is stopping or starting: try again");
 }
 
 Result<InstanceView> view_instance(const BpffsPtr &bpffs, const std::string &name)
 {
-	InstanceView view{name, bpffs, bpffs->path() / all_instances / name, false, nullptr};
+	InstanceView view{name, bpffs, bpffs->path() / all_instances / name, false, false, nullptr};
 	// Asked twice: an instance that stops between the two looks would seem dead, and not gone.
 	for (int attempt = 0; attempt < 2; ++attempt) {
 		if (access(view.path.c_str(), F_OK) != 0 && errno == EACCES) {
@@ -186,6 +271,7 @@ Result<InstanceView> view_instance(const BpffsPtr &bpffs, const std::string &nam
 	if (view.alive) {
 		return fail(object_name(name), "is still starting", 0, "try again in a moment");
 	}
+	view.attached = is_attached(view.path);
 	if (view.description.is_null()) {
 		std::string others;
 		for (const auto &other : view_all_instances(bpffs)) {
@@ -205,8 +291,12 @@ std::vector<InstanceView> view_all_instances(const BpffsPtr &bpffs)
 	std::vector<InstanceView> views;
 	std::error_code ignored;
 	for (const auto &entry : fs::directory_iterator(bpffs->path() / all_instances, ignored)) {
-		InstanceView view{entry.path().filename(), bpffs, entry.path(),
-				  is_locked(entry.path()), read_description(entry.path())};
+		InstanceView view{entry.path().filename(),
+				  bpffs,
+				  entry.path(),
+				  is_locked(entry.path()),
+				  is_attached(entry.path()),
+				  read_description(entry.path())};
 		if (!view.description.is_null()) {
 			views.push_back(std::move(view));
 		}
@@ -220,12 +310,14 @@ Result<InstanceView> view_live_instance(const BpffsPtr &bpffs, const std::string
 	if (view && !view->alive) {
 		return fail(object_name(name),
 			    fmt::format("is dead: its loader{} ended without cleaning up; nothing "
-					"is served from the kernel, "
-					"the servers answer",
-					pid_of(view->description)),
+					"is served from the kernel, the servers answer{}",
+					pid_of(view->description),
+					view->attached ? "; its programs are still attached and "
+							 "translate the connections that need it"
+						       : ""),
 			    0,
 			    fmt::format("start it again with `prestack run --config FILE --name "
-					"{}`, which cleans up",
+					"{0}`, or end it with `prestack stop --name {0}`",
 					name));
 	}
 	return view;

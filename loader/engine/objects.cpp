@@ -154,6 +154,30 @@ Result<void> fill_program_arrays(const Objects &objects, bpf_object *plugin,
 	return {};
 }
 
+// Whether a map that a killed loader left is what we would make. The number of flows may differ: that
+// is for the next start from scratch.
+Result<void> check_shape(const bpf_map *map, const UniqueFd &left)
+{
+	bpf_map_info info{};
+	__u32 size = sizeof info;
+	const std::string_view name = bpf_map__name(map);
+	if (bpf_obj_get_info_by_fd(left.get(), &info, &size) != 0) {
+		return fail(fmt::format("map {}", name), "ask about", errno);
+	}
+	if (info.type == bpf_map__type(map) && info.key_size == bpf_map__key_size(map) &&
+	    info.value_size == bpf_map__value_size(map) &&
+	    (info.max_entries == bpf_map__max_entries(map) || name == "ps_flows")) {
+		return {};
+	}
+	return fail(fmt::format("map {}", name), "is of another shape than a killed loader left it",
+		    0, "end that instance with `prestack stop`");
+}
+
+bool is_program_array(const bpf_map *map)
+{
+	return bpf_map__type(map) == BPF_MAP_TYPE_PROG_ARRAY;
+}
+
 bool is_shared(const bpf_map *map)
 {
 	return !bpf_map__is_internal(map) &&
@@ -232,24 +256,66 @@ Result<void> set_config(bpf_object *object, const ps_config &config)
 	return fail(where, "find the variable", ENOENT);
 }
 
+// Gives the core's object the maps that exist already, and makes the entry tables.
+Result<void> Objects::share(const Geometry &geometry, const ReusedMaps &reused)
+{
+	bpf_map *map = nullptr;
+	bpf_object__for_each_map(map, core_.get())
+	{
+		if (!reused || !is_shared(map) || is_program_array(map)) {
+			continue;
+		}
+		const std::string name = bpf_map__name(map);
+		auto left = reused(name);
+		if (!left) {
+			return tl::unexpected(left.error());
+		}
+		if (!*left) {
+			continue;
+		}
+		// The element size of these two is not that of their declaration.
+		if (name == "ps_small") {
+			small_ = std::move(*left);
+			continue;
+		}
+		if (name == "ps_large") {
+			large_ = std::move(*left);
+			continue;
+		}
+		auto done = check_shape(map, *left).and_then([&] {
+			return reuse(core_.get(), name.c_str(), left->get());
+		});
+		if (!done) {
+			return done;
+		}
+	}
+	if (!small_) {
+		auto small = create_entry_table("ps_small", geometry.small_element,
+						geometry.small_elements());
+		if (!small) {
+			return tl::unexpected(small.error());
+		}
+		small_ = std::move(*small);
+	}
+	if (!large_) {
+		auto large = create_entry_table("ps_large", geometry.large_element,
+						geometry.large_elements());
+		if (!large) {
+			return tl::unexpected(large.error());
+		}
+		large_ = std::move(*large);
+	}
+	return reuse(core_.get(), "ps_small", small_.get()).and_then([this] {
+		return reuse(core_.get(), "ps_large", large_.get());
+	});
+}
+
 Result<Objects> Objects::load(const ps_config &config, const Geometry &geometry,
-			      const std::vector<const PluginInfo *> &plugins)
+			      const std::vector<const PluginInfo *> &plugins,
+			      const ReusedMaps &reused)
 {
 	const LibbpfWarnings warnings;
 	Objects objects;
-	auto small =
-		create_entry_table("ps_small", geometry.small_element, geometry.small_elements());
-	if (!small) {
-		return tl::unexpected(small.error());
-	}
-	objects.small_ = std::move(*small);
-	auto large =
-		create_entry_table("ps_large", geometry.large_element, geometry.large_elements());
-	if (!large) {
-		return tl::unexpected(large.error());
-	}
-	objects.large_ = std::move(*large);
-
 	std::size_t size = 0;
 	const void *bytes = dispatch_bpf__elf_bytes(&size);
 	auto core = open_object("dispatch", bytes, size, config);
@@ -259,13 +325,11 @@ Result<Objects> Objects::load(const ps_config &config, const Geometry &geometry,
 	objects.core_ = std::move(*core);
 	bpf_object *object = objects.core_.get();
 	auto prepared =
-		reuse(object, "ps_small", objects.small_.get())
-			.and_then([&] { return reuse(object, "ps_large", objects.large_.get()); })
-			.and_then(
-				[&] { return resize(object, "ps_index", geometry.index_lines()); })
+		resize(object, "ps_index", geometry.index_lines())
 			.and_then([&] { return resize(object, "ps_fences", geometry.fences); })
 			.and_then([&] { return resize(object, "ps_flows", geometry.flows); })
 			.and_then([&] { return resize(object, "ps_asked", geometry.asked); })
+			.and_then([&] { return objects.share(geometry, reused); })
 			.and_then([&] { return load_object(object); });
 	if (!prepared) {
 		return tl::unexpected(prepared.error());
@@ -316,8 +380,7 @@ std::vector<std::pair<std::string, int>> Objects::shared_maps() const
 	const bpf_map *map = nullptr;
 	bpf_object__for_each_map(map, core_.get())
 	{
-		// A program array that is pinned keeps its programs, and they keep the array.
-		if (is_shared(map) && bpf_map__type(map) != BPF_MAP_TYPE_PROG_ARRAY) {
+		if (is_shared(map)) {
 			maps.emplace_back(bpf_map__name(map), bpf_map__fd(map));
 		}
 	}

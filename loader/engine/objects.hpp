@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -24,21 +25,28 @@ struct CloseObject {
 };
 using BpfObject = std::unique_ptr<bpf_object, CloseObject>;
 
+// A map of the core that an earlier loader made and that is to be used on, by name; none: make it anew.
+using ReusedMaps = std::function<Result<UniqueFd>(const std::string &name)>;
+
 class Objects
 {
 public:
 	// Loads everything and fills the program arrays; nothing is attached. `config` is given to
-	// each object; `plugins[i]` gets plug-in slot i.
+	// each object; `plugins[i]` gets plug-in slot i. Fails if a map of `reused` has another shape.
 	[[nodiscard]] static Result<Objects> load(const ps_config &config, const Geometry &geometry,
-						  const std::vector<const PluginInfo *> &plugins);
+						  const std::vector<const PluginInfo *> &plugins,
+						  const ReusedMaps &reused = {});
 
 	// Descriptors live as long as this object. The name must be one of the core's.
 	[[nodiscard]] Result<int> map(const char *name) const;
 	[[nodiscard]] Result<int> program(const char *name) const;
-	// Every map that the core's object declares and that may be pinned.
+	// Every map that the core's object declares. Program arrays are among them: one that nobody has
+	// open or pinned loses its programs.
 	[[nodiscard]] std::vector<std::pair<std::string, int>> shared_maps() const;
 
 private:
+	[[nodiscard]] Result<void> share(const Geometry &geometry, const ReusedMaps &reused);
+
 	UniqueFd small_;
 	UniqueFd large_;
 	BpfObject core_; // the programs that are attached

@@ -63,10 +63,10 @@ Result<void> ServiceKeeper::refresh(std::uint32_t index, Kept &kept, std::uint32
 	ps_service_conf conf = kept.conf;
 	conf.mtu = mtu;
 	conf.flags &= ~static_cast<std::uint32_t>(PS_SERVICE_SERVER_KNOWN | PS_SERVICE_NO_XDP_TX |
-						  PS_SERVICE_WAIT);
+						  PS_SERVICE_WAIT | PS_SERVICE_DRAIN);
 	conf.flags |= flag_if(server.uid.has_value(), PS_SERVICE_SERVER_KNOWN) |
 		      flag_if(tc_replies, PS_SERVICE_NO_XDP_TX) |
-		      flag_if(kept.waiting, PS_SERVICE_WAIT);
+		      flag_if(kept.waiting, PS_SERVICE_WAIT) | flag_if(draining_, PS_SERVICE_DRAIN);
 	conf.server_uid = server.uid.value_or(0);
 	const bool starts = (kept.conf.flags & ~conf.flags & PS_SERVICE_WAIT) != 0;
 

@@ -46,6 +46,8 @@ public:
 	// While set, nothing is served: connections of unknown position are open. From the next
 	// refresh() on; serving starts with an empty cache.
 	void set_waiting(std::uint32_t service, bool waiting);
+	// Nothing is served any more, from the next refresh() on.
+	void drain() { draining_ = true; }
 	// For what may have let a write pass unseen.
 	void flush_all(const std::string &reason);
 	// Whether a socket on this port (host byte order) may be a server's.
@@ -81,6 +83,7 @@ private:
 	std::chrono::nanoseconds settle_; // each flush here is for writes that were not seen arrive
 	std::shared_ptr<spdlog::logger> log_;
 	bool tc_replies_ = false;
+	bool draining_ = false;
 };
 
 } // namespace prestack

@@ -148,14 +148,14 @@ Result<TcHook> TcHook::attach(const std::string &interface, int ifindex, const P
 		const int ingress =
 			create_tcx_link(programs.ingress_fd, ifindex, attach_tcx_ingress);
 		if (ingress >= 0) {
-			hook.ingress_link_ = UniqueFd(ingress);
+			hook.ingress_link_ = BpfLink(ingress);
 			const int egress =
 				create_tcx_link(programs.egress_fd, ifindex, attach_tcx_egress);
 			if (egress < 0) {
 				return fail("interface " + interface,
 					    "attach the TCX egress program", egress);
 			}
-			hook.egress_link_ = UniqueFd(egress);
+			hook.egress_link_ = BpfLink(egress);
 			return hook;
 		}
 		// A kernel before 6.6 does not know the attach type.
@@ -167,6 +167,27 @@ Result<TcHook> TcHook::attach(const std::string &interface, int ifindex, const P
 	if (auto attached = hook.attach_clsact(interface, programs); !attached) {
 		return tl::unexpected(attached.error());
 	}
+	return hook;
+}
+
+Result<TcHook> TcHook::take_over(const std::string &interface, int ifindex,
+				 const Programs &programs, BpfLink ingress, BpfLink egress,
+				 bool made_qdisc)
+{
+	TcHook hook(ifindex);
+	hook.ingress_link_ = std::move(ingress);
+	hook.egress_link_ = std::move(egress);
+	hook.leave();
+	auto done = hook.ingress_link_ && hook.egress_link_
+			    ? hook.ingress_link_.update(programs.ingress_fd).and_then([&] {
+				      return hook.egress_link_.update(programs.egress_fd);
+			      })
+			    : hook.attach_clsact(interface, programs);
+	if (!done) {
+		return fail("interface " + interface, "replace the TC programs",
+			    done.error().errnum);
+	}
+	hook.made_qdisc_ = made_qdisc;
 	return hook;
 }
 
@@ -202,12 +223,29 @@ TcHook::TcHook(TcHook &&other) noexcept
 	  egress_link_(std::move(other.egress_link_)),
 	  ingress_filter_(std::exchange(other.ingress_filter_, false)),
 	  egress_filter_(std::exchange(other.egress_filter_, false)),
-	  made_qdisc_(std::exchange(other.made_qdisc_, false))
+	  made_qdisc_(std::exchange(other.made_qdisc_, false)), leave_(other.leave_)
 {
+}
+
+void TcHook::leave()
+{
+	leave_ = true;
+	ingress_link_.leave();
+	egress_link_.leave();
+}
+
+void TcHook::own()
+{
+	leave_ = false;
+	ingress_link_.own();
+	egress_link_.own();
 }
 
 TcHook::~TcHook()
 {
+	if (leave_) {
+		return;
+	}
 	if (ingress_filter_) {
 		detach_filter(ifindex_, BPF_TC_INGRESS);
 	}
@@ -217,6 +255,12 @@ TcHook::~TcHook()
 	if (made_qdisc_) {
 		destroy_qdisc(ifindex_);
 	}
+}
+
+bool has_leftover_tc(int ifindex)
+{
+	return program_at_our_place(ifindex, BPF_TC_INGRESS) == ingress_program &&
+	       program_at_our_place(ifindex, BPF_TC_EGRESS) == egress_program;
 }
 
 void remove_leftover_tc(int ifindex, bool made_qdisc)

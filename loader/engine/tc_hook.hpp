@@ -6,7 +6,7 @@
 #include <memory>
 #include <string>
 
-#include "engine/fd.hpp"
+#include "engine/bpf_link.hpp"
 #include "result.hpp"
 
 namespace prestack
@@ -33,6 +33,12 @@ public:
 	[[nodiscard]] static Result<TcHook> attach(const std::string &interface, int ifindex,
 						   const Programs &programs, bool force_clsact);
 
+	// Puts the programs in the place of those that a killed loader left: in its TCX links, or if
+	// there are none, in its filters. From then on as after leave().
+	[[nodiscard]] static Result<TcHook> take_over(const std::string &interface, int ifindex,
+						      const Programs &programs, BpfLink ingress,
+						      BpfLink egress, bool made_qdisc);
+
 	TcHook(TcHook &&other) noexcept;
 	TcHook &operator=(TcHook &&) = delete;
 	TcHook(const TcHook &) = delete;
@@ -41,6 +47,12 @@ public:
 
 	[[nodiscard]] TcKind kind() const { return ingress_link_ ? TcKind::tcx : TcKind::clsact; }
 	[[nodiscard]] bool made_qdisc() const { return made_qdisc_; }
+	[[nodiscard]] const BpfLink &ingress_link() const { return ingress_link_; }
+	[[nodiscard]] const BpfLink &egress_link() const { return egress_link_; }
+	// Destruction detaches nothing from now on. Links need pins to outlive the process.
+	void leave();
+	// Destruction detaches after all.
+	void own();
 
 private:
 	explicit TcHook(int ifindex) : ifindex_(ifindex) {}
@@ -48,12 +60,16 @@ private:
 						 const Programs &programs);
 
 	int ifindex_ = 0;
-	UniqueFd ingress_link_;
-	UniqueFd egress_link_;
+	BpfLink ingress_link_;
+	BpfLink egress_link_;
 	bool ingress_filter_ = false;
 	bool egress_filter_ = false;
 	bool made_qdisc_ = false;
+	bool leave_ = false;
 };
+
+// Whether both filters of a killed loader are on the interface.
+[[nodiscard]] bool has_leftover_tc(int ifindex);
 
 // Removes the filters, and the qdisc if `made_qdisc`, that a killed loader left on an interface.
 void remove_leftover_tc(int ifindex, bool made_qdisc);

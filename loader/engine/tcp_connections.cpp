@@ -21,7 +21,7 @@ namespace
 
 constexpr std::uint32_t states = 1u << TCP_ESTABLISHED | 1u << TCP_SYN_RECV | 1u << TCP_FIN_WAIT1 |
 				 1u << TCP_FIN_WAIT2 | 1u << TCP_CLOSE_WAIT | 1u << TCP_LAST_ACK |
-				 1u << TCP_CLOSING;
+				 1u << TCP_CLOSING | 1u << TCP_TIME_WAIT;
 
 // Once the server has closed it, what arrives is answered with a reset. In FIN_WAIT without an inode
 // nobody has the socket open: closed, and not just shut down for sending.
@@ -33,6 +33,7 @@ bool may_be_read(const inet_diag_msg &diag)
 		return diag.idiag_inode != 0;
 	case TCP_LAST_ACK:
 	case TCP_CLOSING:
+	case TCP_TIME_WAIT:
 		return false;
 	default:
 		return true;
@@ -49,6 +50,7 @@ TcpConnection connection_of(const inet_diag_msg &diag)
 	connection.cookie = std::uint64_t{diag.id.idiag_cookie[1]} << 32 | diag.id.idiag_cookie[0];
 	connection.family6 = diag.idiag_family == AF_INET6;
 	connection.readable = may_be_read(diag);
+	connection.time_wait = diag.idiag_state == TCP_TIME_WAIT;
 	return connection;
 }
 

@@ -16,13 +16,14 @@
 namespace prestack
 {
 
-// A connection from its SYN-ACK on, until both ends are through with it.
+// A connection from its SYN-ACK on, until the kernel has forgotten it.
 struct TcpConnection {
 	Endpoint local; // the server's end
 	Endpoint remote;
 	std::uint64_t cookie = 0; // never used twice while the kernel runs
 	bool family6 = false; // of the socket; its addresses may be IPv4 all the same
 	bool readable = true; // the server may still read requests from it
+	bool time_wait = false; // both ends are through with it
 
 	friend auto operator<=>(const TcpConnection &one, const TcpConnection &other)
 	{

@@ -98,7 +98,7 @@ Result<XdpHook> attach_xdp(const std::string &interface, int ifindex, int progra
 									   : XDP_FLAGS_SKB_MODE);
 		const int fd = bpf_link_create(program_fd, ifindex, BPF_XDP, &options);
 		if (fd >= 0) {
-			hook.link = UniqueFd(fd);
+			hook.link = BpfLink(fd);
 			hook.mode = mode;
 			return hook;
 		}
@@ -119,6 +119,24 @@ Result<XdpHook> attach_xdp(const std::string &interface, int ifindex, int progra
 		hook.native_problem = -fd;
 	}
 	return fail("interface " + interface, "attach XDP", EINVAL);
+}
+
+Result<XdpHook> take_over_xdp(const std::string &interface, int ifindex, int program_fd,
+			      BpfLink link)
+{
+	// Whatever comes of it, the connections that it translates must not be broken off.
+	link.leave();
+	if (auto updated = link.update(program_fd); !updated) {
+		return fail("interface " + interface, "replace the XDP program",
+			    updated.error().errnum);
+	}
+	auto query = libbpf_options<bpf_xdp_query_opts>();
+	XdpHook hook;
+	hook.mode = bpf_xdp_query(ifindex, 0, &query) == 0 && query.attach_mode == XDP_ATTACHED_SKB
+			    ? XdpMode::generic
+			    : XdpMode::native;
+	hook.link = std::move(link);
+	return hook;
 }
 
 } // namespace prestack

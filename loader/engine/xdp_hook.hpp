@@ -5,15 +5,15 @@
 #include <string>
 
 #include "config.hpp"
+#include "engine/bpf_link.hpp"
 #include "engine/bpffs.hpp"
-#include "engine/fd.hpp"
 #include "result.hpp"
 
 namespace prestack
 {
 
 struct XdpHook {
-	UniqueFd link; // detaches when closed
+	BpfLink link;
 	XdpMode mode = XdpMode::native; // really used: native or generic
 	int native_problem = 0; // errno why native was not possible, if automatic fell back
 };
@@ -22,6 +22,10 @@ struct XdpHook {
 // `bpffs` is searched for the instance that owns it.
 [[nodiscard]] Result<XdpHook> attach_xdp(const std::string &interface, int ifindex, int program_fd,
 					 XdpMode wanted, const BpffsPtr &bpffs);
+
+// Puts the program in the place of the one that a killed loader left there. The mode stays.
+[[nodiscard]] Result<XdpHook> take_over_xdp(const std::string &interface, int ifindex,
+					    int program_fd, BpfLink link);
 
 // Fails as attach_xdp would if some XDP program is on the interface already.
 [[nodiscard]] Result<void> check_xdp_is_free(const std::string &interface, int ifindex,

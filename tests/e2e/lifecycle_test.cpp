@@ -110,13 +110,17 @@ TEST_F(Lifecycle, KillLeavesTrafficFlowingAndANewRunRecovers)
 	bed().store_and_warm(key, "old");
 	for (int round = 0; round < 3; ++round) {
 		bed().prestack().kill9();
-		// The server alone answers, and what is written now no hook sees.
+		// What is attached goes on following connections, and soon serves nothing.
+		EXPECT_TRUE(hooks().xdp);
 		const std::string value = "written while nobody looked " + std::to_string(round);
 		bed().write(store(key, value));
 		EXPECT_EQ(bed().read(get(key)), "VALUE " + key + " 0 " +
 							std::to_string(value.size()) + "\r\n" +
 							value + "\r\nEND\r\n");
-		EXPECT_FALSE(hooks().xdp) << "something still serves";
+		EXPECT_TRUE(eventually([&] {
+			const Finished status = bed().prestack().cli("status --json");
+			return !nlohmann::json::parse(status.output)["services"][0]["watched"];
+		})) << "something still serves";
 		EXPECT_EQ(bed().prestack().cli("status").exit_code, 1);
 		bed().prestack().start();
 		bed().reconnect();

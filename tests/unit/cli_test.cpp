@@ -41,6 +41,19 @@ TEST(Cli, EveryCommand)
 	EXPECT_EQ(parse({"flush", "--service", "s-1"})->service, "s-1");
 }
 
+TEST(Cli, Stop)
+{
+	using namespace std::chrono_literals;
+	EXPECT_EQ(parse({"stop"})->command, Command::stop);
+	EXPECT_EQ(parse({"stop", "--name", "b"})->name, "b");
+	EXPECT_EQ(parse({"stop"})->timeout, 30s);
+	EXPECT_EQ(parse({"stop", "--timeout", "5m"})->timeout, 300s);
+	EXPECT_EQ(parse({"stop", "--now"})->timeout, 0s);
+	EXPECT_EQ(parse({"stop", "--now", "--timeout", "1s"}).error().code, 2);
+	EXPECT_EQ(parse({"stop", "--timeout", "soon"}).error().code, 2);
+	EXPECT_EQ(parse({"stop", "--timeout", "90000s"}).error().code, 2);
+}
+
 TEST(Cli, GlobalOptionsStandBeforeOrAfterTheCommand)
 {
 	EXPECT_EQ(parse({"--bpffs", "/x", "status"})->bpffs, "/x");

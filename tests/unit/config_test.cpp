@@ -47,6 +47,7 @@ TEST(Config, ReadsEveryField)
 	const auto config = parse(R"(
 interfaces = ["eth0", "eth1"]
 xdp_mode = "generic"
+drain_timeout = "3s"
 [cache]
 memory = "128MiB"
 associativity = 8
@@ -78,6 +79,7 @@ enabled = false
 	EXPECT_EQ(config->interfaces[1].name, "eth1");
 	EXPECT_EQ(config->where(config->interfaces[1].position), "test.toml:2:23");
 	EXPECT_EQ(config->xdp_mode, XdpMode::generic);
+	EXPECT_EQ(config->drain_timeout, 3s);
 	EXPECT_EQ(config->cache.memory, std::uint64_t{128} << 20);
 	EXPECT_EQ(config->cache.associativity, 8u);
 	EXPECT_EQ(config->cache.max_key, 100u);
@@ -117,6 +119,7 @@ TEST(Config, HasDefaults)
 	EXPECT_EQ(config->cache.max_key, 250u);
 	EXPECT_EQ(config->cache.max_value, 1024u);
 	EXPECT_EQ(config->cache.settle, 100ms);
+	EXPECT_EQ(config->drain_timeout, 10s);
 	EXPECT_EQ(config->cache.small_share, 0.75);
 	EXPECT_EQ(config->cache.flows, 65536u);
 	EXPECT_EQ(config->cache.audit_rate, 10u);
@@ -218,6 +221,8 @@ const BadCase bad_cases[] = {
 	 "test.toml:9:13: cache.max_value: is 65536, which is not in 1..1400", ""},
 	{"MaxValueString", "", "[cache]\nmax_value = \"1KiB\"\n",
 	 "test.toml:9:13: cache.max_value: is a string", "without quotes"},
+	{"DrainTooLong", "interfaces", "drain_timeout = \"90m\"\ninterfaces",
+	 "test.toml:1:17: drain_timeout: is \"90m\", which is not in 0s..3600s", ""},
 	{"SettleUnit", "", "[cache]\nsettle = \"100\"\n",
 	 "test.toml:9:10: cache.settle: \"100\" has no unit", "\"100ms\""},
 	{"SettleTooLong", "", "[cache]\nsettle = \"2m\"\n",

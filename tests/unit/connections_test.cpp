@@ -145,6 +145,25 @@ TEST_F(RealConnection, IsNotReadableOnceTheServerClosedIt)
 	}
 }
 
+// Until then its last segments may have to be translated.
+TEST_F(RealConnection, IsListedUntilTheKernelHasForgottenIt)
+{
+	const auto diag = ConnectionDiag::open();
+	server_.reset();
+	client_.reset();
+	// The last acknowledgement is on its way.
+	std::vector<TcpConnection> connections;
+	for (int i = 0; i < 1000; ++i) {
+		connections = *diag->on_port(port_);
+		if (!connections.empty() && connections.front().time_wait) {
+			break;
+		}
+	}
+	ASSERT_EQ(connections.size(), 1u);
+	EXPECT_TRUE(connections.front().time_wait);
+	EXPECT_FALSE(connections.front().readable);
+}
+
 TEST_F(RealConnection, CanBeReset)
 {
 	const auto diag = ConnectionDiag::open();

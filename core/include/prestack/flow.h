@@ -45,6 +45,7 @@ enum ps_lost {
 	PS_LOST_REPLY, /* a reply that nobody asked for */
 	PS_LOST_BUSY, /* two CPUs at a time */
 	PS_LOST_URGENT, /* out-of-band data: the server reads other bytes than these */
+	PS_LOST_TABLES, /* taken over by a loader with other tables than it refers to */
 };
 
 /*

@@ -371,6 +371,21 @@ struct ps_scan {
 	__u64 large_entries;
 };
 
+/* The same of the `ps_census` program: the connections that are followed. */
+struct ps_census {
+	__u64 ethernet[2]; /* room for the header that every frame has */
+	__u64 flows;
+	__u64 spliced; /* of these, those whose segments are translated */
+	__u32 lose; /* in: not 0: none of them is followed from now on; why (enum ps_lost) */
+	__u32 reserved;
+};
+
+/*
+ * What a new loader takes over from one that was killed: flows, handshakes, and the tables that they
+ * refer to. Raise it with every change of what their elements mean, since sizes do not tell.
+ */
+#define PS_LAYOUT 1
+
 #ifdef __cplusplus
 #define PS_STATIC_ASSERT static_assert
 #else

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "spliced.hpp"
+
+#include <cerrno>
+#include <cstring>
+
+#include <bpf/bpf.h>
+#include <prestack/flow.h>
+
+#include "engine/libbpf_options.hpp"
+
+namespace prestack
+{
+
+Result<SplicedConnections> SplicedConnections::open(int flows, std::vector<std::uint16_t> ports,
+						    bool known_layout)
+{
+	auto diag = ConnectionDiag::open();
+	if (!diag) {
+		return tl::unexpected(diag.error());
+	}
+	bpf_map_info info{};
+	__u32 size = sizeof info;
+	if (bpf_obj_get_info_by_fd(flows, &info, &size) != 0) {
+		return fail("map ps_flows", "ask about", errno);
+	}
+	SplicedConnections spliced(std::move(*diag), flows, std::move(ports));
+	spliced.value_size_ = info.value_size;
+	spliced.known_layout_ = known_layout && info.value_size == sizeof(ps_flow);
+	return spliced;
+}
+
+bool SplicedConnections::is_spliced(const TcpConnection &connection) const
+{
+	const auto key = flow_key(connection);
+	std::vector<char> value(value_size_);
+	if (bpf_map_lookup_elem(flows_, &key, value.data()) != 0) {
+		return false;
+	}
+	if (!known_layout_) {
+		return true;
+	}
+	ps_flow flow;
+	std::memcpy(&flow, value.data(), sizeof flow);
+	return flow.splice.in_skip != 0 && flow.ended == 0;
+}
+
+Result<std::vector<TcpConnection>> SplicedConnections::list() const
+{
+	std::vector<TcpConnection> spliced;
+	for (const auto port : ports_) {
+		const auto connections = diag_.on_port(port);
+		if (!connections) {
+			return tl::unexpected(connections.error());
+		}
+		for (const auto &connection : *connections) {
+			if (!connection.time_wait && is_spliced(connection)) {
+				spliced.push_back(connection);
+			}
+		}
+	}
+	return spliced;
+}
+
+Result<std::size_t> SplicedConnections::reset() const
+{
+	const auto connections = list();
+	if (!connections) {
+		return tl::unexpected(connections.error());
+	}
+	for (const auto &connection : *connections) {
+		if (auto gone = diag_.destroy(connection); !gone) {
+			return fail("connection from " + to_string(connection.remote), "reset",
+				    gone.error().errnum,
+				    "the kernel needs CONFIG_INET_DIAG_DESTROY; else close it");
+		}
+	}
+	return connections->size();
+}
+
+Result<FlowCensus> run_census(int program, std::uint32_t lose)
+{
+	ps_census frame{};
+	frame.lose = lose;
+	ps_census census{};
+	auto options = libbpf_options<bpf_test_run_opts>();
+	options.data_in = &frame;
+	options.data_size_in = sizeof frame;
+	options.data_out = &census;
+	options.data_size_out = sizeof census;
+	if (const int problem = bpf_prog_test_run_opts(program, &options); problem != 0) {
+		return fail("program ps_census", "run", problem);
+	}
+	return FlowCensus{census.flows, census.spliced};
+}
+
+} // namespace prestack

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What a new loader may take over from one that was killed.
+#include <cstring>
+
+#include <gtest/gtest.h>
+
+#include "engine/bpf_link.hpp"
+#include "engine/takeover.hpp"
+
+namespace prestack
+{
+namespace
+{
+
+constexpr PluginInfo alpha{"alpha", "", false, nullptr};
+constexpr PluginInfo beta{"beta", "", false, nullptr};
+
+Setup setup()
+{
+	ps_config config{};
+	config.seed[0] = 1;
+	config.settle_ns = 5;
+	config.fence_mask = 1023;
+	config.nr_services = 1;
+	config.port[0] = 7000;
+	return make_setup(config, {&alpha});
+}
+
+TEST(Continuity, SeedsAndSettleDoNotMatter)
+{
+	auto now = setup();
+	EXPECT_EQ(judge(setup(), now), Continuity::all);
+	now.config.seed[0] = 2;
+	now.config.settle_ns = 6;
+	EXPECT_EQ(judge(setup(), now), Continuity::all);
+}
+
+TEST(Continuity, OfTheFlowsAloneWithOtherTables)
+{
+	auto fences = setup();
+	fences.config.fence_mask = 2047;
+	EXPECT_EQ(judge(setup(), fences), Continuity::flows);
+	auto service = setup();
+	service.config.port[0] = 7001;
+	EXPECT_EQ(judge(setup(), service), Continuity::flows);
+	auto version = setup();
+	version.version[0] ^= 1;
+	EXPECT_EQ(judge(setup(), version), Continuity::flows);
+	EXPECT_EQ(judge(setup(), make_setup(setup().config, {&beta})), Continuity::flows);
+	EXPECT_EQ(judge(setup(), make_setup(setup().config, {&alpha, &beta})), Continuity::flows);
+}
+
+TEST(Continuity, NoneWithAnotherLayout)
+{
+	auto layout = setup();
+	++layout.layout;
+	EXPECT_EQ(judge(setup(), layout), Continuity::none);
+	auto flow = setup();
+	flow.flow_size += 8;
+	EXPECT_EQ(judge(setup(), flow), Continuity::none);
+	auto handshake = setup();
+	handshake.handshake_size += 8;
+	EXPECT_EQ(judge(setup(), handshake), Continuity::none);
+	auto config = setup();
+	config.config_size += 8;
+	EXPECT_EQ(judge(setup(), config), Continuity::none);
+}
+
+TEST(LinkPin, IsReadAsItWasNamed)
+{
+	for (const auto kind : {LinkKind::xdp, LinkKind::ingress, LinkKind::egress}) {
+		const LinkPin pin{kind, 4026531840, 17};
+		EXPECT_EQ(LinkPin::parse(pin.name()), pin);
+	}
+	EXPECT_EQ((LinkPin{LinkKind::xdp, 12, 3}).name(), "ps_link_xdp_12_3");
+	for (const auto *other :
+	     {"ps_link_", "ps_flows", "ps_link_xdp", "ps_link_xdp_1", "ps_link_xdp_1_",
+	      "ps_link_xdp_1_2x", "ps_link_xdp_1_2_3", "ps_link_tc_1_2", "new0_ps_link_xdp_1_2"}) {
+		EXPECT_EQ(LinkPin::parse(other), std::nullopt) << other;
+	}
+}
+
+} // namespace
+} // namespace prestack
