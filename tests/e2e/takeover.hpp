@@ -75,16 +75,16 @@ protected:
 			Milliseconds{2000});
 	}
 	// What the next start() will run with.
-	void change_tables()
+	void change_config(const std::string &was, const std::string &now)
 	{
 		std::ifstream in(prestack().config_file());
 		std::string toml{std::istreambuf_iterator<char>(in), {}};
-		const std::string was = "associativity = 4";
 		const auto at = toml.find(was);
 		ASSERT_NE(at, std::string::npos);
-		toml.replace(at, was.size(), "associativity = 8");
+		toml.replace(at, was.size(), now);
 		std::ofstream(prestack().config_file()) << toml;
 	}
+	void change_tables() { change_config("associativity = 4", "associativity = 8"); }
 	// Writes and reads over the connection, each answer the right one.
 	void use(TcpClient &client, const std::string &key, const std::string &label)
 	{

@@ -68,7 +68,8 @@ TEST_F(Takeover, ConnectionsAreFollowedThroughIt)
 	EXPECT_EQ(hooks().tc_egress, 1U);
 	EXPECT_EQ(prestack().stop(), 0);
 	expect_nothing_left();
-	use(client, key, "without prestack");
+	TcpClient after = bed().tcp();
+	use(after, key, "without prestack");
 }
 
 TEST_F(Takeover, SplicedConnectionsGoOn)
@@ -163,7 +164,7 @@ TEST_F(Takeover, WithClsact)
 	EXPECT_EQ(prestack().counter("flows_unknown"), unknown);
 	prestack().kill9();
 	::unsetenv("PRESTACK_TC");
-	EXPECT_EQ(prestack().cli("stop").exit_code, 0);
+	EXPECT_EQ(prestack().cli("stop --now").exit_code, 0);
 	expect_nothing_left();
 }
 

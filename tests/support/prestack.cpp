@@ -75,8 +75,10 @@ std::optional<std::string> prestack_binary()
 
 std::string PrestackOptions::toml() const
 {
+	// A test that ends does not wait for its own connections to close.
+	const std::string draining = "drain_timeout = \"0s\"\n";
 	std::string text = "interfaces = " + toml_list(interfaces) + "\nxdp_mode = \"" + xdp_mode +
-			   "\"\n\n[cache]\nmemory = \"" + memory +
+			   "\"\n" + draining + "\n[cache]\nmemory = \"" + memory +
 			   "\"\nassociativity = " + std::to_string(associativity) +
 			   "\nmax_value = " + std::to_string(max_value) + "\nsettle = \"" + settle +
 			   "\"\naudit_rate = " + std::to_string(audit_rate) +
