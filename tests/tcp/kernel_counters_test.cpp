@@ -3,7 +3,11 @@
 // the same with prestack as without.
 #include "kernel_counters.hpp"
 
+#include <chrono>
+
 #include "fixture.hpp"
+#include "support/tcp_client.hpp"
+#include "support/wait.hpp"
 
 namespace prestack::test
 {
@@ -115,6 +119,34 @@ TEST_F(Kernel, TheServersTcpNoticesNothing)
 		std::cout << "TCP attempt " << i << ": " << found << std::endl;
 	}
 	EXPECT_EQ(found, "");
+}
+
+// The segment that acknowledges the server's last reply is the first one that is answered here. If the server
+// did not get that acknowledgement some other way, it would send the reply again, after 200 ms.
+TEST_F(Kernel, TheServerGetsItsAcknowledgementWhileTheKernelAnswers)
+{
+	constexpr unsigned rounds = 10;
+	const Stand stand;
+	TcpClient client(stand.client_ns(), stand.server());
+	ASSERT_EQ(client.ask("set key 0 0 5\r\nvalue\r\n"), "STORED\r\n");
+	const std::string hit = "VALUE key 0 5\r\nvalue\r\nEND\r\n";
+	ASSERT_TRUE(eventually([&] {
+		EXPECT_EQ(client.ask("get key\r\n"), hit);
+		return stand.counter("stream_hits") > 0;
+	}));
+	const std::uint64_t acks = stand.counter("stream_acks");
+	const KernelCounters before = kernel_counters(stand.server_ns());
+	for (unsigned i = 0; i < rounds; ++i) {
+		ASSERT_EQ(client.ask("get absent\r\n"), "END\r\n");
+		const auto end = std::chrono::steady_clock::now() + Milliseconds{400};
+		while (std::chrono::steady_clock::now() < end)
+			ASSERT_EQ(client.ask("get key\r\n"), hit);
+	}
+	EXPECT_GE(stand.counter("stream_acks"), acks + rounds);
+	const KernelCounters grown = growth(before, kernel_counters(stand.server_ns()));
+	/* A busy machine may be late now and then. */
+	for (const char *name : {"TcpRetransSegs", "TcpExtTCPLossProbes"})
+		EXPECT_LE(grown.at(name), rounds / 4) << name;
 }
 
 } // namespace

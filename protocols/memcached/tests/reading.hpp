@@ -100,8 +100,9 @@ private:
 		mc_event event{};
 		const __u32 before = message.state;
 		mc_stream_request(&cursor, &message, &event);
+		/* A key and the end of its line may come as one message. */
 		if (event.kind == MC_EVENT_READ)
-			log_ += "read " + key(event.cmd);
+			log_ += "read " + key(event.cmd) + (message.replies != 0 ? "," : "");
 		else if (event.kind == MC_EVENT_WRITE)
 			log_ += "write " + key(event.cmd);
 		else if (event.kind == MC_EVENT_FLUSH)
