@@ -11,10 +11,14 @@
 # one. Time is from /proc/PID/schedstat, in nanoseconds. The interfaces have GRO (as NICs have; on veth it also
 # means NAPI), and the client's end sends frames as they are on a wire (no TSO, no GSO). All sides exist at the
 # same time and take turns of a fraction of a second, so that what else the machine does meets all alike.
+#
+# With threaded_napi=0 receiving is done in whose time it pleases, as on veth by default: for requests per second
+# and latencies, to which waking a thread for each packet adds more than the packet costs.
 
 address=10.0.0.1 port=11211 # as in examples/memcached.toml
 bin=build/release
 memcached_threads=${memcached_threads:-1}
+threaded_napi=${threaded_napi:-1}
 server_cpu=0 client_cpu=$(($(nproc) - 1))
 declare -A server_ns=() client_ns=() memcached_pid=() beside_pid=() napi_pids=()
 work=$(mktemp -d) || exit 1
@@ -91,8 +95,8 @@ make_network() {
 		in_client "$side" "$bin/tests/prestack-veth-peer" "$peer" &&
 		ip -n "${server_ns[$side]}" link set lo up && ip -n "${server_ns[$side]}" link set "$interface" up &&
 		ip -n "${client_ns[$side]}" link set lo up && ip -n "${client_ns[$side]}" link set "$peer" up &&
-		in_server "$side" sh -c "echo 1 >/sys/class/net/$interface/threaded" &&
-		in_client "$side" sh -c "echo 1 >/sys/class/net/$peer/threaded"
+		in_server "$side" sh -c "echo $threaded_napi >/sys/class/net/$interface/threaded" &&
+		in_client "$side" sh -c "echo $threaded_napi >/sys/class/net/$peer/threaded"
 }
 
 listens() { in_server "$1" ss -Hltn "sport = :$port" | grep -q .; }
@@ -125,6 +129,7 @@ start_side() {
 		wait_for 100 served || die "prestack does not serve: $(tail -n 5 "$work/prestack.log")"
 		;;
 	esac
+	[[ $threaded_napi -eq 1 ]] || return 0
 	napi_pids[$side]=$(pin_receiver "$interface" "$server_cpu")
 	[[ -n ${napi_pids[$side]} && -n $(pin_receiver "$peer" "$client_cpu") ]] ||
 		die "no kernel thread receives for the interfaces (threaded NAPI)"
@@ -140,7 +145,7 @@ threads_ns() {
 # server_time SIDE: "memcached kernel prestack", CPU time so far, ns.
 server_time() {
 	# shellcheck disable=SC2086 # a list
-	echo "$(threads_ns "${memcached_pid[$1]}") $(threads_ns ${napi_pids[$1]})" \
+	echo "$(threads_ns "${memcached_pid[$1]}") $(threads_ns ${napi_pids[$1]:-})" \
 		"$([[ $1 == prestack ]] && threads_ns "${beside_pid[$1]}" || echo 0)"
 }
 
