@@ -80,13 +80,13 @@ protected:
 		scene.memcached().resume();
 	}
 
-	// How many violations there are in up to six runs of a build that is known to be wrong.
+	// How many violations there are in up to sixteen runs of a build that is known to be wrong.
 	static std::size_t violations_of(
 		const SceneOptions &broken,
 		const std::function<void(Scene &)> &disturb = [](Scene &) { pause(); })
 	{
 		std::size_t found = 0;
-		for (int attempt = 0; attempt < 6 && found == 0; ++attempt) {
+		for (int attempt = 0; attempt < 16 && found == 0; ++attempt) {
 			Scene scene(broken);
 			scene.run([&] { disturb(scene); });
 			found = scene.judge(name()).violations.size();

@@ -56,11 +56,12 @@ Scene::Scene(const SceneOptions &options)
 	  memcached_(server_, {.addresses = {"10.0.0.1"}, .extra = {"-t", "4"}})
 {
 	if (options_.with_prestack) {
-		prestack_ = std::make_unique<Prestack>(
-			server_,
-			PrestackOptions{.xdp_mode = "native",
-					.settle = std::to_string(options_.settle.count()) + "ms",
-					.binary = options_.binary});
+		PrestackOptions how{.xdp_mode = "native",
+				    .settle = std::to_string(options_.settle.count()) + "ms",
+				    .binary = options_.binary};
+		if (!options_.stream_reads)
+			how.services.front().transports = {"udp"};
+		prestack_ = std::make_unique<Prestack>(server_, how);
 	}
 	LoadOptions load = options_.load;
 	if (options_.chaos) {

@@ -24,6 +24,7 @@ struct SceneOptions {
 	LoadOptions load{};
 	std::optional<ChaosOptions> chaos{};
 	std::string binary{}; // of prestack; empty: the right one
+	bool stream_reads = true; // reads over TCP may be answered by the kernel
 	bool with_prestack = true;
 	std::uint64_t operations = 200'000; // how many are enough
 	std::chrono::seconds at_least{4};
