@@ -68,11 +68,28 @@ static __always_inline int ps_flow_own(struct ps_flow *f, const struct ps_flow_k
 	return PS_OWN_GONE;
 }
 
+static __always_inline void ps_count_lost(__u32 service, __u32 why)
+{
+	ps_count(service, PS_COUNT_flows_lost);
+	switch (why) {
+	case PS_LOST_MESSAGE:
+		return ps_count(service, PS_COUNT_lost_message);
+	case PS_LOST_GAP:
+		return ps_count(service, PS_COUNT_lost_gap);
+	case PS_LOST_REPLY:
+		return ps_count(service, PS_COUNT_lost_reply);
+	case PS_LOST_BUSY:
+		return ps_count(service, PS_COUNT_lost_busy);
+	case PS_LOST_URGENT:
+		return ps_count(service, PS_COUNT_lost_urgent);
+	}
+}
+
 /* The position is lost, for good. Counted once. */
 static __always_inline void ps_flow_lose(struct ps_flow *f, __u32 service, __u32 why)
 {
 	if (!__sync_val_compare_and_swap(&f->lost, PS_LOST_NOT, why))
-		ps_count(service, PS_COUNT_flows_lost);
+		ps_count_lost(service, why);
 }
 
 /* Deletes a flow. Without owning both directions that must not be: then it stays, as one that is over. */
@@ -167,6 +184,7 @@ static __always_inline void ps_handshake_data(const struct ps_flow_key *key, __u
 enum ps_begin {
 	PS_BEGIN_UNKNOWN, /* not to be followed */
 	PS_BEGIN_AHEAD, /* the first data has yet to come */
+	PS_BEGIN_REFUSED, /* there is no room for one more flow */
 	PS_BEGIN_FLOW, /* *flow is the new flow, its requests are owned */
 };
 
@@ -202,7 +220,7 @@ static __always_inline int ps_flow_begin(const struct ps_flow_key *key, __u32 se
 	new->origin[PS_REPLIES] = new->out.next = h->server;
 	new->splice.sent = h->server;
 	if (bpf_map_update_elem(&ps_flows, key, new, BPF_NOEXIST))
-		return PS_BEGIN_UNKNOWN;
+		return PS_BEGIN_REFUSED;
 	f = bpf_map_lookup_elem(&ps_flows, key);
 	if (!f)
 		return PS_BEGIN_UNKNOWN;

@@ -268,6 +268,9 @@ static __always_inline int ps_follow_requests(struct xdp_md *ctx,
 		case PS_BEGIN_FLOW:
 			ps_count(s->pkt.service, PS_COUNT_flows);
 			break;
+		case PS_BEGIN_REFUSED:
+			ps_count(s->pkt.service, PS_COUNT_flows_refused);
+			return ps_requests_unknown(s);
 		case PS_BEGIN_AHEAD:
 			ps_count(s->pkt.service, PS_COUNT_out_of_order);
 			return XDP_DROP;

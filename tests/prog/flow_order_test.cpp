@@ -122,7 +122,7 @@ TEST_F(FlowOrder, OtherBytesThanWereReadAreLost)
 	EXPECT_EQ(sends(kGet), kPass);
 	moved_now();
 	EXPECT_EQ(sends_at(stream_get("kez"), first), kPass);
-	EXPECT_EQ(moved_now(), "flows_lost+1 flushes+1 stream+1");
+	EXPECT_EQ(moved_now(), "flows_lost+1 lost_gap+1 flushes+1 stream+1");
 	expect_lost(PS_LOST_GAP);
 }
 

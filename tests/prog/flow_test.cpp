@@ -315,7 +315,7 @@ TEST_F(Flow, WhatIsNotUnderstoodIsLost)
 	EXPECT_EQ(sends(stream_get("key")), kPass);
 	cache(kKeys);
 	EXPECT_EQ(sends("what is this?\n"), kPass);
-	EXPECT_EQ(moved_now(), "flows_lost+1 flushes+1 stream+1");
+	EXPECT_EQ(moved_now(), "flows_lost+1 lost_message+1 flushes+1 stream+1");
 	EXPECT_FALSE(cached("other"));
 	EXPECT_EQ(lost(), PS_LOST_MESSAGE);
 	// From then on it flushes with each payload, either way.

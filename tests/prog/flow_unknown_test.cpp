@@ -24,7 +24,7 @@ protected:
 	{
 		cache({"key"});
 		EXPECT_EQ(arrives(packet).verdict, kPass);
-		EXPECT_EQ(moved_now(), "flows_unknown+1 flushes+1 stream+1");
+		EXPECT_EQ(moved_now(), "flows_unknown+1 flows_refused+1 flushes+1 stream+1");
 		EXPECT_FALSE(cached("key"));
 		EXPECT_FALSE(flow());
 	}

@@ -308,6 +308,12 @@ struct ps_handover_mark {
 	X(flows, TOTAL, "connections followed from their beginning")                               \
 	X(flows_lost, TOTAL, "connections whose position was lost")                                \
 	X(flows_unknown, TOTAL, "segments of connections that are not followed")                   \
+	X(lost_message, TOTAL, "of the connections lost: a message that is not understood")        \
+	X(lost_gap, TOTAL, "of these: bytes that were not seen, or came again as others")          \
+	X(lost_reply, TOTAL, "of these: a reply that nobody asked for")                            \
+	X(lost_busy, TOTAL, "of these: two CPUs with segments of one direction")                   \
+	X(lost_urgent, TOTAL, "of these: urgent data")                                             \
+	X(flows_refused, TOTAL, "connections that found no room in the table of flows")            \
 	X(flows_spliced, TOTAL, "connections on which the kernel has answered")                    \
 	X(stream_hits, TOTAL, "of the hits, those over TCP")                                       \
 	X(stream_acks, TOTAL, "of these, with the acknowledgement handed on to the server")        \
