@@ -16,11 +16,6 @@
 /* So often, at least, a request of each connection goes to the server: it shall know of its client. */
 #define PS_SERVER_TURN_NS 5000000000ULL
 
-enum ps_answer_flags {
-	PS_ANSWER_AGAIN = 1, /* the last answer once more */
-	PS_ANSWER_TC = 2, /* through ps_tc_ingress, with an acknowledgement for the server */
-};
-
 /* The server has answered a read of this client: what the kernel needs to know to do the same. TC. */
 __noinline int ps_splice_learn(struct __sk_buff *skb)
 {

@@ -14,6 +14,7 @@
 #define PS_CSUM_WORDS ((PS_OUT_SIZE + 7) / 8)
 #define PS_DIRECT_WORDS 24 /* payloads up to this many words are written without a helper */
 #define PS_L2_MAX 22 /* Ethernet and two tags */
+#define PS_MAX_HEAD_GROWTH 208 /* XDP_PACKET_HEADROOM less what drivers keep for themselves */
 
 /*
  * Sum of the reply's payload. A function of its own: the verifier looks at its loop once instead

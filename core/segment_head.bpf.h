@@ -12,7 +12,6 @@
 #include "reply_head.bpf.h"
 
 #define PS_STAMP_LEN 12 /* bytes of options: two no-ops and timestamps */
-#define PS_MAX_GROWTH_AT_HEAD 208 /* as for datagrams */
 
 /* What is written into them; host order but for tsval. */
 struct ps_segment_numbers {
@@ -62,7 +61,7 @@ static __always_inline int ps_resize(struct xdp_md *ctx, int growth)
 {
 	if (!growth || !bpf_xdp_adjust_tail(ctx, growth))
 		return 0;
-	if (growth < 0 || growth > PS_MAX_GROWTH_AT_HEAD)
+	if (growth < 0 || growth > PS_MAX_HEAD_GROWTH)
 		return -1;
 	return bpf_xdp_adjust_head(ctx, -growth);
 }

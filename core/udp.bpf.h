@@ -14,8 +14,6 @@
 #include "handover.bpf.h"
 #include "reply_head.bpf.h"
 
-#define PS_MAX_HEAD_GROWTH 208 /* XDP_PACKET_HEADROOM less what drivers keep for themselves */
-
 /*
  * Answers the request in s->pkt with out[0..out_len), which is the whole UDP payload, and returns
  * the XDP verdict. Passes the request to the server, with a reason counted, if it may not be
