@@ -142,7 +142,8 @@ TEST_F(Kernel, TheServerGetsItsAcknowledgementWhileTheKernelAnswers)
 		while (std::chrono::steady_clock::now() < end)
 			ASSERT_EQ(client.ask("get key\r\n"), hit);
 	}
-	EXPECT_GE(stand.counter("stream_acks"), acks + rounds);
+	/* A client that was late has acknowledged by itself: then there is nothing to hand over. */
+	EXPECT_GE(stand.counter("stream_acks"), acks + rounds / 2);
 	const KernelCounters grown = growth(before, kernel_counters(stand.server_ns()));
 	/* A busy machine may be late now and then. */
 	for (const char *name : {"TcpRetransSegs", "TcpExtTCPLossProbes"})
