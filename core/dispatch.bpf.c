@@ -5,6 +5,7 @@
  */
 #include "asked.bpf.h"
 #include "fill.bpf.h"
+#include "handover_tc.bpf.h"
 #include "maps.bpf.h"
 #include "net.bpf.h"
 #include "packet.bpf.h"
@@ -342,48 +343,13 @@ int ps_tc_egress(struct __sk_buff *skb)
 	return ps_unread_reply(service, state);
 }
 
-/* Turns the frame into what waits for it in the slot: the reply. */
-static __always_inline bool ps_become_reply(struct __sk_buff *skb, struct ps_handover *h,
-					    __u32 ticket)
-{
-	__u32 len = h->head + h->len;
-
-	if (len < sizeof(struct ethhdr) || len > sizeof(h->frame))
-		return false;
-	return !bpf_skb_change_tail(skb, len, 0) &&
-	       !bpf_skb_store_bytes(skb, 0, h->frame, len, BPF_F_RECOMPUTE_CSUM) &&
-	       ps_read_once(h->ticket) == ticket;
-}
-
-/*
- * The frame is an acknowledgement for the server, in front of which its client gets an answer: sends a
- * copy that has become the answer. What fails, the client asks for again.
- */
-static __always_inline int ps_answer_and_pass(struct __sk_buff *skb, struct ps_handover *h,
-					      __u32 ticket)
-{
-	__u32 service = h->service & (PS_MAX_SERVICES - 1), len = h->ack_len;
-
-	if (!ps_size_fits(&len, PS_HANDOVER_HEAD))
-		return PS_TC_NEXT;
-	if (!ps_become_reply(skb, h, ticket) || bpf_clone_redirect(skb, skb->ifindex, 0))
-		ps_count(service, PS_COUNT_handover_lost);
-	else
-		ps_count(service, PS_COUNT_handovers);
-	if (bpf_skb_change_tail(skb, len, 0) ||
-	    bpf_skb_store_bytes(skb, 0, h->ack, len, BPF_F_RECOMPUTE_CSUM) ||
-	    ps_read_once(h->ticket) != ticket)
-		return PS_TC_DROP;
-	return PS_TC_NEXT;
-}
-
 /* Turns a request that XDP marked into the reply that waits for it, and sends it back. */
 SEC("tc")
 int ps_tc_ingress(struct __sk_buff *skb)
 {
 	struct ps_handover_mark *mark = (void *)(long)skb->data_meta;
 	struct ps_handover *h;
-	__u32 slot, ticket, len;
+	__u32 slot, ticket;
 
 	if ((void *)(mark + 1) > (void *)(long)skb->data || mark->magic != (__u32)ps_config.seed[1])
 		return PS_TC_NEXT;
@@ -392,19 +358,7 @@ int ps_tc_ingress(struct __sk_buff *skb)
 	h = bpf_map_lookup_elem(&ps_handover, &slot);
 	if (!h || !ticket || ps_read_once(h->ticket) != ticket)
 		return PS_TC_NEXT;
-	if (h->ack_len)
-		return ps_answer_and_pass(skb, h, ticket);
-	len = h->head + h->len;
-	if (len < sizeof(struct ethhdr) || len > sizeof(h->frame) ||
-	    bpf_skb_change_tail(skb, len, 0))
-		return PS_TC_NEXT;
-	if (bpf_skb_store_bytes(skb, 0, h->frame, len, 0) || ps_read_once(h->ticket) != ticket) {
-		ps_count(h->service & (PS_MAX_SERVICES - 1), PS_COUNT_handover_lost);
-		return PS_TC_DROP;
-	}
-	ps_count(h->service & (PS_MAX_SERVICES - 1), PS_COUNT_hits);
-	ps_count(h->service & (PS_MAX_SERVICES - 1), PS_COUNT_handovers);
-	return bpf_redirect(skb->ifindex, 0);
+	return h->ack_len ? ps_answer_and_pass(skb, h, ticket) : ps_reply_and_take(skb, h, ticket);
 }
 
 char LICENSE[] SEC("license") = "GPL";

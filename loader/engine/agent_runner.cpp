@@ -6,7 +6,7 @@
 
 #include <bpf/bpf.h>
 
-#include "engine/libbpf_options.hpp"
+#include "engine/frame_program.hpp"
 
 namespace prestack
 {
@@ -54,20 +54,14 @@ Result<std::vector<std::uint32_t>> Voucher::give()
 	if (batch_.count == 0) {
 		return taken;
 	}
-	ps_answers out{};
-	auto options = libbpf_options<bpf_test_run_opts>();
-	options.data_in = &batch_;
-	options.data_size_in = sizeof batch_;
-	options.data_out = &out;
-	options.data_size_out = sizeof out;
-	const int problem = bpf_prog_test_run_opts(program_, &options);
-	for (std::size_t i = 0; problem == 0 && i < services_.size(); ++i) {
-		taken[services_[i]] += out.answer[i].taken != 0 ? 1 : 0;
+	const auto out = run_with_frame(program_, "ps_vouch", batch_);
+	for (std::size_t i = 0; out && i < services_.size(); ++i) {
+		taken[services_[i]] += out->answer[i].taken != 0 ? 1 : 0;
 	}
 	batch_ = {};
 	services_.clear();
-	if (problem != 0) {
-		return fail("program ps_vouch", "run", problem);
+	if (!out) {
+		return tl::unexpected(out.error());
 	}
 	return taken;
 }

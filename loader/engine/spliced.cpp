@@ -7,7 +7,7 @@
 #include <bpf/bpf.h>
 #include <prestack/flow.h>
 
-#include "engine/libbpf_options.hpp"
+#include "engine/frame_program.hpp"
 
 namespace prestack
 {
@@ -82,16 +82,9 @@ Result<FlowCensus> run_census(int program, std::uint32_t lose)
 {
 	ps_census frame{};
 	frame.lose = lose;
-	ps_census census{};
-	auto options = libbpf_options<bpf_test_run_opts>();
-	options.data_in = &frame;
-	options.data_size_in = sizeof frame;
-	options.data_out = &census;
-	options.data_size_out = sizeof census;
-	if (const int problem = bpf_prog_test_run_opts(program, &options); problem != 0) {
-		return fail("program ps_census", "run", problem);
-	}
-	return FlowCensus{census.flows, census.spliced};
+	return run_with_frame(program, "ps_census", frame).map([](const ps_census &census) {
+		return FlowCensus{census.flows, census.spliced};
+	});
 }
 
 } // namespace prestack

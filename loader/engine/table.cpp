@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <prestack/types.h>
 
+#include "engine/frame_program.hpp"
 #include "engine/libbpf_options.hpp"
 #include "text.hpp"
 
@@ -84,17 +85,7 @@ Result<UniqueFd> create_entry_table(const std::string &name, std::uint32_t eleme
 
 Result<ps_scan> run_scan(int program)
 {
-	const ps_scan frame{};
-	ps_scan scan{};
-	auto options = libbpf_options<bpf_test_run_opts>();
-	options.data_in = &frame;
-	options.data_size_in = sizeof frame;
-	options.data_out = &scan;
-	options.data_size_out = sizeof scan;
-	if (const int problem = bpf_prog_test_run_opts(program, &options); problem != 0) {
-		return fail("program ps_scan", "run", problem);
-	}
-	return scan;
+	return run_with_frame(program, "ps_scan", ps_scan{});
 }
 
 } // namespace prestack

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The other end of handover.bpf.h, at TC ingress: a marked frame becomes the reply that waits for it. */
+#ifndef PRESTACK_HANDOVER_TC_BPF_H
+#define PRESTACK_HANDOVER_TC_BPF_H
+
+#include "handover.bpf.h"
+
+/*
+ * The frame is a datagram's request: becomes the reply and goes back, the server does not see it. As
+ * long as it has its own length, it is left to the server.
+ */
+static __always_inline int ps_reply_and_take(struct __sk_buff *skb, struct ps_handover *h,
+					     __u32 ticket)
+{
+	__u32 service = h->service & (PS_MAX_SERVICES - 1), len = h->head + h->len;
+
+	if (len < sizeof(struct ethhdr) || len > sizeof(h->frame) ||
+	    bpf_skb_change_tail(skb, len, 0))
+		return PS_TC_NEXT;
+	if (bpf_skb_store_bytes(skb, 0, h->frame, len, 0) || ps_read_once(h->ticket) != ticket) {
+		ps_count(service, PS_COUNT_handover_lost);
+		return PS_TC_DROP;
+	}
+	ps_count(service, PS_COUNT_hits);
+	ps_count(service, PS_COUNT_handovers);
+	return bpf_redirect(skb->ifindex, 0);
+}
+
+/* Turns the frame into what waits for it in the slot: the reply. */
+static __always_inline bool ps_become_reply(struct __sk_buff *skb, struct ps_handover *h,
+					    __u32 ticket)
+{
+	__u32 len = h->head + h->len;
+
+	if (len < sizeof(struct ethhdr) || len > sizeof(h->frame))
+		return false;
+	return !bpf_skb_change_tail(skb, len, 0) &&
+	       !bpf_skb_store_bytes(skb, 0, h->frame, len, BPF_F_RECOMPUTE_CSUM) &&
+	       ps_read_once(h->ticket) == ticket;
+}
+
+/*
+ * The frame is an acknowledgement for the server, in front of which its client gets an answer: sends a
+ * copy that has become the answer. What fails, the client asks for again.
+ */
+static __always_inline int ps_answer_and_pass(struct __sk_buff *skb, struct ps_handover *h,
+					      __u32 ticket)
+{
+	__u32 service = h->service & (PS_MAX_SERVICES - 1), len = h->ack_len;
+
+	if (!ps_size_fits(&len, PS_HANDOVER_HEAD))
+		return PS_TC_NEXT;
+	if (!ps_become_reply(skb, h, ticket) || bpf_clone_redirect(skb, skb->ifindex, 0))
+		ps_count(service, PS_COUNT_handover_lost);
+	else
+		ps_count(service, PS_COUNT_handovers);
+	if (bpf_skb_change_tail(skb, len, 0) ||
+	    bpf_skb_store_bytes(skb, 0, h->ack, len, BPF_F_RECOMPUTE_CSUM) ||
+	    ps_read_once(h->ticket) != ticket)
+		return PS_TC_DROP;
+	return PS_TC_NEXT;
+}
+
+#endif /* PRESTACK_HANDOVER_TC_BPF_H */
