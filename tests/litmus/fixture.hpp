@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "scene.hpp"
+#include "support/held_thread.hpp"
 
 namespace prestack::test
 {
@@ -70,14 +71,15 @@ protected:
 		}
 	}
 
-	// memcached stands still now and then, for longer than `settle`: what arrived before is then
-	// carried out in any order, by four threads.
+	// Each of memcached's four threads stands still now and then, for longer than `settle`: its clients'
+	// writes wait, while the other threads answer reads of the same keys.
 	static void stumble(Scene &scene)
 	{
-		pause(Milliseconds{40});
-		scene.memcached().pause();
-		pause(Milliseconds{10});
-		scene.memcached().resume();
+		for (const pid_t worker : scene.memcached().workers()) {
+			pause(Milliseconds{10});
+			const HeldThread held(worker);
+			pause(Milliseconds{30});
+		}
 	}
 
 	// How many violations there are in up to sixteen runs of a build that is known to be wrong.

@@ -48,7 +48,7 @@ TEST_F(Litmus, ManyWrites)
 
 TEST_F(Litmus, ManyWritesThatHardlySettle)
 {
-	const SceneOptions options{.settle = settle_shortest, .load = furious};
+	const SceneOptions options{.settle = settle_shortest, .load = brisk};
 	Scene scene(options);
 	scene.run([&] { stumble(scene); });
 	expect_coherent(scene, options);
@@ -69,7 +69,7 @@ TEST_F(Litmus, FindsTheMissingGenerationCheck)
 TEST_F(Litmus, FindsTheReplyThatRemovesNothing)
 {
 	EXPECT_GT(violations_of({.settle = settle_shortest,
-				 .load = furious,
+				 .load = brisk,
 				 .binary = PRESTACK_BROKEN_REPLY_BINARY,
 				 .stream_reads = false},
 				stumble),

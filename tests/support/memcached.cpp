@@ -87,6 +87,19 @@ void Memcached::resume()
 	process_.signal(SIGCONT);
 }
 
+std::vector<pid_t> Memcached::workers() const
+{
+	std::vector<pid_t> workers;
+	const std::string tasks = "/proc/" + std::to_string(process_.pid()) + "/task";
+	for (const auto &task : std::filesystem::directory_iterator(tasks)) {
+		std::string name;
+		std::getline(std::ifstream(task.path() / "comm"), name);
+		if (name == "mc-worker")
+			workers.push_back(std::stoi(task.path().filename()));
+	}
+	return workers;
+}
+
 std::map<std::string, std::string> Memcached::stats() const
 {
 	TcpClient client(ns_, Endpoint(options_.addresses.front(), options_.port));

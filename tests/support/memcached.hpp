@@ -38,6 +38,8 @@ public:
 	// Stops all of its threads (SIGSTOP) and returns once they stand; what arrives waits.
 	void pause();
 	void resume();
+	// The threads that serve clients.
+	std::vector<pid_t> workers() const;
 
 private:
 	void spawn();
