@@ -302,4 +302,13 @@ static __always_inline int ps_put_value(struct ps_scratch *s, const struct ps_hi
 	return 0;
 }
 
+/* Whether what ps_lookup found is still there: for answers that need no more than its length. */
+static __always_inline bool ps_hit_stands(const struct ps_hit *hit)
+{
+	ps_ordered();
+	if (hit->small)
+		return ps_read_once(hit->small->seq) == hit->seq;
+	return hit->large && ps_read_once(hit->large->seq) == hit->seq;
+}
+
 #endif /* PRESTACK_CACHE_BPF_H */

@@ -25,12 +25,16 @@ static __always_inline void ps_flush_leaving(__u32 service)
  * A write arrives once more. Its first arrival is taken back, or it would be counted twice; leases that
  * are taken in between are void with the new generation. Returns its new cohort.
  */
-static __always_inline __u32 ps_write_again(struct ps_scratch *s, __u64 hash, __u32 cohort)
+__noinline __u32 ps_write_again(__u64 hash, __u32 cohort)
 {
-	struct ps_service_state *state = ps_state_of(s->pkt.service);
+	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
 	struct ps_fence *f = ps_fence_of(hash);
+	struct ps_service_state *state;
 
-	if (!state || !f)
+	if (!s || !f)
+		return PS_COHORT_NONE;
+	state = ps_state_of(s->pkt.service);
+	if (!state)
 		return PS_COHORT_NONE;
 	if (cohort != PS_COHORT_NONE)
 		ps_release(f, cohort & PS_HOLD_COUNT);
@@ -70,11 +74,17 @@ static __always_inline __u32 ps_outstanding_push(struct ps_flow *f, __u64 hash, 
 /* Puts the write that waits for it into the ring. `f`: whose requests are owned. */
 static __always_inline void ps_outstanding_note(struct ps_flow *f, struct ps_scratch *s)
 {
+	__u32 at;
+
 	if (!s->write.pending)
 		return;
 	s->write.pending = 0;
-	s->segment.wrote_at = ps_outstanding_push(f, s->write.hash, s->write.cohort,
-						  s->write.expires, s->write.replied);
+	at = ps_outstanding_push(f, s->write.hash, s->write.cohort, s->write.expires,
+				 s->write.replied);
+	if (s->segment.wrote != PS_BODY_WRITES)
+		s->segment.wrote_at = at;
+	else if (!at)
+		s->segment.wrote = PS_BODY_ANY;
 }
 
 /*
@@ -104,7 +114,9 @@ __noinline int ps_stream_writes(__u64 expires, __u32 replied)
 	ps_invalidate(PS_HOOK_XDP);
 	s->write.expires = expires;
 	s->write.replied = replied;
-	s->segment.wrote = PS_BODY_WRITE;
+	if (s->segment.wrote != PS_BODY_ANY)
+		s->segment.wrote = s->segment.wrote == PS_BODY_OTHER ? PS_BODY_WRITE :
+								       PS_BODY_WRITES;
 	return 0;
 }
 
@@ -188,6 +200,8 @@ __noinline int ps_outstanding_all(struct ps_flow *f)
 /* Counts a request whose head was read whole. */
 static __always_inline void ps_count_request(struct ps_flow *f, const struct ps_message *m)
 {
+	if (m->flags & PS_MESSAGE_GOES_ON)
+		return;
 	if (m->flags & PS_MESSAGE_MAYBE) {
 		f->maybes++;
 	} else if (!m->replies) {
@@ -258,17 +272,44 @@ static __always_inline bool ps_count_reply(struct ps_flow *f, const struct ps_me
 	return true;
 }
 
-/* The body of a write is complete: from here on the server may execute it. */
-static __always_inline void ps_body_arrived(struct ps_flow *f, struct ps_scratch *s, __u32 kind,
-					    __u64 hash, __u32 cohort, __u32 at)
+/* All writes of a request arrive once more: those in the ring from the one on after which `pushed` was `at`. */
+__noinline int ps_writes_again(struct ps_flow *f, __u32 at)
+{
+	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
+	__u32 ordinal = 0;
+
+	if (!s || !f)
+		return 0;
+	for (__u32 n = 0; n < PS_RING; n++) {
+		__u32 i = at - 1 + n;
+		struct ps_outstanding *w;
+
+		if (i == f->pushed)
+			break;
+		ps_opaque(i);
+		w = &f->ring[ps_ring_slot(i)];
+		if (!n)
+			ordinal = w->ordinal;
+		if (w->ordinal != ordinal || !w->hash)
+			break;
+		w->cohort = ps_write_again(w->hash, w->cohort);
+	}
+	return 0;
+}
+
+/* A request that began in an earlier segment is complete: from here on the server may execute it. */
+static __always_inline void ps_request_arrived(struct ps_flow *f, struct ps_scratch *s, __u32 kind,
+					       __u64 hash, __u32 cohort, __u32 at)
 {
 	struct ps_outstanding *w;
 
-	if (kind == PS_BODY_ANY)
+	if (kind == PS_BODY_WRITES && at && ps_seq_diff(at, ps_read_once(f->popped)) > 0)
+		ps_writes_again(f, at);
+	else if (kind == PS_BODY_WRITES || kind == PS_BODY_ANY)
 		ps_flush(s->pkt.service);
 	if (kind != PS_BODY_WRITE)
 		return;
-	cohort = ps_write_again(s, hash, cohort);
+	cohort = ps_write_again(hash, cohort);
 	if (!at || ps_seq_diff(at, ps_read_once(f->popped)) <= 0)
 		return;
 	at--;

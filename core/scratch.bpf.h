@@ -68,7 +68,7 @@ struct ps_segment {
 	__u32 due; /* a delayed flush may happen at any moment */
 	__u32 ordinal; /* number of the request, or of the reply, at hand; 0: not known */
 	__u32 wrote; /* enum ps_body: what the request at hand writes */
-	__u32 wrote_at; /* ps_flow.pushed after that; 0: it is not in the ring */
+	__u32 wrote_at; /* ps_flow.pushed after its first write; 0: that is not in the ring */
 };
 
 /* The write that ps_invalidate saw last: what its reply has to be told, see ps_write_done. */

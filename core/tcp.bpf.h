@@ -65,6 +65,7 @@ struct ps_requests_step {
 	struct xdp_md *ctx;
 	struct ps_flow *flow;
 	int step;
+	__u32 begun; /* a request has begun here: the one that the segment began within is all there */
 };
 
 /* Loads the window at `pos`. Two whole branches: bounds right before their use. */
@@ -120,7 +121,10 @@ static __always_inline long ps_request_step(struct ps_requests_step *c, int (*pa
 	}
 	s->pos = s->reader.pos - s->reader.base;
 	s->segment.ordinal = ps_replies_exact(f) ? f->requests + 1 : 0;
-	s->segment.wrote = PS_BODY_OTHER;
+	if (!f->going) {
+		s->segment.wrote = PS_BODY_OTHER;
+		c->begun = 1;
+	}
 	__builtin_memset(&s->message, 0, sizeof(s->message));
 	s->message.state = f->in.state;
 	parse();
@@ -128,8 +132,14 @@ static __always_inline long ps_request_step(struct ps_requests_step *c, int (*pa
 	c->step = ps_stream_take(&f->in, &s->reader, &s->message);
 	if (s->message.flags & PS_MESSAGE_ENDS_SERVICE)
 		f->splice.refused = 1;
-	if (c->step != PS_STEP_LOST && s->message.kind == PS_MESSAGE_WHOLE)
+	if (c->step == PS_STEP_LOST)
+		return 1;
+	if (s->message.kind == PS_MESSAGE_WHOLE) {
+		f->going = s->message.flags & PS_MESSAGE_GOES_ON;
 		ps_count_request(f, &s->message);
+	} else if (s->message.next > s->pos) {
+		f->going = 1;
+	}
 	return c->step != PS_STEP_PARSE;
 }
 
@@ -150,24 +160,32 @@ static __always_inline int ps_read_requests(struct xdp_md *ctx, struct ps_flow *
 	__u32 begin = f->in.next, body_kind = f->body_kind, body_at = f->body_at;
 	__u32 body_cohort = f->body_cohort;
 	__u64 body_hash = f->body_hash;
+	bool within = f->going || f->in.skip;
 
 	f->stuck_since = 0;
 	f->splice.passed_at = s->pkt.now;
 	s->segment.fresh = s->pkt.payload + old;
+	if (within) {
+		s->segment.wrote = body_kind;
+		s->segment.wrote_at = body_at;
+		s->write.hash = body_hash;
+		s->write.cohort = body_cohort;
+	}
 	ps_stream_open(&f->in, &s->reader, s->segment.len - old);
 	bpf_loop(PS_MAX_STEPS, step, &c, 0);
 	if (c.step != PS_STEP_DONE)
 		return ps_requests_lost(f, s, PS_LOST_MESSAGE);
 	ps_stream_close(&f->in, &s->reader, s->in);
 	ps_remember(ctx, f, s, begin);
-	if (s->reader.body_done)
-		ps_body_arrived(f, s, body_kind, body_hash, body_cohort, body_at);
-	if (f->in.skip && !s->reader.begun) {
+	if (f->going || f->in.skip) {
 		f->body_kind = s->segment.wrote;
 		f->body_hash = s->write.hash;
 		f->body_cohort = s->write.cohort;
 		f->body_at = s->segment.wrote_at;
+		within = within && c.begun;
 	}
+	if (within)
+		ps_request_arrived(f, s, body_kind, body_hash, body_cohort, body_at);
 	return XDP_PASS;
 }
 

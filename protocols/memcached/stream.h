@@ -54,6 +54,13 @@ ps_inline void mc_whole(struct ps_message *m, __u32 next)
 	m->next = next;
 }
 
+/* The line goes on: the server does what it asks for when all of it is there. */
+ps_inline void mc_in_row(struct ps_message *m, __u32 next)
+{
+	mc_whole(m, next);
+	m->flags = PS_MESSAGE_GOES_ON;
+}
+
 /*
  * One key of a get or gat, or the end of its line. A key that is too long makes the server forget
  * replies that it has not sent yet: LOST.
@@ -69,7 +76,7 @@ ps_inline void mc_stream_word(const struct ps_cursor *c, struct ps_message *m, s
 	len = ps_cursor_token(c, pos, MC_MAX_KEY + 1);
 	if (!len) {
 		if (ps_cursor_at(c, pos) == ' ') { /* more of them than are stepped over at once */
-			mc_whole(m, pos);
+			mc_in_row(m, pos);
 			return;
 		}
 		if (ps_cursor_at(c, pos) == '\r') {
@@ -92,7 +99,7 @@ ps_inline void mc_stream_word(const struct ps_cursor *c, struct ps_message *m, s
 		mc_partial(m, pos);
 		return;
 	}
-	mc_whole(m, pos + len);
+	mc_in_row(m, pos + len);
 	e->kind = m->state & MC_STREAM_TOUCHES ? MC_EVENT_WRITE : MC_EVENT_READ;
 	e->cmd.key = pos;
 	e->cmd.key_len = len;
@@ -133,7 +140,7 @@ ps_inline int mc_stream_verb(const struct ps_cursor *c, struct ps_message *m, st
 	case MC_NAME4('g', 'e', 't', 's'):
 	case MC_NAME4('b', 'g', 'e', 't'):
 		m->state |= MC_STREAM_READS;
-		mc_whole(m, pos);
+		mc_in_row(m, pos);
 		return 1;
 	case MC_NAME3('g', 'a', 't'):
 	case MC_NAME4('g', 'a', 't', 's'):
@@ -148,7 +155,7 @@ ps_inline int mc_stream_verb(const struct ps_cursor *c, struct ps_message *m, st
 		mc_partial(m, c->pos);
 	} else if (len && mc_is_blank(ps_cursor_at(c, pos + len))) {
 		m->state |= MC_STREAM_TOUCHES;
-		mc_whole(m, pos + len);
+		mc_in_row(m, pos + len);
 	}
 	return 1;
 }

@@ -72,11 +72,11 @@ struct ps_flow {
 	__u32 syncs; /* SYNC requests, so far */
 	__u32 sync_ordinal; /* of the last one */
 	__u32 sync_maybes; /* `maybes` before it */
-	__u64 body_hash; /* of the write whose body is under way */
+	__u64 body_hash; /* of the write of the request that is not all there */
 	__u32 body_cohort;
-	__u32 body_at; /* `pushed` after it; 0: not in the ring */
+	__u32 body_at; /* `pushed` after the first one; 0: not in the ring */
 	__u32 body_kind; /* enum ps_body */
-	__u32 reserved2;
+	__u32 going; /* the last message is not the end of its request */
 	struct ps_records records;
 	struct ps_stream in;
 
@@ -92,11 +92,12 @@ struct ps_flow {
 	struct ps_splice splice;
 };
 
-/* What a body that goes on in the next segment belongs to. */
+/* What a request that goes on in the next segment does. */
 enum ps_body {
 	PS_BODY_OTHER, /* nothing that is written */
-	PS_BODY_WRITE,
-	PS_BODY_ANY, /* it may change anything */
+	PS_BODY_WRITE, /* writes one key */
+	PS_BODY_WRITES, /* writes several */
+	PS_BODY_ANY, /* may change anything */
 };
 
 PS_STATIC_ASSERT(sizeof(struct ps_message) == 24, "ps_message");

@@ -75,8 +75,10 @@
  *   ps_stream_write(s, expires, replied)  it writes this key; once per key
  *   ps_stream_flush(s)                    it may change anything
  *   ps_stream_read(s)                     it reads this key: its reply may fill it
+ *   ps_stream_note(s, i)                  the same, and remembers the key, the i-th of this request
  *   m->replies    1: exactly one reply is sure to come. For commands that get none (noreply): 0
- *   m->flags      MAYBE with replies = 0: there may be a reply or not. From then on replies cannot be
+ *   m->flags      GOES_ON: a message that is not the last one of its request (a name, an argument)
+ *                 MAYBE with replies = 0: there may be a reply or not. From then on replies cannot be
  *                 counted, until a SYNC: a request (replies = 1) whose reply can be told from those of
  *                 MAYBE requests, and that reply. Replies to SYNC requests have to be flagged SYNC, all
  *                 of them, and no others.
@@ -85,6 +87,8 @@
  *   m->flags      AS_ASKED: the write did what it was asked to. SYNC: see above. ERROR: an error that
  *                 may also come for a request with replies = 0; ambiguous ones make the core LOST
  *   ps_stream_fill(skb, s, from, len, flags, expires)  the current key's value is in[from, from + len)
+ *   ps_stream_asked(s, i)  if replies do not name their keys: makes the i-th key of the read that this answers
+ *                 current, which its request gave with ps_stream_note(s, i). False: nothing to fill
  *   ps_stream_more(s)  the value is not all in the window, and PARTIAL (nothing eaten) would help
  *
  * Answering (docs/tcp.md): a segment that holds nothing but requests that hit, on a connection where the
@@ -111,6 +115,7 @@
 #include "asked.bpf.h"
 #include "cache.bpf.h"
 #include "fill.bpf.h"
+#include "reads.bpf.h"
 #include "tcp_reply.bpf.h"
 #include "udp.bpf.h"
 #include <bpf/bpf_endian.h>

@@ -39,6 +39,8 @@ enum ps_message_flags {
 	PS_MESSAGE_SERVES = 16,
 	/* Request: from here on nothing on this connection is answered by the kernel. */
 	PS_MESSAGE_ENDS_SERVICE = 32,
+	/* Request: more messages of it follow, before which the server does nothing about it. */
+	PS_MESSAGE_GOES_ON = 64,
 };
 
 struct ps_message {
