@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The programs of Redis's plug-in. What a message is, request.h and reply.h say; here is what it does to the
+ * cache, and how requests are answered from it.
+ */
+#include <prestack/plugin.bpf.h>
+
+#include "answer.bpf.h"
+#include "parser.h"
+
+/* The parser's functions by themselves: the verifier looks at each once. */
+__noinline int rd_next_request(struct rd_event *e)
+{
+	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
+	struct ps_cursor c;
+
+	if (!s || !e)
+		return 0;
+	c = ps_payload(s, PS_HOOK_XDP, s->pos);
+	rd_request(&c, &s->message, e);
+	return 0;
+}
+
+__noinline int rd_next_reply(struct rd_answer *a)
+{
+	struct ps_scratch *s = ps_scratch(PS_HOOK_TC);
+	struct ps_cursor c;
+
+	if (!s || !a)
+		return 0;
+	c = ps_payload(s, PS_HOOK_TC, s->pos);
+	rd_reply(&c, &s->message, a, s->segment.ordinal);
+	return 0;
+}
+
+/* The message of a request at s->pos. */
+static __always_inline void rd_follow_request(struct ps_scratch *s, struct ps_message *m)
+{
+	struct rd_event e = {};
+	struct ps_hit hit;
+
+	rd_next_request(&e);
+	switch (e.kind) {
+	case RD_EVENT_READ:
+		if (e.key_len > ps_config.max_key)
+			break;
+		ps_key_load(PS_HOOK_XDP, e.key, e.key_len);
+		if (!ps_lookup(s, &hit))
+			ps_stream_note(s, 0);
+		break;
+	case RD_EVENT_WRITE:
+		ps_key_load(PS_HOOK_XDP, e.key, e.key_len);
+		ps_stream_write(s, e.never_expires ? PS_EXPIRES_NEVER : PS_EXPIRES_ASK, e.replied);
+		break;
+	case RD_EVENT_FLUSH:
+		/* Once for each request: when its end is there, the core does it again. */
+		if (s->segment.wrote != PS_BODY_ANY)
+			ps_stream_flush(s);
+		break;
+	}
+}
+
+static __always_inline bool rd_may_be_read(__u32 state, __u64 start)
+{
+	return rd_may_answer(state, start);
+}
+
+PS_ANSWER_REQUESTS(rd_follow_request, rd_may_be_read, rd_answer_request)
+
+/* A string that answers a read which was noted: fills the cache if all of it is in the window, or can be. */
+static __always_inline void rd_reply_value(struct __sk_buff *skb, struct ps_scratch *s,
+					   struct ps_message *m, const struct rd_answer *a)
+{
+	struct ps_cursor c = ps_payload(s, PS_HOOK_TC, s->pos);
+
+	if (a->len > ps_config.max_value || !ps_stream_asked(s, 0))
+		return;
+	if (a->data + a->len + 2 <= c.end) {
+		if ((ps_cursor_word(&c, a->data + a->len) & 0xffff) == RD_CRLF)
+			ps_stream_fill(skb, s, a->data, a->len, 0, PS_EXPIRES_ASK);
+	} else if (ps_stream_more(s)) {
+		m->body = m->replies = m->flags = 0;
+		rd_partial(m, s->pos);
+	}
+}
+
+/* The element of a reply at s->pos. */
+static __always_inline void rd_follow_reply(struct __sk_buff *skb, struct ps_scratch *s,
+					    struct ps_message *m)
+{
+	struct rd_answer a = {};
+
+	rd_next_reply(&a);
+	if (a.value)
+		rd_reply_value(skb, s, m, &a);
+}
+
+PS_FOLLOW_REPLIES(rd_follow_reply)
+
+char LICENSE[] SEC("license") = "GPL";
