@@ -155,6 +155,22 @@ ps_inline int rd_is_replication(const struct ps_cursor *c)
 					w == RD_NAME8('+', 'C', 'O', 'N', 'T', 'I', 'N', 'U'));
 }
 
+/* Elements of the same reply after *el, as long as they are all in the window: *el becomes the last one. */
+ps_inline void rd_reply_row(const struct ps_cursor *c, struct rd_element *el, __u32 *left)
+{
+	for (__u32 i = 0; i < RD_ROW; i++) {
+		__u32 pos = el->next + el->body;
+		struct rd_element one;
+
+		if (!*left || pos >= c->end || ps_cursor_at(c, pos) == '>' ||
+		    rd_element(c, pos, &one) != RD_GOT_ALL || one.cut ||
+		    *left + one.more > RD_ELEMENTS)
+			return;
+		*left += one.more - one.itself;
+		*el = one;
+	}
+}
+
 /*
  * The element of a reply at c->pos, or the part of it that is there. *m is zeros, but for its state.
  * `counted`: each reply answers one request; if not, it may also be something that is no reply.
@@ -204,10 +220,12 @@ ps_inline void rd_reply(const struct ps_cursor *c, struct ps_message *m, struct 
 		rd_partial(m, el.next);
 		return;
 	}
-	m->body = el.body;
 	if (top)
 		rd_reply_first(c, m, a, &el);
-	rd_reply_whole(m, el.next, left + el.more - el.itself);
+	left += el.more - el.itself;
+	rd_reply_row(c, &el, &left);
+	m->body = el.body;
+	rd_reply_whole(m, el.next, left);
 }
 
 #endif /* PRESTACK_REDIS_REPLY_H */
