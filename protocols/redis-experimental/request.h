@@ -80,7 +80,7 @@ ps_inline __u32 rd_request_head(const struct ps_cursor *c, struct ps_message *m,
 	__u32 args, pos, what, name;
 	int got;
 
-	if (c->pos + 2 < c->end && ps_cursor_at(c, c->pos + 1) == '-') {
+	if (c->pos + 1 < c->end && ps_cursor_at(c, c->pos + 1) == '-') {
 		/* A negative number of arguments is no command, and has no reply. */
 		got = rd_number(c, c->pos + 2, &line);
 		if (got == RD_GOT_ALL && line.value)
