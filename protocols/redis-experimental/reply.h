@@ -33,17 +33,13 @@ struct rd_element {
 	__u32 cut; /* its line goes on behind the window */
 };
 
-/* The number of "$-1\r\n" and "*-1\r\n" after the type: nothing is there. */
-ps_inline int rd_null(const struct ps_cursor *c, __u32 pos, struct rd_line *line)
+/* "-1\r\n" after the type: nothing is there. */
+ps_inline int rd_null(const struct ps_cursor *c, __u32 pos)
 {
-	__u32 left = pos < c->end ? c->end - pos : 0;
-	__u32 n = left < 4 ? left : 4;
+	__u32 left = pos < c->end ? c->end - pos : 0, n = left < 4 ? left : 4;
 
-	if ((ps_cursor_word(c, pos) & ps_low_bytes(n)) !=
-	    (RD_NAME4('-', '1', '\r', '\n') & ps_low_bytes(n)))
+	if ((ps_cursor_word(c, pos) ^ RD_NAME4('-', '1', '\r', '\n')) & ps_low_bytes(n))
 		return RD_GOT_BAD;
-	line->value = 0;
-	line->next = pos + 4;
 	return left < 4 ? RD_GOT_PART : RD_GOT_ALL;
 }
 
@@ -54,6 +50,7 @@ ps_inline int rd_element(const struct ps_cursor *c, __u32 pos, struct rd_element
 	struct rd_line line;
 	int got;
 
+	el->next = pos;
 	el->body = el->more = el->cut = 0;
 	el->itself = 1;
 	switch (type) {
@@ -83,9 +80,8 @@ ps_inline int rd_element(const struct ps_cursor *c, __u32 pos, struct rd_element
 		return RD_GOT_BAD;
 	}
 	if ((type == '$' || type == '*') && pos + 1 < c->end && ps_cursor_at(c, pos + 1) == '-') {
-		got = rd_null(c, pos + 1, &line);
-		el->next = line.next;
-		return got;
+		el->next = pos + 5;
+		return rd_null(c, pos + 1);
 	}
 	got = rd_number(c, pos + 1, &line);
 	if (got != RD_GOT_ALL)

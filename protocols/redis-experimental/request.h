@@ -8,7 +8,6 @@
 
 #include "commands.h"
 
-#define RD_GOES_ON 64 /* ps_message.flags: the request goes on with the next message */
 #define RD_MAX_WORD RD_MAX_NAME /* bytes of a subcommand that are looked at */
 
 enum rd_event_kind {
@@ -37,7 +36,7 @@ ps_inline void rd_request_whole(struct ps_message *m, struct rd_event *e, __u32 
 	if (state & RD_FOREIGN)
 		m->flags |= PS_MESSAGE_ENDS_SERVICE;
 	if (state & RD_ARGS_COUNT) {
-		m->flags |= RD_GOES_ON;
+		m->flags |= PS_MESSAGE_GOES_ON;
 		return;
 	}
 	if (state & RD_UNCOUNTED)

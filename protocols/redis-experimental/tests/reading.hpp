@@ -141,7 +141,7 @@ protected:
 			     (event_.replied != 0 ? "" : " unsure"));
 		began_ = began_ || event_.kind == RD_EVENT_WRITE;
 		flushes_ += event_.kind == RD_EVENT_FLUSH;
-		if ((message.flags & RD_GOES_ON) != 0)
+		if ((message.flags & PS_MESSAGE_GOES_ON) != 0)
 			return;
 		// Raised where it begins, and where it ends.
 		if (event_.kind == RD_EVENT_FLUSH)
