@@ -161,7 +161,8 @@ ps_inline __u32 rd_word_class(const struct ps_cursor *c, __u32 args, __u32 pos, 
 			return RD_CLASS_PURE;
 		return RD_CLASS_FLUSH;
 	case RD_ARGS_SCRIPT:
-		if ((len == 4 && w == RD_NAME4('L', 'O', 'A', 'D')) ||
+		if ((len == 4 &&
+		     (w == RD_NAME4('L', 'O', 'A', 'D') || w == RD_NAME4('K', 'I', 'L', 'L'))) ||
 		    (len == 5 && w == RD_NAME5('F', 'L', 'U', 'S', 'H')) ||
 		    (len == 6 && w == RD_NAME6('E', 'X', 'I', 'S', 'T', 'S')))
 			return RD_CLASS_PURE;

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The parser against a real server: what is said to have one reply has one, as the parser of replies counts.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <memory>
+#include <random>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "every_command.hpp"
+#include "reading.hpp"
+#include "server.hpp"
+
+namespace prestack::redis
+{
+namespace
+{
+
+std::vector<std::string> split(const std::string &line)
+{
+	std::istringstream stream(line);
+	std::vector<std::string> words;
+	// Only blanks part words: some hold line ends.
+	for (std::string word; std::getline(stream, word, ' ');)
+		words.push_back(word);
+	return words;
+}
+
+class RedisServer : public testing::Test
+{
+protected:
+	static void SetUpTestSuite()
+	{
+		try {
+			server_ = std::make_unique<Server>();
+		} catch (const std::runtime_error &error) {
+			reason_ = error.what();
+		}
+	}
+	static void TearDownTestSuite() { server_.reset(); }
+	void SetUp() override
+	{
+		if (!server_)
+			GTEST_SKIP() << reason_;
+	}
+	static std::unique_ptr<Connection> connect()
+	{
+		return std::make_unique<Connection>(server_->path());
+	}
+
+private:
+	inline static std::unique_ptr<Server> server_;
+	inline static std::string reason_;
+};
+
+// A connection, and both directions of it as the parser sees them.
+class Followed
+{
+public:
+	explicit Followed(std::unique_ptr<Connection> connection)
+		: connection_(std::move(connection))
+	{
+	}
+
+	// Sends it, with something behind it whose reply is known, and expects the counts to agree.
+	void expect_agreement(const std::string &request)
+	{
+		const std::string mark = "mark" + std::to_string(++marks_);
+		requests.read(request + command({"ECHO", mark}));
+		connection_->send(request + command({"ECHO", mark}));
+		received = connection_->receive_until(mark + "\r\n");
+		replies.read(received);
+		EXPECT_FALSE(requests.lost()) << testing::PrintToString(request);
+		EXPECT_FALSE(replies.lost()) << testing::PrintToString(received);
+		EXPECT_EQ(requests.replies(), replies.replies())
+			<< testing::PrintToString(request) << " was answered with "
+			<< testing::PrintToString(received);
+		EXPECT_EQ(0U, replies.state() & RD_ELEMENTS) << testing::PrintToString(received);
+		EXPECT_EQ(0U, requests.state() & (RD_ARGS_COUNT | RD_UNCOUNTED))
+			<< testing::PrintToString(request);
+	}
+	// In a transaction the mark is only queued.
+	void expect_agreement_queued(const std::string &request)
+	{
+		requests.read(request);
+		connection_->send(request);
+		while (replies.replies() < requests.replies() && !replies.lost())
+			replies.read(connection_->receive());
+		EXPECT_EQ(requests.replies(), replies.replies()) << testing::PrintToString(request);
+	}
+
+	Requests requests;
+	Replies replies;
+	std::string received;
+
+private:
+	std::unique_ptr<Connection> connection_;
+	unsigned marks_ = 0;
+};
+
+void expect_every_command(Followed &followed)
+{
+	bool transaction = false;
+	for (const char *line : every_command) {
+		const std::string text = line;
+		if (text == "MULTI")
+			transaction = true;
+		if (transaction)
+			followed.expect_agreement_queued(command(split(text)));
+		else
+			followed.expect_agreement(command(split(text)));
+		if (text == "EXEC" || text == "DISCARD")
+			transaction = false;
+		if (testing::Test::HasFailure())
+			return;
+	}
+}
+
+TEST_F(RedisServer, EveryCommandHasOneReply)
+{
+	Followed followed(connect());
+	expect_every_command(followed);
+}
+
+TEST_F(RedisServer, EveryCommandHasOneReplyInVersion3)
+{
+	Followed followed(connect());
+	followed.expect_agreement(command({"HELLO", "3"}));
+	expect_every_command(followed);
+}
+
+TEST_F(RedisServer, AllOfThemAtOnce)
+{
+	for (const char *version : {"2", "3"}) {
+		std::string stream = command({"HELLO", version});
+		for (const char *line : every_command)
+			stream += command(split(line));
+		const auto connection = connect();
+		connection->send(stream + command({"ECHO", "the end"}));
+		const std::string all = connection->receive_until("the end\r\n");
+		for (const std::size_t size : {std::size_t{1}, std::size_t{1'448}, all.size()}) {
+			Requests requests;
+			for (const auto &piece : Reading::cut(stream, size))
+				requests.read(piece);
+			Replies replies;
+			for (const auto &piece : Reading::cut(all, size))
+				replies.read(piece);
+			EXPECT_FALSE(requests.lost());
+			EXPECT_FALSE(replies.lost());
+			EXPECT_EQ(std::size(every_command) + 1, requests.replies()) << size;
+			EXPECT_EQ(requests.replies() + 1, replies.replies()) << size;
+		}
+	}
+}
+
+} // namespace
+} // namespace prestack::redis
