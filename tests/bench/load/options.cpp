@@ -57,20 +57,22 @@ ParsedOptions parse_options(int argc, char **argv)
 	ParsedOptions parsed;
 	Options &o = parsed.options;
 	CLI::App app{
-		"Closed-loop memcached clients: gets over UDP or TCP, sets over TCP. Every answer "
-		"is "
-		"compared byte for byte with what it must be. Prints one JSON object per second, "
+		"Closed-loop clients of memcached: gets over UDP or TCP, sets over TCP; or of "
+		"Redis, over TCP. Every answer is compared byte for byte with what it must be. Prints one JSON object per second, "
 		"and one for the whole run at the end.",
 		"prestack-load"};
 	app.option_defaults()->always_capture_default();
 	unsigned timeout_ms = static_cast<unsigned>(o.timeout.count());
 	std::string transport = "udp";
+	std::string protocol = "memcached";
 	bool no_preload = false;
 	bool may_be_absent = false;
 	bool no_segment = false;
 
 	app.add_option("--server", o.server, "Numeric address of the server");
 	app.add_option("--port", o.port, "Its UDP and TCP port")->check(CLI::Range(1, 65535));
+	app.add_option("--protocol", protocol, "memcached or redis")
+		->check(CLI::IsMember({"memcached", "redis"}));
 	app.add_option("--seconds", o.seconds, "Length of the run")->check(CLI::Range(0.1, 600.0));
 	app.add_option("--threads", o.threads, "Client threads")->check(CLI::Range(1, 64));
 	app.add_option("--transport", transport,
@@ -114,6 +116,13 @@ ParsedOptions parse_options(int argc, char **argv)
 		parsed.exit_code = 2;
 	}
 	o.tcp = transport == "tcp";
+	if (protocol == "redis") {
+		o.protocol = Protocol::redis;
+		if (!o.tcp) {
+			std::cerr << "prestack-load: --protocol redis needs --transport tcp\n";
+			parsed.exit_code = 2;
+		}
+	}
 	if (!o.tcp && (o.read_share < 0.01 || o.absent_share > 0)) {
 		std::cerr << "prestack-load: --absent-share, and a --read-share below 0.01, need "
 			     "--transport tcp\n";

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "wording.hpp"
+
 namespace prestack::load
 {
 
@@ -17,6 +19,7 @@ struct SizeRange {
 };
 
 struct Options {
+	Protocol protocol = Protocol::memcached;
 	std::string server = "127.0.0.1"; // numeric IPv4 or IPv6 address
 	std::uint16_t port = 11211; // UDP and TCP
 	double seconds = 10;

@@ -11,8 +11,6 @@ namespace prestack::load
 namespace
 {
 
-constexpr std::string_view stored = "STORED\r\n";
-constexpr std::string_view none = "END\r\n";
 constexpr std::size_t chunk = 16384;
 
 bool chance(Random &random, double share)
@@ -132,6 +130,8 @@ std::size_t StreamFlow::judge(std::string_view text, const Pending &p, Clock::ti
 		tally.latency.add(
 			static_cast<std::uint64_t>(std::chrono::nanoseconds(now - p.sent).count()));
 	};
+	const auto stored = workload_.wording().stored();
+	const auto none = workload_.wording().none();
 	if (p.kind == Kind::set) {
 		if (text.size() < stored.size()) {
 			return 0;

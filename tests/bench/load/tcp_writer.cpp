@@ -11,8 +11,6 @@ namespace prestack::load
 namespace
 {
 
-constexpr std::string_view stored = "STORED\r\n";
-
 void send_all(int fd, std::string_view text)
 {
 	while (!text.empty()) {
@@ -24,7 +22,7 @@ void send_all(int fd, std::string_view text)
 	}
 }
 
-void expect_stored(int fd, unsigned times)
+void expect_stored(int fd, std::string_view stored, unsigned times)
 {
 	std::string answer(stored.size() * times, '\0');
 	std::size_t have = 0;
@@ -58,7 +56,7 @@ void preload(const Options &options, const Workload &workload)
 		workload.append_set(out, key, 0);
 		if (++queued == batch || key + 1 == workload.keys()) {
 			send_all(socket.fd(), out);
-			expect_stored(socket.fd(), queued);
+			expect_stored(socket.fd(), workload.wording().stored(), queued);
 			out.clear();
 			queued = 0;
 		}
@@ -102,6 +100,7 @@ void TcpWriter::pump(Tally &tally)
 		return;
 	}
 	in_.append(buffer.data(), static_cast<std::size_t>(got));
+	const auto stored = workload_.wording().stored();
 	while (in_.size() >= stored.size() && !pending_.empty()) {
 		if (!in_.starts_with(stored)) {
 			throw std::runtime_error("the server refused a set: " + in_.substr(0, 60));

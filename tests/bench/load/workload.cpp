@@ -11,8 +11,6 @@ namespace
 {
 
 constexpr std::size_t pool_size = 1 << 16;
-constexpr std::string_view before_key = "VALUE ";
-constexpr std::string_view end = "\r\nEND\r\n";
 
 std::uint32_t size_within(const SizeRange &range, std::uint64_t hash)
 {
@@ -24,37 +22,40 @@ std::uint32_t value_size(const SizeRange &range, std::uint32_t key)
 	return size_within(range, mix(std::uint64_t{key} << 2 | 1));
 }
 
+std::uint32_t flags_of(std::uint32_t key)
+{
+	return static_cast<std::uint32_t>(mix(std::uint64_t{key} << 2 | 2) & 0xffff);
+}
+
 } // namespace
+
+void Workload::Strings::add(std::string_view text)
+{
+	all += text;
+	ends.push_back(static_cast<std::uint32_t>(all.size()));
+}
+
+std::string_view Workload::Strings::at(std::uint32_t i) const
+{
+	const auto begin = i == 0 ? 0 : ends[i - 1];
+	return std::string_view(all).substr(begin, ends[i] - begin);
+}
 
 Workload::Workload(const Options &options)
 	: count_(options.keys), value_size_(options.value_size),
-	  popularity_(options.keys, options.skew),
+	  popularity_(options.keys, options.skew), wording_(wording_of(options.protocol)),
 	  issued_(std::make_unique<std::atomic<std::uint32_t>[]>(options.keys)),
 	  stored_(std::make_unique<std::atomic<std::uint32_t>[]>(options.keys))
 {
 	for (std::uint32_t key = 0; key < count_; ++key) {
-		starts_.push_back(static_cast<std::uint32_t>(heads_.size()));
 		const auto size = size_within(options.key_size, mix(std::uint64_t{key} << 2));
-		const auto flags = mix(std::uint64_t{key} << 2 | 2) & 0xffff;
-		key_sizes_.push_back(static_cast<std::uint16_t>(size));
 		// Alike at the front, so that a comparison of a part of the key shows.
-		heads_ += fmt::format("{}{:k>{}}{:07} {} {}\r\n", before_key, "", size - 7, key,
-				      flags, value_size(value_size_, key));
+		keys_.add(fmt::format("{:k>{}}{:07}", "", size - 7, key));
+		heads_.add(wording_.head(keys_.at(key), flags_of(key), value_size(value_size_, key)));
 	}
-	starts_.push_back(static_cast<std::uint32_t>(heads_.size()));
 	Random random(options.seed);
 	std::generate_n(std::back_inserter(pool_), pool_size + options.value_size.most,
 			[&random] { return static_cast<char>(random.next() >> 56); });
-}
-
-std::string_view Workload::head(std::uint32_t key) const
-{
-	return std::string_view(heads_).substr(starts_[key], starts_[key + 1] - starts_[key]);
-}
-
-std::string_view Workload::key(std::uint32_t key) const
-{
-	return head(key).substr(before_key.size(), key_sizes_[key]);
 }
 
 std::string_view Workload::value(std::uint32_t key, std::uint32_t version) const
@@ -65,37 +66,32 @@ std::string_view Workload::value(std::uint32_t key, std::uint32_t version) const
 
 void Workload::append_set(std::string &out, std::uint32_t key, std::uint32_t version) const
 {
-	const auto data = value(key, version);
-	const auto described = head(key).substr(before_key.size());
-	const auto flags = described.substr(key_sizes_[key] + 1u);
-	out += fmt::format("set {} {} 0 {}\r\n", this->key(key), flags.substr(0, flags.find(' ')),
-			   data.size());
-	out += data;
-	out += "\r\n";
+	wording_.set(out, keys_.at(key), flags_of(key), value(key, version));
 }
 
 void Workload::append_get(std::string &out, std::uint32_t key, bool absent) const
 {
-	out += "get ";
-	const auto at = out.size();
-	out += this->key(key);
-	if (absent) {
-		out[at] = 'a';
+	if (!absent) {
+		wording_.get(out, keys_.at(key));
+		return;
 	}
-	out += "\r\n";
+	std::string other(keys_.at(key));
+	other.front() = 'a';
+	wording_.get(out, other);
 }
 
 std::size_t Workload::answer_size(std::uint32_t key) const
 {
-	return head(key).size() + value_size(value_size_, key) + end.size();
+	return heads_.at(key).size() + value_size(value_size_, key) + wording_.end().size();
 }
 
 Answer Workload::judge(std::string_view text, std::uint32_t key, std::uint32_t least) const
 {
-	if (text == "END\r\n") {
+	const auto end = wording_.end();
+	if (text == wording_.none()) {
 		return Answer::absent;
 	}
-	const auto front = head(key);
+	const auto front = heads_.at(key);
 	const auto size = value_size(value_size_, key);
 	if (text.size() != front.size() + size + end.size() || !text.starts_with(front) ||
 	    !text.ends_with(end)) {

@@ -11,6 +11,7 @@
 
 #include "options.hpp"
 #include "random.hpp"
+#include "wording.hpp"
 
 namespace prestack::load
 {
@@ -28,15 +29,16 @@ public:
 
 	[[nodiscard]] std::uint32_t keys() const { return count_; }
 	[[nodiscard]] const Zipf &popularity() const { return popularity_; }
-	[[nodiscard]] std::string_view key(std::uint32_t key) const;
+	[[nodiscard]] std::string_view key(std::uint32_t key) const { return keys_.at(key); }
+	[[nodiscard]] const Wording &wording() const { return wording_; }
 
-	// "set <key> <flags> 0 <bytes>\r\n<value>\r\n" with a version, appended to `out`.
+	// A set of a version, appended to `out`.
 	void append_set(std::string &out, std::uint32_t key, std::uint32_t version) const;
 
-	// "get <key>\r\n", appended to `out`. `absent`: of a key like that, which is never stored.
+	// A get, appended to `out`. `absent`: of a key like that, which is never stored.
 	void append_get(std::string &out, std::uint32_t key, bool absent) const;
 
-	// Bytes of the answer to "get <key>" that holds the value.
+	// Bytes of the answer to a get that holds the value.
 	[[nodiscard]] std::size_t answer_size(std::uint32_t key) const;
 
 	// A set is about to be sent: its version.
@@ -54,20 +56,27 @@ public:
 		return stored_[key].load(std::memory_order_acquire);
 	}
 
-	// Judges the text that answers "get <key>"; `least` is what stored(key) was when it was sent.
+	// Judges the text that answers a get; `least` is what stored(key) was when it was sent.
 	[[nodiscard]] Answer judge(std::string_view text, std::uint32_t key,
 				   std::uint32_t least) const;
 
 private:
-	[[nodiscard]] std::string_view head(std::uint32_t key) const;
+	// Many strings in one piece.
+	struct Strings {
+		std::string all;
+		std::vector<std::uint32_t> ends;
+
+		void add(std::string_view text);
+		[[nodiscard]] std::string_view at(std::uint32_t i) const;
+	};
 	[[nodiscard]] std::string_view value(std::uint32_t key, std::uint32_t version) const;
 
 	std::uint32_t count_;
 	SizeRange value_size_;
 	Zipf popularity_;
-	std::string heads_; // "VALUE <key> <flags> <bytes>\r\n" of all keys
-	std::vector<std::uint32_t> starts_; // of each in heads_, and the end of the last
-	std::vector<std::uint16_t> key_sizes_;
+	const Wording &wording_;
+	Strings keys_;
+	Strings heads_; // what an answer begins with
 	std::string pool_; // random bytes, that values are taken from
 	std::unique_ptr<std::atomic<std::uint32_t>[]> issued_;
 	std::unique_ptr<std::atomic<std::uint32_t>[]> stored_;
