@@ -1,11 +1,11 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# For the scripts of this folder, which source it: memcacheds that are loaded in turns, each in a network
+# For the scripts of this folder, which source it: servers that are loaded in turns, each in a network
 # namespace of its own, joined by a veth pair to its client's, and alone, with empty programs at its interface, or
 # with prestack; and the CPU time that the server's host spends.
 #
-# That is the time of memcached's threads, and of the kernel thread that does all receiving of the server's
+# That is the time of the server's threads, and of the kernel thread that does all receiving of the server's
 # interface ("threaded NAPI"): else the kernel does that in whose time it pleases, on veth mostly in the
 # sender's. prestack's own process is told apart. All of these share the first CPU, the clients have the last
 # one. Time is from /proc/PID/schedstat, in nanoseconds. The interfaces have GRO (as NICs have; on veth it also
@@ -15,12 +15,14 @@
 # With threaded_napi=0 receiving is done in whose time it pleases, as on veth by default: for requests per second
 # and latencies, to which waking a thread for each packet adds more than the packet costs.
 
-address=10.0.0.1 port=11211 # as in examples/memcached.toml
+protocol=${protocol:-memcached} # or redis
+address=10.0.0.1 port=11211 # as in examples/memcached.toml and redis.toml
+[[ $protocol != redis ]] || port=6379
 bin=build/release
-memcached_threads=${memcached_threads:-1}
+server_threads=${server_threads:-1} # memcached's workers, Redis' io-threads
 threaded_napi=${threaded_napi:-1}
 server_cpu=0 client_cpu=$(($(nproc) - 1))
-declare -A server_ns=() client_ns=() memcached_pid=() beside_pid=() napi_pids=()
+declare -A server_ns=() client_ns=() server_pid=() beside_pid=() napi_pids=()
 work=$(mktemp -d) || exit 1
 # shellcheck disable=SC2034 # for those that source this
 load_average=$(cut -d' ' -f1 /proc/loadavg)
@@ -39,7 +41,7 @@ cleanup() {
 	local side
 	for side in "${!server_ns[@]}"; do
 		stop_process "${beside_pid[$side]:-}"
-		stop_process "${memcached_pid[$side]:-}"
+		stop_process "${server_pid[$side]:-}"
 		ip netns del "${server_ns[$side]}" 2>/dev/null
 		ip netns del "${client_ns[$side]}" 2>/dev/null
 	done
@@ -104,16 +106,19 @@ served() { "$bin/prestack" status --name "bench-$$"; }
 # shellcheck disable=SC2317 # for those that source this
 stats() { "$bin/prestack" stats --json --name "bench-$$"; }
 
-# start_side plain|empty|prestack: a memcached alone, with empty programs at its interface, or with prestack.
+# start_side plain|empty|prestack: a server alone, with empty programs at its interface, or with prestack.
 start_side() {
 	local side=$1 interface=ps${1:0:2}$$ peer=pc${1:0:2}$$ # kernel threads are called after them
 	server_ns[$side]=prestack-bench-$side-$$ client_ns[$side]=prestack-bench-$side-client-$$
 	make_network "$side" "$interface" "$peer" || die "cannot make the network namespaces"
 	# Not through a function: that would make $! a shell's number.
-	ip netns exec "${server_ns[$side]}" "${first[@]}" taskset -c "$server_cpu" memcached -u nobody -l "$address" \
-		-p "$port" -U "$port" -m 256 -t "$memcached_threads" -c 4096 >"$work/$side.log" 2>&1 </dev/null &
-	memcached_pid[$side]=$!
-	wait_for 50 listens "$side" || die "memcached does not listen: $(cat "$work/$side.log")"
+	local command=(memcached -u nobody -l "$address" -p "$port" -U "$port" -m 256 -t "$server_threads" -c 4096)
+	[[ $protocol != redis ]] || command=(redis-server --bind "$address" --port "$port" --protected-mode no --save ''
+		--appendonly no --io-threads "$server_threads" --io-threads-do-reads yes --dir "$work")
+	ip netns exec "${server_ns[$side]}" "${first[@]}" taskset -c "$server_cpu" "${command[@]}" \
+		>"$work/$side.log" 2>&1 </dev/null &
+	server_pid[$side]=$!
+	wait_for 50 listens "$side" || die "$protocol does not listen: $(cat "$work/$side.log")"
 	case $side in
 	empty)
 		ip netns exec "${server_ns[$side]}" "$bin/tests/prestack-veth-peer" --tc "$interface" \
@@ -122,7 +127,7 @@ start_side() {
 		wait_for 50 grep -q ready "$work/peer.log" || die "$(cat "$work/peer.log")"
 		;;
 	prestack)
-		sed "s/veth0/$interface/" examples/memcached.toml >"$work/config.toml"
+		sed "s/veth0/$interface/" "examples/$protocol.toml" >"$work/config.toml"
 		ip netns exec "${server_ns[$side]}" taskset -c "$server_cpu" "$bin/prestack" run \
 			--config "$work/config.toml" --name "bench-$$" >"$work/prestack.log" 2>&1 </dev/null &
 		beside_pid[$side]=$!
@@ -142,10 +147,10 @@ threads_ns() {
 		awk '{ ns += $1 } END { printf "%.0f\n", ns }'
 }
 
-# server_time SIDE: "memcached kernel prestack", CPU time so far, ns.
+# server_time SIDE: "server kernel prestack", CPU time so far, ns.
 server_time() {
 	# shellcheck disable=SC2086 # a list
-	echo "$(threads_ns "${memcached_pid[$1]}") $(threads_ns ${napi_pids[$1]:-})" \
+	echo "$(threads_ns "${server_pid[$1]}") $(threads_ns ${napi_pids[$1]:-})" \
 		"$([[ $1 == prestack ]] && threads_ns "${beside_pid[$1]}" || echo 0)"
 }
 
@@ -166,7 +171,8 @@ program_time() {
 
 # load SIDE OPTION...: the load generator's last line.
 load() {
-	in_client "$1" "${first[@]}" taskset -c "$client_cpu" "$bin/tests/prestack-load" --server "$address" --port "$port" \
+	in_client "$1" "${first[@]}" taskset -c "$client_cpu" "$bin/tests/prestack-load" \
+		--protocol "$protocol" --server "$address" --port "$port" \
 		"${@:2}" 2>>"$work/load.log" | tail -n 1
 }
 
