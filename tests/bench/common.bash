@@ -115,7 +115,10 @@ start_side() {
 	local command=(memcached -u nobody -l "$address" -p "$port" -U "$port" -m 256 -t "$server_threads" -c 4096)
 	[[ $protocol != redis ]] || command=(redis-server --bind "$address" --port "$port" --protected-mode no --save ''
 		--appendonly no --io-threads "$server_threads" --io-threads-do-reads yes --dir "$work")
-	ip netns exec "${server_ns[$side]}" "${first[@]}" taskset -c "$server_cpu" "${command[@]}" \
+	# Redis' threads wait for each other by spinning: with one CPU, and before all other work, for ever.
+	local where=("${first[@]}" taskset -c "$server_cpu")
+	[[ $protocol != redis || $server_threads -eq 1 ]] || where=()
+	ip netns exec "${server_ns[$side]}" "${where[@]}" "${command[@]}" \
 		>"$work/$side.log" 2>&1 </dev/null &
 	server_pid[$side]=$!
 	wait_for 50 listens "$side" || die "$protocol does not listen: $(cat "$work/$side.log")"
