@@ -48,7 +48,6 @@ inline constexpr const char *every_command[] = {
 	"PFCOUNT p",
 	"PFMERGE q p",
 	"PFDEBUG GETREG p",
-	"PFSELFTEST",
 	// keys
 	"EXISTS a b none",
 	"TYPE a",

@@ -11,9 +11,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <gtest/gtest.h>
+
 #include <chrono>
 #include <cstring>
 #include <filesystem>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -63,6 +66,8 @@ public:
 		const auto n = recv(fd_, bytes, sizeof(bytes), 0);
 		return n > 0 ? std::string(bytes, static_cast<std::size_t>(n)) : "";
 	}
+	// Nothing more is sent.
+	void finish() const { shutdown(fd_, SHUT_WR); }
 	// Up to and with `end`, or to the server's end.
 	std::string receive_until(const std::string &end) const
 	{
@@ -136,6 +141,34 @@ private:
 
 	std::string directory_;
 	pid_t pid_ = -1;
+};
+
+// Tests that skip, with the reason, where there is no server.
+class RedisServer : public testing::Test
+{
+protected:
+	static void SetUpTestSuite()
+	{
+		try {
+			server_ = std::make_unique<Server>();
+		} catch (const std::runtime_error &error) {
+			reason_ = error.what();
+		}
+	}
+	static void TearDownTestSuite() { server_.reset(); }
+	void SetUp() override
+	{
+		if (!server_)
+			GTEST_SKIP() << reason_;
+	}
+	static std::unique_ptr<Connection> connect()
+	{
+		return std::make_unique<Connection>(server_->path());
+	}
+
+private:
+	inline static std::unique_ptr<Server> server_;
+	inline static std::string reason_;
 };
 
 } // namespace prestack::redis

@@ -28,33 +28,6 @@ std::vector<std::string> split(const std::string &line)
 	return words;
 }
 
-class RedisServer : public testing::Test
-{
-protected:
-	static void SetUpTestSuite()
-	{
-		try {
-			server_ = std::make_unique<Server>();
-		} catch (const std::runtime_error &error) {
-			reason_ = error.what();
-		}
-	}
-	static void TearDownTestSuite() { server_.reset(); }
-	void SetUp() override
-	{
-		if (!server_)
-			GTEST_SKIP() << reason_;
-	}
-	static std::unique_ptr<Connection> connect()
-	{
-		return std::make_unique<Connection>(server_->path());
-	}
-
-private:
-	inline static std::unique_ptr<Server> server_;
-	inline static std::string reason_;
-};
-
 // A connection, and both directions of it as the parser sees them.
 class Followed
 {
