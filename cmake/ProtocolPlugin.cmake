@@ -76,6 +76,8 @@ function(prestack_plugin_tests symbol dir)
 		add_executable(${symbol}_unit_tests ${unit} ${agent})
 		target_include_directories(${symbol}_unit_tests PRIVATE ${dir} ${PROJECT_SOURCE_DIR}
 			${PROJECT_SOURCE_DIR}/core/include ${PROJECT_SOURCE_DIR}/core)
+		target_compile_definitions(${symbol}_unit_tests
+			PRIVATE PRESTACK_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
 		target_link_libraries(${symbol}_unit_tests PRIVATE prestack_options GTest::gmock
 			GTest::gtest_main)
 		prestack_register_suite(unit ${symbol}_unit_tests)

@@ -1,464 +1,120 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Commands of every group that a server carries out, words with blanks between them, in an order in which
-// they find what they need. Those whose replies cannot be counted are not here, nor what ends the server.
+// Commands of every group that a server carries out, in an order in which they find what they need: words
+// with blanks between them, commands with semicolons or line ends. Those whose replies cannot be counted
+// are not here, nor what ends the server.
 #pragma once
 
 namespace prestack::redis
 {
 
-inline constexpr const char *every_command[] = {
-	// strings
-	"SET k value",
-	"SET k 2 EX 100",
-	"SET k 3 KEEPTTL",
-	"SET k 4 GET",
-	"SET k 5 NX",
-	"GET k",
-	"GET none",
-	"GETEX k PERSIST",
-	"GETSET k 6",
-	"GETRANGE k 0 -1",
-	"SUBSTR k 0 1",
-	"STRLEN k",
-	"APPEND k 7",
-	"SETRANGE k 2 abc",
-	"SETNX k 1",
-	"SETEX e 100 v",
-	"PSETEX e 100000 v",
-	"MSET a 1 b 2",
-	"MSETNX a 1 c 2",
-	"MGET a b none k",
-	"INCR n",
-	"INCRBY n 5",
-	"DECR n",
-	"DECRBY n 2",
-	"INCRBYFLOAT n 1.5",
-	"INCR k",
-	"LCS a b",
-	"LCS a b IDX WITHMATCHLEN",
-	"GETDEL e",
-	"SETBIT bits 7 1",
-	"GETBIT bits 7",
-	"BITCOUNT bits",
-	"BITPOS bits 1",
-	"BITOP AND to bits bits",
-	"BITFIELD bits SET u8 0 255 GET u8 0",
-	"BITFIELD_RO bits GET u8 0",
-	"PFADD p a b c",
-	"PFCOUNT p",
-	"PFMERGE q p",
-	"PFDEBUG GETREG p",
-	// keys
-	"EXISTS a b none",
-	"TYPE a",
-	"TTL a",
-	"PTTL a",
-	"EXPIRE a 100",
-	"PEXPIRE a 100000",
-	"EXPIREAT a 99999999999",
-	"PEXPIREAT a 99999999999999",
-	"EXPIRETIME a",
-	"PEXPIRETIME a",
-	"PERSIST a",
-	"TOUCH a b",
-	"RENAME b bb",
-	"RENAMENX bb b",
-	"RENAME none x",
-	"COPY a c",
-	"COPY a d DB 1",
-	"MOVE d 1",
-	"RANDOMKEY",
-	"KEYS *",
-	"SCAN 0",
-	"SCAN 0 MATCH * COUNT 5",
-	"DUMP a",
-	"RESTORE r 0 x",
-	"OBJECT ENCODING a",
-	"OBJECT FREQ a",
-	"OBJECT HELP",
-	"OBJECT IDLETIME a",
-	"OBJECT REFCOUNT a",
-	"DBSIZE",
-	"SORT none",
-	// hashes
-	"HSET h f 1 g 2",
-	"HMSET h i 3",
-	"HSETNX h f 1",
-	"HGET h f",
-	"HGET h none",
-	"HMGET h f none",
-	"HGETALL h",
-	"HGETALL none",
-	"HKEYS h",
-	"HVALS h",
-	"HLEN h",
-	"HEXISTS h f",
-	"HSTRLEN h f",
-	"HINCRBY h f 2",
-	"HINCRBYFLOAT h f 0.5",
-	"HDEL h i",
-	"HSCAN h 0",
-	"HRANDFIELD h",
-	"HRANDFIELD h 2 WITHVALUES",
-	"HRANDFIELD none 2",
-	// lists
-	"RPUSH l 3 1 2",
-	"LPUSH l 0",
-	"LPUSHX none 1",
-	"RPUSHX l 5",
-	"LRANGE l 0 -1",
-	"LLEN l",
-	"LINDEX l 0",
-	"LINDEX l 99",
-	"LINSERT l BEFORE 1 x",
-	"LPOS l 1",
-	"LPOS l 1 COUNT 2",
-	"LREM l 1 x",
-	"LSET l 0 0",
-	"LTRIM l 0 9",
-	"SORT l",
-	"SORT_RO l DESC",
-	"SORT l STORE sorted",
-	"LPOP l",
-	"LPOP none",
-	"LPOP none 2",
-	"RPOP l 1",
-	"RPOPLPUSH l m",
-	"LMOVE l m LEFT RIGHT",
-	"LMPOP 1 m LEFT COUNT 5",
-	"LMPOP 1 m LEFT",
-	"BLPOP none 0.01",
-	"BRPOP l 0.01",
-	"BRPOPLPUSH none m 0.01",
-	"BLMOVE none m LEFT LEFT 0.01",
-	"BLMPOP 0.01 1 none LEFT",
-	// sets
-	"SADD s a b c",
-	"SADD t b c d",
-	"SMEMBERS s",
-	"SISMEMBER s a",
-	"SMISMEMBER s a z",
-	"SCARD s",
-	"SINTER s t",
-	"SINTERCARD 2 s t",
-	"SINTERSTORE u s t",
-	"SUNION s t",
-	"SUNIONSTORE u s t",
-	"SDIFF s t",
-	"SDIFFSTORE u s t",
-	"SMOVE s t a",
-	"SRANDMEMBER s",
-	"SRANDMEMBER s 2",
-	"SRANDMEMBER none 2",
-	"SPOP u",
-	"SPOP u 5",
-	"SREM t d",
-	"SSCAN s 0",
-	// sorted sets
-	"ZADD z 1 a 2 b 3.5 c",
-	"ZADD z INCR 1 a",
-	"ZADD z NX INCR 1 a",
-	"ZADD y 1 b",
-	"ZSCORE z a",
-	"ZSCORE z none",
-	"ZMSCORE z a none",
-	"ZCARD z",
-	"ZCOUNT z -inf +inf",
-	"ZLEXCOUNT z - +",
-	"ZRANGE z 0 -1",
-	"ZRANGE z 0 -1 WITHSCORES",
-	"ZRANGE z 0 9 BYSCORE REV LIMIT 0 1",
-	"ZRANGEBYLEX z - +",
-	"ZRANGEBYSCORE z 0 9 WITHSCORES",
-	"ZREVRANGE z 0 -1 WITHSCORES",
-	"ZREVRANGEBYLEX z + -",
-	"ZREVRANGEBYSCORE z 9 0",
-	"ZRANGESTORE zz z 0 -1",
-	"ZRANK z a",
-	"ZREVRANK z a",
-	"ZRANK z none",
-	"ZINCRBY z 1 a",
-	"ZINTER 2 z y WITHSCORES",
-	"ZINTERCARD 2 z y",
-	"ZINTERSTORE w 2 z y",
-	"ZUNION 2 z y WITHSCORES",
-	"ZUNIONSTORE w 2 z y",
-	"ZDIFF 2 z y WITHSCORES",
-	"ZDIFFSTORE w 2 z y",
-	"ZRANDMEMBER z",
-	"ZRANDMEMBER z 2 WITHSCORES",
-	"ZSCAN z 0",
-	"ZPOPMIN zz",
-	"ZPOPMAX zz 2",
-	"ZPOPMIN none",
-	"ZMPOP 1 w MIN",
-	"ZMPOP 1 none MAX",
-	"BZPOPMIN none 0.01",
-	"BZPOPMAX z 0.01",
-	"BZMPOP 0.01 1 none MIN",
-	"ZREM z a",
-	"ZREMRANGEBYLEX z [x [y",
-	"ZREMRANGEBYRANK z 9 9",
-	"ZREMRANGEBYSCORE z 99 99",
-	"GEOADD g 13.36 38.11 palermo 15.08 37.5 catania",
-	"GEODIST g palermo catania km",
-	"GEODIST g palermo none",
-	"GEOHASH g palermo none",
-	"GEOPOS g palermo none",
-	"GEOSEARCH g FROMMEMBER palermo BYRADIUS 200 km WITHCOORD WITHDIST",
-	"GEOSEARCHSTORE gs g FROMMEMBER palermo BYRADIUS 200 km",
-	"GEORADIUS g 15 37 200 km WITHCOORD",
-	"GEORADIUS g 15 37 200 km STORE gr",
-	"GEORADIUS_RO g 15 37 200 km",
-	"GEORADIUSBYMEMBER g palermo 200 km",
-	"GEORADIUSBYMEMBER_RO g palermo 200 km WITHHASH",
-	// streams
-	"XADD x 1-1 f v g w",
-	"XADD x * f v",
-	"XADD none NOMKSTREAM * f v",
-	"XLEN x",
-	"XRANGE x - +",
-	"XREVRANGE x + - COUNT 1",
-	"XREAD STREAMS x 0",
-	"XREAD BLOCK 10 STREAMS x $",
-	"XGROUP CREATE x grp 0",
-	"XGROUP CREATECONSUMER x grp me",
-	"XGROUP HELP",
-	"XREADGROUP GROUP grp me COUNT 1 STREAMS x >",
-	"XREADGROUP GROUP grp me STREAMS x 0",
-	"XREADGROUP GROUP nogrp me STREAMS x >",
-	"XPENDING x grp",
-	"XPENDING x grp - + 10",
-	"XCLAIM x grp me 0 1-1",
-	"XAUTOCLAIM x grp me 0 0",
-	"XACK x grp 1-1",
-	"XINFO STREAM x",
-	"XINFO STREAM x FULL",
-	"XINFO GROUPS x",
-	"XINFO CONSUMERS x grp",
-	"XINFO HELP",
-	"XSETID x 9-9",
-	"XGROUP SETID x grp 0",
-	"XGROUP DELCONSUMER x grp me",
-	"XGROUP DESTROY x grp",
-	"XDEL x 1-1",
-	"XTRIM x MAXLEN 0",
-	// scripts
-	"EVAL return{1,'two',{3,{4}},false,redis.status_reply('five')} 0",
-	"EVAL_RO return{} 0",
-	"EVAL return{err='many\r\nlines'} 0",
-	"EVAL return{ok='many\r\nlines'} 0",
-	"EVAL return{map={a=1,b={set={x=true}}}} 0",
-	"EVAL redis.setresp(3)return{map={a=1,b={set={x=true}}}} 0",
-	"EVAL redis.setresp(3)return{double=3.5} 0",
-	"EVAL redis.setresp(3)return{big_number='12'} 0",
-	"EVAL redis.setresp(3)return{verbatim_string={format='txt',string='x'}} 0",
-	"EVAL redis.setresp(3)return{true,false} 0",
-	"EVAL return{redis.call('HGETALL','h')} 0",
-	"EVAL return{redis.pcall('NOSUCH')} 0",
-	"EVAL return{x}} 0",
-	"EVALSHA none 0",
-	"EVALSHA_RO none 0",
-	"SCRIPT LOAD return",
-	"SCRIPT EXISTS a b",
-	"SCRIPT FLUSH",
-	"SCRIPT KILL",
-	"FUNCTION LIST",
-	"FUNCTION STATS",
-	"FUNCTION DUMP",
-	"FUNCTION FLUSH",
-	"FUNCTION HELP",
-	"FUNCTION KILL",
-	"FUNCTION LOAD x",
-	"FCALL none 0",
-	"FCALL_RO none 0",
-	// channels
-	"PUBLISH channel text",
-	"SPUBLISH channel text",
-	"PUBSUB CHANNELS",
-	"PUBSUB NUMSUB a b",
-	"PUBSUB NUMPAT",
-	"PUBSUB SHARDCHANNELS",
-	"PUBSUB SHARDNUMSUB a",
-	"PUBSUB HELP",
-	// connection
-	"PING",
-	"PING text",
-	"ECHO text",
-	"SELECT 1",
-	"SELECT 0",
-	"SELECT x",
-	"AUTH x",
-	"AUTH a b",
-	"HELLO x",
-	"HELLO 3 AUTH a b",
-	"HELLO 3 NOSUCH",
-	"CLIENT ID",
-	"CLIENT INFO",
-	"CLIENT LIST",
-	"CLIENT GETNAME",
-	"CLIENT SETNAME me",
-	"CLIENT GETNAME",
-	"CLIENT GETREDIR",
-	"CLIENT TRACKINGINFO",
-	"CLIENT HELP",
-	"CLIENT NO-EVICT on",
-	"CLIENT NO-EVICT off",
-	"CLIENT UNBLOCK 999",
-	"CLIENT KILL ID 999",
-	"CLIENT KILL 1.2.3.4:5",
-	"CLIENT PAUSE 0",
-	"CLIENT UNPAUSE",
-	"CLIENT CACHING yes",
-	"CLIENT NOSUCH",
-	"CLIENT SETINFO lib-name x",
-	"READONLY",
-	"READWRITE",
-	"ASKING",
-	"WAIT 0 1",
-	"WAIT 1 10",
-	// server
-	"TIME",
-	"INFO",
-	"INFO all",
-	"INFO nosuch",
-	"LASTSAVE",
-	"ROLE",
-	"COMMAND",
-	"COMMAND COUNT",
-	"COMMAND DOCS",
-	"COMMAND DOCS get nosuch",
-	"COMMAND INFO get nosuch",
-	"COMMAND LIST",
-	"COMMAND GETKEYS mset a 1 b 2",
-	"COMMAND GETKEYSANDFLAGS mset a 1",
-	"COMMAND HELP",
-	"CONFIG GET *",
-	"CONFIG GET nosuch",
-	"CONFIG SET nosuch 1",
-	"CONFIG SET hz 10",
-	"CONFIG RESETSTAT",
-	"CONFIG REWRITE",
-	"CONFIG HELP",
-	"LATENCY LATEST",
-	"LATENCY DOCTOR",
-	"LATENCY HISTOGRAM",
-	"LATENCY HISTORY x",
-	"LATENCY RESET",
-	"LATENCY GRAPH x",
-	"LATENCY HELP",
-	"MEMORY STATS",
-	"MEMORY USAGE k",
-	"MEMORY USAGE none",
-	"MEMORY DOCTOR",
-	"MEMORY PURGE",
-	"MEMORY MALLOC-STATS",
-	"MEMORY HELP",
-	"SLOWLOG GET",
-	"SLOWLOG LEN",
-	"SLOWLOG RESET",
-	"SLOWLOG HELP",
-	"MODULE LIST",
-	"MODULE LOAD none",
-	"MODULE UNLOAD none",
-	"MODULE HELP",
-	"ACL WHOAMI",
-	"ACL LIST",
-	"ACL USERS",
-	"ACL CAT",
-	"ACL CAT read",
-	"ACL GETUSER default",
-	"ACL GETUSER none",
-	"ACL GENPASS",
-	"ACL LOG",
-	"ACL SETUSER u on",
-	"ACL DRYRUN u get k",
-	"ACL DELUSER u",
-	"ACL LOAD",
-	"ACL SAVE",
-	"ACL HELP",
-	"LOLWUT",
-	"LOLWUT VERSION 5 4 4 4",
-	"SAVE",
-	"BGSAVE SCHEDULE",
-	"BGREWRITEAOF",
-	"REPLICAOF NO ONE",
-	"SLAVEOF NO ONE",
-	"FAILOVER",
-	"CLUSTER INFO",
-	"CLUSTER SLOTS",
-	"CLUSTER HELP",
-	"SHUTDOWN ABORT",
-	"SHUTDOWN nosuch",
-	"SWAPDB 0 0",
-	"MIGRATE nosuchhost.invalid 1 nokey 0 10",
-	"RESTORE-ASKING r 0 x",
-	"DEBUG OBJECT k",
-	"DEBUG JMAP",
-	"DEBUG DIGEST",
-	"DEBUG DIGEST-VALUE k none",
-	"DEBUG HELP",
-	"DEBUG PROTOCOL string",
-	"DEBUG PROTOCOL integer",
-	"DEBUG PROTOCOL double",
-	"DEBUG PROTOCOL null",
-	"DEBUG PROTOCOL array",
-	"DEBUG PROTOCOL set",
-	"DEBUG PROTOCOL map",
-	"DEBUG PROTOCOL attrib",
-	"DEBUG PROTOCOL push",
-	"DEBUG PROTOCOL verbatim",
-	"DEBUG PROTOCOL true",
-	"DEBUG PROTOCOL false",
-	"DEBUG PROTOCOL bignum",
-	"DEBUG SLEEP 0",
-	"DEBUG ERROR text",
-	"DEBUG LISTPACK l",
-	"DEBUG SDSLEN k",
-	"DEBUG HTSTATS 0",
-	"DEBUG RELOAD",
-	"DEBUG STRUCTSIZE",
-	"DEBUG REPLICATE 1",
-	"DEBUG LOG text",
-	// transactions
-	"WATCH k",
-	"UNWATCH",
-	"EXEC",
-	"DISCARD",
-	"MULTI",
-	"MULTI",
-	"GET k",
-	"SET k 1",
-	"HGETALL h",
-	"NOSUCH",
-	"EXEC",
-	"MULTI",
-	"GET k",
-	"HGETALL h",
-	"SET k",
-	"DISCARD",
-	"MULTI",
-	"GET k",
-	"HGETALL h",
-	"ZRANGE z 0 -1 WITHSCORES",
-	"LPOP none",
-	"INCR h",
-	"EXEC",
-	// refused
-	"NOSUCH",
-	"GET",
-	"GET a b",
-	"SET",
-	"LPUSH k 1",
-	"HGET k f",
-	"CONFIG",
-	"OBJECT NOSUCH",
-	// removed
-	"UNLINK s t",
-	"DEL a b",
-	"FLUSHDB",
-	"FLUSHALL ASYNC",
-	"RESET",
-};
+inline constexpr const char *every_command = R"(
+SET k value; SET k 2 EX 100; SET k 3 KEEPTTL; SET k 4 GET; SET k 5 NX; GET k; GET none
+GETEX k PERSIST; GETSET k 6; GETRANGE k 0 -1; SUBSTR k 0 1; STRLEN k; APPEND k 7; SETRANGE k 2 abc
+SETNX k 1; SETEX e 100 v; PSETEX e 100000 v; MSET a 1 b 2; MSETNX a 1 c 2; MGET a b none k; INCR n
+INCRBY n 5; DECR n; DECRBY n 2; INCRBYFLOAT n 1.5; INCR k; LCS a b; LCS a b IDX WITHMATCHLEN
+GETDEL e; SETBIT bits 7 1; GETBIT bits 7; BITCOUNT bits; BITPOS bits 1; BITOP AND to bits bits
+BITFIELD bits SET u8 0 255 GET u8 0; BITFIELD_RO bits GET u8 0; PFADD p a b c; PFCOUNT p
+PFMERGE q p; PFDEBUG GETREG p
+
+EXISTS a b none; TYPE a; TTL a; PTTL a; EXPIRE a 100; PEXPIRE a 100000; EXPIREAT a 99999999999
+PEXPIREAT a 99999999999999; EXPIRETIME a; PEXPIRETIME a; PERSIST a; TOUCH a b; RENAME b bb
+RENAMENX bb b; RENAME none x; COPY a c; COPY a d DB 1; MOVE d 1; RANDOMKEY; KEYS *; SCAN 0
+SCAN 0 MATCH * COUNT 5; DUMP a; RESTORE r 0 x; OBJECT ENCODING a; OBJECT FREQ a; OBJECT HELP
+OBJECT IDLETIME a; OBJECT REFCOUNT a; DBSIZE; SORT none
+
+HSET h f 1 g 2; HMSET h i 3; HSETNX h f 1; HGET h f; HGET h none; HMGET h f none; HGETALL h
+HGETALL none; HKEYS h; HVALS h; HLEN h; HEXISTS h f; HSTRLEN h f; HINCRBY h f 2
+HINCRBYFLOAT h f 0.5; HDEL h i; HSCAN h 0; HRANDFIELD h; HRANDFIELD h 2 WITHVALUES
+HRANDFIELD none 2
+
+RPUSH l 3 1 2; LPUSH l 0; LPUSHX none 1; RPUSHX l 5; LRANGE l 0 -1; LLEN l; LINDEX l 0
+LINDEX l 99; LINSERT l BEFORE 1 x; LPOS l 1; LPOS l 1 COUNT 2; LREM l 1 x; LSET l 0 0; LTRIM l 0 9
+SORT l; SORT_RO l DESC; SORT l STORE sorted; LPOP l; LPOP none; LPOP none 2; RPOP l 1
+RPOPLPUSH l m; LMOVE l m LEFT RIGHT; LMPOP 1 m LEFT COUNT 5; LMPOP 1 m LEFT; BLPOP none 0.01
+BRPOP l 0.01; BRPOPLPUSH none m 0.01; BLMOVE none m LEFT LEFT 0.01; BLMPOP 0.01 1 none LEFT
+
+SADD s a b c; SADD t b c d; SMEMBERS s; SISMEMBER s a; SMISMEMBER s a z; SCARD s; SINTER s t
+SINTERCARD 2 s t; SINTERSTORE u s t; SUNION s t; SUNIONSTORE u s t; SDIFF s t; SDIFFSTORE u s t
+SMOVE s t a; SRANDMEMBER s; SRANDMEMBER s 2; SRANDMEMBER none 2; SPOP u; SPOP u 5; SREM t d
+SSCAN s 0
+
+ZADD z 1 a 2 b 3.5 c; ZADD z INCR 1 a; ZADD z NX INCR 1 a; ZADD y 1 b; ZSCORE z a; ZSCORE z none
+ZMSCORE z a none; ZCARD z; ZCOUNT z -inf +inf; ZLEXCOUNT z - +; ZRANGE z 0 -1
+ZRANGE z 0 -1 WITHSCORES; ZRANGE z 0 9 BYSCORE REV LIMIT 0 1; ZRANGEBYLEX z - +
+ZRANGEBYSCORE z 0 9 WITHSCORES; ZREVRANGE z 0 -1 WITHSCORES; ZREVRANGEBYLEX z + -
+ZREVRANGEBYSCORE z 9 0; ZRANGESTORE zz z 0 -1; ZRANK z a; ZREVRANK z a; ZRANK z none
+ZINCRBY z 1 a; ZINTER 2 z y WITHSCORES; ZINTERCARD 2 z y; ZINTERSTORE w 2 z y
+ZUNION 2 z y WITHSCORES; ZUNIONSTORE w 2 z y; ZDIFF 2 z y WITHSCORES; ZDIFFSTORE w 2 z y
+ZRANDMEMBER z; ZRANDMEMBER z 2 WITHSCORES; ZSCAN z 0; ZPOPMIN zz; ZPOPMAX zz 2; ZPOPMIN none
+ZMPOP 1 w MIN; ZMPOP 1 none MAX; BZPOPMIN none 0.01; BZPOPMAX z 0.01; BZMPOP 0.01 1 none MIN
+ZREM z a; ZREMRANGEBYLEX z [x [y; ZREMRANGEBYRANK z 9 9; ZREMRANGEBYSCORE z 99 99
+GEOADD g 13.36 38.11 palermo 15.08 37.5 catania; GEODIST g palermo catania km
+GEODIST g palermo none; GEOHASH g palermo none; GEOPOS g palermo none
+GEOSEARCH g FROMMEMBER palermo BYRADIUS 200 km WITHCOORD WITHDIST
+GEOSEARCHSTORE gs g FROMMEMBER palermo BYRADIUS 200 km; GEORADIUS g 15 37 200 km WITHCOORD
+GEORADIUS g 15 37 200 km STORE gr; GEORADIUS_RO g 15 37 200 km; GEORADIUSBYMEMBER g palermo 200 km
+GEORADIUSBYMEMBER_RO g palermo 200 km WITHHASH
+
+XADD x 1-1 f v g w; XADD x * f v; XADD none NOMKSTREAM * f v; XLEN x; XRANGE x - +
+XREVRANGE x + - COUNT 1; XREAD STREAMS x 0; XREAD BLOCK 10 STREAMS x $; XGROUP CREATE x grp 0
+XGROUP CREATECONSUMER x grp me; XGROUP HELP; XREADGROUP GROUP grp me COUNT 1 STREAMS x >
+XREADGROUP GROUP grp me STREAMS x 0; XREADGROUP GROUP nogrp me STREAMS x >; XPENDING x grp
+XPENDING x grp - + 10; XCLAIM x grp me 0 1-1; XAUTOCLAIM x grp me 0 0; XACK x grp 1-1
+XINFO STREAM x; XINFO STREAM x FULL; XINFO GROUPS x; XINFO CONSUMERS x grp; XINFO HELP
+XSETID x 9-9; XGROUP SETID x grp 0; XGROUP DELCONSUMER x grp me; XGROUP DESTROY x grp; XDEL x 1-1
+XTRIM x MAXLEN 0
+
+EVAL return{1,'two',{3,{4}},false,redis.status_reply('five')} 0; EVAL_RO return{} 0
+EVAL return{err='many\r\nlines'} 0; EVAL return{ok='many\r\nlines'} 0
+EVAL return{map={a=1,b={set={x=true}}}} 0
+EVAL redis.setresp(3)return{map={a=1,b={set={x=true}}}} 0
+EVAL redis.setresp(3)return{double=3.5} 0; EVAL redis.setresp(3)return{big_number='12'} 0
+EVAL redis.setresp(3)return{verbatim_string={format='txt',string='x'}} 0
+EVAL redis.setresp(3)return{true,false} 0; EVAL return{redis.call('HGETALL','h')} 0
+EVAL return{redis.pcall('NOSUCH')} 0; EVAL return{x}} 0; EVALSHA none 0; EVALSHA_RO none 0
+SCRIPT LOAD return; SCRIPT EXISTS a b; SCRIPT FLUSH; SCRIPT KILL; FUNCTION LIST; FUNCTION STATS
+FUNCTION DUMP; FUNCTION FLUSH; FUNCTION HELP; FUNCTION KILL; FUNCTION LOAD x; FCALL none 0
+FCALL_RO none 0
+
+PUBLISH channel text; SPUBLISH channel text; PUBSUB CHANNELS; PUBSUB NUMSUB a b; PUBSUB NUMPAT
+PUBSUB SHARDCHANNELS; PUBSUB SHARDNUMSUB a; PUBSUB HELP
+
+PING; PING text; ECHO text; SELECT 1; SELECT 0; SELECT x; AUTH x; AUTH a b; HELLO x
+HELLO 3 AUTH a b; HELLO 3 NOSUCH; CLIENT ID; CLIENT INFO; CLIENT LIST; CLIENT GETNAME
+CLIENT SETNAME me; CLIENT GETNAME; CLIENT GETREDIR; CLIENT TRACKINGINFO; CLIENT HELP
+CLIENT NO-EVICT on; CLIENT NO-EVICT off; CLIENT UNBLOCK 999; CLIENT KILL ID 999
+CLIENT KILL 1.2.3.4:5; CLIENT PAUSE 0; CLIENT UNPAUSE; CLIENT CACHING yes; CLIENT NOSUCH
+CLIENT SETINFO lib-name x; READONLY; READWRITE; ASKING; WAIT 0 1; WAIT 1 10
+
+TIME; INFO; INFO all; INFO nosuch; LASTSAVE; ROLE; COMMAND; COMMAND COUNT; COMMAND DOCS
+COMMAND DOCS get nosuch; COMMAND INFO get nosuch; COMMAND LIST; COMMAND GETKEYS mset a 1 b 2
+COMMAND GETKEYSANDFLAGS mset a 1; COMMAND HELP; CONFIG GET *; CONFIG GET nosuch
+CONFIG SET nosuch 1; CONFIG SET hz 10; CONFIG RESETSTAT; CONFIG REWRITE; CONFIG HELP
+LATENCY LATEST; LATENCY DOCTOR; LATENCY HISTOGRAM; LATENCY HISTORY x; LATENCY RESET
+LATENCY GRAPH x; LATENCY HELP; MEMORY STATS; MEMORY USAGE k; MEMORY USAGE none; MEMORY DOCTOR
+MEMORY PURGE; MEMORY MALLOC-STATS; MEMORY HELP; SLOWLOG GET; SLOWLOG LEN; SLOWLOG RESET
+SLOWLOG HELP; MODULE LIST; MODULE LOAD none; MODULE UNLOAD none; MODULE HELP; ACL WHOAMI; ACL LIST
+ACL USERS; ACL CAT; ACL CAT read; ACL GETUSER default; ACL GETUSER none; ACL GENPASS; ACL LOG
+ACL SETUSER u on; ACL DRYRUN u get k; ACL DELUSER u; ACL LOAD; ACL SAVE; ACL HELP; LOLWUT
+LOLWUT VERSION 5 4 4 4; SAVE; BGSAVE SCHEDULE; BGREWRITEAOF; REPLICAOF NO ONE; SLAVEOF NO ONE
+FAILOVER; CLUSTER INFO; CLUSTER SLOTS; CLUSTER HELP; SHUTDOWN ABORT; SHUTDOWN nosuch; SWAPDB 0 0
+MIGRATE nosuchhost.invalid 1 nokey 0 10; RESTORE-ASKING r 0 x; DEBUG OBJECT k; DEBUG JMAP
+DEBUG DIGEST; DEBUG DIGEST-VALUE k none; DEBUG HELP; DEBUG PROTOCOL string; DEBUG PROTOCOL integer
+DEBUG PROTOCOL double; DEBUG PROTOCOL null; DEBUG PROTOCOL array; DEBUG PROTOCOL set
+DEBUG PROTOCOL map; DEBUG PROTOCOL attrib; DEBUG PROTOCOL push; DEBUG PROTOCOL verbatim
+DEBUG PROTOCOL true; DEBUG PROTOCOL false; DEBUG PROTOCOL bignum; DEBUG SLEEP 0; DEBUG ERROR text
+DEBUG LISTPACK l; DEBUG SDSLEN k; DEBUG HTSTATS 0; DEBUG RELOAD; DEBUG STRUCTSIZE
+DEBUG REPLICATE 1; DEBUG LOG text
+
+WATCH k; UNWATCH; EXEC; DISCARD; MULTI; MULTI; GET k; SET k 1; HGETALL h; NOSUCH; EXEC; MULTI
+GET k; HGETALL h; SET k; DISCARD; MULTI; GET k; HGETALL h; ZRANGE z 0 -1 WITHSCORES; LPOP none
+INCR h; EXEC
+
+NOSUCH; GET; GET a b; SET; LPUSH k 1; HGET k f; CONFIG; OBJECT NOSUCH
+
+UNLINK s t; DEL a b; FLUSHDB; FLUSHALL ASYNC; RESET
+
+
+)";
 
 } // namespace prestack::redis

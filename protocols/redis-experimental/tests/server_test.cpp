@@ -2,6 +2,7 @@
 // The parser against a real server: what is said to have one reply has one, as the parser of replies counts.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <memory>
 #include <random>
@@ -22,10 +23,22 @@ std::vector<std::string> split(const std::string &line)
 {
 	std::istringstream stream(line);
 	std::vector<std::string> words;
-	// Only blanks part words: some hold line ends.
-	for (std::string word; std::getline(stream, word, ' ');)
+	for (std::string word; stream >> word;)
 		words.push_back(word);
 	return words;
+}
+
+std::vector<std::string> every_line()
+{
+	std::string text = every_command;
+	std::replace(text.begin(), text.end(), ';', '\n');
+	std::vector<std::string> lines;
+	std::istringstream stream(text);
+	for (std::string line; std::getline(stream, line);) {
+		if (!line.empty())
+			lines.push_back(line.substr(line.find_first_not_of(' ')));
+	}
+	return lines;
 }
 
 // A connection, and both directions of it as the parser sees them.
@@ -76,8 +89,7 @@ private:
 void expect_every_command(Followed &followed)
 {
 	bool transaction = false;
-	for (const char *line : every_command) {
-		const std::string text = line;
+	for (const std::string &text : every_line()) {
 		if (text == "MULTI")
 			transaction = true;
 		if (transaction)
@@ -108,7 +120,7 @@ TEST_F(RedisServer, AllOfThemAtOnce)
 {
 	for (const char *version : {"2", "3"}) {
 		std::string stream = command({"HELLO", version});
-		for (const char *line : every_command)
+		for (const std::string &line : every_line())
 			stream += command(split(line));
 		const auto connection = connect();
 		connection->send(stream + command({"ECHO", "the end"}));
@@ -122,7 +134,7 @@ TEST_F(RedisServer, AllOfThemAtOnce)
 				replies.read(piece);
 			EXPECT_FALSE(requests.lost());
 			EXPECT_FALSE(replies.lost());
-			EXPECT_EQ(std::size(every_command) + 1, requests.replies()) << size;
+			EXPECT_EQ(every_line().size() + 1, requests.replies()) << size;
 			EXPECT_EQ(requests.replies() + 1, replies.replies()) << size;
 		}
 	}
