@@ -66,7 +66,7 @@ static const struct rd_command rd_commands[256] = {
 	{{0x55494441524f4547, 0x4f525f53, 0x0}, RD_CLASS_PURE, 0}, /* GEORADIUS_RO */
 	{{0x43524145534f4547, 0x48, 0x0}, RD_CLASS_PURE, 0}, /* GEOSEARCH */
 	{{0x43524145534f4547, 0x45524f545348, 0x0}, RD_CLASS_WRITE(1, 1, 1), 0}, /* GEOSEARCHSTORE */
-	{{0x544547, 0x0, 0x0}, RD_CLASS_ARGS(RD_ARGS_READ) | RD_VERB_GET, 0}, /* GET */
+	{{0x544547, 0x0, 0x0}, RD_CLASS_READ(1) | RD_VERB_GET, 0}, /* GET */
 	{{0x544942544547, 0x0, 0x0}, RD_CLASS_PURE, 0}, /* GETBIT */
 	{{0x4c4544544547, 0x0, 0x0}, RD_CLASS_WRITE(1, 1, 1), 0}, /* GETDEL */
 	{{0x5845544547, 0x0, 0x0}, RD_CLASS_WRITE(1, 1, 1), 0}, /* GETEX */
@@ -112,7 +112,7 @@ static const struct rd_command rd_commands[256] = {
 	{{0x5445534c, 0x0, 0x0}, RD_CLASS_WRITE(1, 1, 1), 0}, /* LSET */
 	{{0x4d4952544c, 0x0, 0x0}, RD_CLASS_WRITE(1, 1, 1), 0}, /* LTRIM */
 	{{0x59524f4d454d, 0x0, 0x0}, RD_CLASS_PURE, 0}, /* MEMORY */
-	{{0x5445474d, 0x0, 0x0}, RD_CLASS_PURE | RD_VERB_MGET, 0}, /* MGET */
+	{{0x5445474d, 0x0, 0x0}, RD_CLASS_READ(0) | RD_VERB_MGET, 0}, /* MGET */
 	{{0x4554415247494d, 0x0, 0x0}, RD_CLASS_FLUSH, 0}, /* MIGRATE */
 	{{0x454c55444f4d, 0x0, 0x0}, RD_CLASS_FLUSH, 0}, /* MODULE */
 	{{0x524f54494e4f4d, 0x0, 0x0}, RD_CLASS_REPLIES, 0}, /* MONITOR */

@@ -11,7 +11,7 @@
 /* What the arguments still to come are. Three bits of the state. */
 enum rd_args {
 	RD_ARGS_SKIP, /* nothing that matters */
-	RD_ARGS_READ, /* a key that is read and may be cached */
+	RD_ARGS_READ, /* keys that are read and may be cached */
 	RD_ARGS_WRITE, /* keys that are written, with others between them */
 	RD_ARGS_SELECT, /* a database */
 	RD_ARGS_HELLO, /* what HELLO takes, perhaps AUTH */
@@ -26,7 +26,7 @@ enum rd_args {
 #define RD_ARGS_SHIFT 18 /* enum rd_args */
 #define RD_STEP_SHIFT 21 /* 2 bits: WRITE: arguments between two keys */
 #define RD_SKIP_SHIFT 23 /* 2 bits: WRITE: arguments before the next key */
-#define RD_KEYS_SHIFT 25 /* 2 bits: WRITE: how many keys; 0: to the end */
+#define RD_KEYS_SHIFT 25 /* 2 bits: READ, WRITE: how many keys; 0: to the end */
 #define RD_FLUSHES (1U << 27) /* may change anything */
 #define RD_LASTING (1U << 28) /* WRITE: if the reply is +OK, the keys do not expire */
 #define RD_UNCOUNTED (1U << 29) /* for good: nobody knows how many replies come */
@@ -55,6 +55,8 @@ enum rd_verb {
 #define RD_CLASS_WRITE(first, keys, step)                                                          \
 	(RD_CLASS_ARGS(RD_ARGS_WRITE) | ((first)-1U) << RD_SKIP_SHIFT |                            \
 	 (__u32)(keys) << RD_KEYS_SHIFT | ((step)-1U) << RD_STEP_SHIFT)
+/* The first `keys` arguments, or all (0), are keys whose values are the reply. */
+#define RD_CLASS_READ(keys) (RD_CLASS_ARGS(RD_ARGS_READ) | (__u32)(keys) << RD_KEYS_SHIFT)
 #define RD_CLASS_FLUSH RD_FLUSHES
 /* Makes the connection another one: database, user, transaction, tracking. */
 #define RD_CLASS_MODE RD_FOREIGN

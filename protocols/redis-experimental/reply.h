@@ -13,15 +13,17 @@
 #define RD_PUSH (1U << 27) /* it is a message that nobody asked for */
 #define RD_OPAQUE (1U << 28) /* for good: something that is no reply */
 #define RD_IN_LINE (1U << 29) /* the line at hand goes on, with what does not matter */
+#define RD_ROW_WANTED (1U << 30) /* its elements are values that can be cached */
 #define RD_REPLIES (1U << 31) /* a reply was seen */
 
 #define RD_LINE_LOOK 16 /* bytes of a line that are looked at */
 
 /* What a reply tells, besides what it is to the stream. */
 struct rd_answer {
-	__u32 value; /* the reply is a string, of which all may be in the window or not: */
+	__u32 value; /* the reply, or an element that is wanted, is a string of which all may be there or not: */
 	__u32 data;
 	__u32 len;
+	__u32 several; /* 0: it is the reply. How many elements come from this one on */
 };
 
 /* One element of the reply, as it stands. */
@@ -122,7 +124,7 @@ ps_inline void rd_reply_whole(struct ps_message *m, __u32 next, __u32 left)
 	if (left)
 		return;
 	m->replies = !(m->state & RD_PUSH);
-	m->state &= ~RD_PUSH;
+	m->state &= ~(RD_PUSH | RD_ROW_WANTED);
 }
 
 /* A reply that is one element, or begins with it: what that tells. */
@@ -152,13 +154,15 @@ ps_inline int rd_is_replication(const struct ps_cursor *c)
 }
 
 /* Elements of the same reply after *el, as long as they are all in the window: *el becomes the last one. */
-ps_inline void rd_reply_row(const struct ps_cursor *c, struct rd_element *el, __u32 *left)
+ps_inline void rd_reply_row(const struct ps_cursor *c, struct rd_element *el, __u32 *left,
+			    __u32 wanted)
 {
 	for (__u32 i = 0; i < RD_ROW; i++) {
 		__u32 pos = el->next + el->body;
 		struct rd_element one;
 
 		if (!*left || pos >= c->end || ps_cursor_at(c, pos) == '>' ||
+		    (wanted && ps_cursor_at(c, pos) == '$') ||
 		    rd_element(c, pos, &one) != RD_GOT_ALL || one.cut ||
 		    *left + one.more > RD_ELEMENTS)
 			return;
@@ -170,15 +174,16 @@ ps_inline void rd_reply_row(const struct ps_cursor *c, struct rd_element *el, __
 /*
  * The element of a reply at c->pos, or the part of it that is there. *m is zeros, but for its state.
  * `counted`: each reply answers one request; if not, it may also be something that is no reply.
+ * `wanted`: of an array the elements are wanted, not only a reply that is a string.
  */
 ps_inline void rd_reply(const struct ps_cursor *c, struct ps_message *m, struct rd_answer *a,
-			__u32 counted)
+			__u32 counted, __u32 wanted)
 {
 	__u32 left = m->state & RD_ELEMENTS, top = !left;
 	struct rd_element el;
 	int got;
 
-	a->value = a->data = a->len = 0;
+	a->value = a->data = a->len = a->several = 0;
 	m->state |= RD_REPLIES;
 	if (m->state & RD_OPAQUE) {
 		rd_whole(m, c->end);
@@ -218,8 +223,17 @@ ps_inline void rd_reply(const struct ps_cursor *c, struct ps_message *m, struct 
 	}
 	if (top)
 		rd_reply_first(c, m, a, &el);
+	if (top && wanted && el.more)
+		m->state |= RD_ROW_WANTED;
+	if (!top && (m->state & RD_ROW_WANTED) && el.body) {
+		m->flags |= PS_MESSAGE_SERVES;
+		a->value = 1;
+		a->data = el.next;
+		a->len = el.body - 2;
+		a->several = left;
+	}
 	left += el.more - el.itself;
-	rd_reply_row(c, &el, &left);
+	rd_reply_row(c, &el, &left, m->state & RD_ROW_WANTED);
 	m->body = el.body;
 	rd_reply_whole(m, el.next, left);
 }

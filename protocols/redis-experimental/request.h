@@ -12,7 +12,7 @@
 
 enum rd_event_kind {
 	RD_EVENT_NOTHING,
-	RD_EVENT_READ, /* of the key, by a command whose reply is its value */
+	RD_EVENT_READ, /* of the key, by a command whose reply is its value, or those of several */
 	RD_EVENT_WRITE, /* to the key */
 	RD_EVENT_FLUSH, /* may change anything */
 };
@@ -24,6 +24,7 @@ struct rd_event {
 	__u32 key_len; /* 1 to RD_MAX_KEY */
 	__u32 replied; /* the command has one reply for sure */
 	__u32 never_expires; /* if the reply is +OK, the key does not */
+	__u32 several; /* READ: the reply is an array, in which so many elements come from this key's on */
 };
 
 /* Ends a message before `next`: of the command, m->state tells what is still to come. */
@@ -61,7 +62,8 @@ ps_inline __u32 rd_class_here(__u32 what, __u32 args, __u32 state)
 	__u32 verb = what & RD_CLASS_VERB;
 
 	/* GET with another number of arguments is refused. */
-	if (verb == RD_VERB_GET && (args != 1 || (state & RD_FOREIGN)))
+	if ((verb == RD_VERB_GET && args != 1) ||
+	    ((verb == RD_VERB_GET || verb == RD_VERB_MGET) && (state & RD_FOREIGN)))
 		return RD_CLASS_PURE;
 	/* SET with options is another thing. */
 	if ((verb == RD_VERB_SET && args != 2) || (state & RD_FOREIGN))
@@ -125,11 +127,11 @@ ps_inline void rd_expect(struct ps_message *m, __u32 args)
 }
 
 /* A key of RD_ARGS_READ or RD_ARGS_WRITE was eaten: which comes next. */
-ps_inline void rd_next_key(struct ps_message *m, __u32 args)
+ps_inline void rd_next_key(struct ps_message *m)
 {
 	__u32 keys = m->state >> RD_KEYS_SHIFT & 3, step = m->state >> RD_STEP_SHIFT & 3;
 
-	if (args == RD_ARGS_READ || keys == 1) {
+	if (keys == 1) {
 		m->state &= ~(3U << RD_KEYS_SHIFT | 3U << RD_STEP_SHIFT);
 		rd_expect(m, RD_ARGS_SKIP);
 		return;
@@ -230,8 +232,10 @@ ps_inline void rd_request_arguments(const struct ps_cursor *c, struct ps_message
 				e->key = data;
 				e->key_len = line.value;
 				e->never_expires = !!(m->state & RD_LASTING);
+				if (!(m->state >> RD_KEYS_SHIFT & 3))
+					e->several = (m->state & RD_ARGS_COUNT) + 1;
 			}
-			rd_next_key(m, args);
+			rd_next_key(m);
 		}
 		pos = line.next;
 		if (m->body || !(m->state & RD_ARGS_COUNT)) {
@@ -317,7 +321,7 @@ ps_inline void rd_request(const struct ps_cursor *c, struct ps_message *m, struc
 	__u32 pos = c->pos;
 
 	e->kind = RD_EVENT_NOTHING;
-	e->key = e->key_len = e->replied = e->never_expires = 0;
+	e->key = e->key_len = e->replied = e->never_expires = e->several = 0;
 	m->state |= RD_STREAM;
 	if (!(m->state & RD_ARGS_COUNT)) {
 		if (ps_cursor_at(c, pos) != '*') {

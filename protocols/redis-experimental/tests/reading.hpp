@@ -162,10 +162,15 @@ private:
 class Replies : public Reading
 {
 public:
-	explicit Replies(bool counted = true) : counted_(counted) {}
-	static std::string log_of(const std::vector<std::string> &segments, bool counted = true)
+	// `wanted`: what arrays hold, too.
+	explicit Replies(bool counted = true, bool wanted = false)
+		: counted_(counted), wanted_(wanted)
 	{
-		Replies replies(counted);
+	}
+	static std::string log_of(const std::vector<std::string> &segments, bool counted = true,
+				  bool wanted = false)
+	{
+		Replies replies(counted, wanted);
 		for (const std::string &segment : segments)
 			replies.read(segment);
 		return replies.log();
@@ -178,7 +183,7 @@ protected:
 	{
 		rd_answer answer{};
 		const bool opaque = (message.state & RD_OPAQUE) != 0;
-		rd_reply(&cursor, &message, &answer, counted_ ? 1 : 0);
+		rd_reply(&cursor, &message, &answer, counted_ ? 1 : 0, wanted_ ? 1 : 0);
 		if (message.kind != PS_MESSAGE_WHOLE)
 			return;
 		if ((message.state & RD_OPAQUE) != 0) {
@@ -188,6 +193,8 @@ protected:
 		}
 		if (answer.value != 0) {
 			tell("value " + std::to_string(answer.len));
+			if (answer.several != 0)
+				tell(" of " + std::to_string(answer.several) + " ");
 			if (answer.data + answer.len + 2 <= cursor.end)
 				value_ = text(answer.data, answer.len);
 		}
@@ -201,6 +208,7 @@ protected:
 
 private:
 	bool counted_;
+	bool wanted_;
 	std::string value_;
 };
 

@@ -17,11 +17,12 @@ TEST(RedisRequests, Reads)
 {
 	expect_requests(command({"GET", "a"}) + command({"get", "bb"}) + command({"gEt", "c"}),
 			"read a.,read bb.,read c.,");
-	// Their replies are not the value of one key.
-	expect_requests(command({"MGET", "a", "b"}) + command({"STRLEN", "a"}) +
+	expect_requests(command({"MGET", "a", "b"}) + command({"mget", "c"}), "read aread b.,read c.,");
+	// Their replies are not the values of keys.
+	expect_requests(command({"STRLEN", "a"}) +
 				command({"EXISTS", "a", "b"}) + command({"TTL", "a"}) +
 				command({"HGETALL", "a"}) + command({"XREAD", "STREAMS", "s", "0"}),
-			".,.,.,.,.,.,");
+			".,.,.,.,.,");
 	// Refused.
 	expect_requests(command({"GET"}) + command({"GET", "a", "b"}), ".,.,");
 }
@@ -264,7 +265,7 @@ TEST(RedisRequests, AreMostlyOneMessage)
 {
 	for (const std::string &text : {command({"GET", "key"}), command({"SET", "key", "value"}),
 					command({"SET", "key", "value", "EX", "10"}),
-					command({"MGET", "a", "b", "c", "d", "e", "f", "g", "h"}),
+					command({"DEL", "a"}), command({"HMGET", "a", "b", "c", "d", "e"}),
 					command({"SET", "key", std::string(1'000, 'v')})}) {
 		Requests requests;
 		requests.read(text);

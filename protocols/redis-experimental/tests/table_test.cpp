@@ -67,7 +67,7 @@ TEST(CommandTable, OthersAreUnknown)
 
 TEST(CommandTable, WhatMattersMost)
 {
-	EXPECT_EQ(RD_CLASS_ARGS(RD_ARGS_READ) | RD_VERB_GET, class_of("GET"));
+	EXPECT_EQ(RD_CLASS_READ(1) | RD_VERB_GET, class_of("GET"));
 	EXPECT_EQ(RD_CLASS_WRITE(1, 1, 1) | RD_LASTING | RD_VERB_SET, class_of("SET"));
 	EXPECT_EQ(RD_CLASS_WRITE(1, 0, 1), class_of("DEL"));
 	EXPECT_EQ(RD_CLASS_WRITE(2, 1, 1), class_of("BITOP"));
