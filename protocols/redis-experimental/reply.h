@@ -45,6 +45,17 @@ ps_inline int rd_null(const struct ps_cursor *c, __u32 pos)
 	return left < 4 ? RD_GOT_PART : RD_GOT_ALL;
 }
 
+/* Where the line ends that goes on at pos. PART: all but a byte of it may be eaten. */
+ps_inline int rd_line_end(const struct ps_cursor *c, __u32 pos, __u32 *next)
+{
+	__u32 end = ps_cursor_line(c, pos);
+
+	*next = end ? end : c->end - 1;
+	if (!end)
+		return RD_GOT_PART;
+	return end - pos > 1 && ps_cursor_at(c, end - 2) == '\r' ? RD_GOT_ALL : RD_GOT_BAD;
+}
+
 /* The element at pos < c->end. */
 ps_inline int rd_element(const struct ps_cursor *c, __u32 pos, struct rd_element *el)
 {
@@ -63,10 +74,9 @@ ps_inline int rd_element(const struct ps_cursor *c, __u32 pos, struct rd_element
 	case ',':
 	case '#':
 	case '(':
-		el->next = ps_cursor_line(c, pos);
-		if (el->next)
-			return ps_cursor_at(c, el->next - 2) == '\r' ? RD_GOT_ALL : RD_GOT_BAD;
-		el->next = c->end;
+		got = rd_line_end(c, pos, &el->next);
+		if (got != RD_GOT_PART)
+			return got;
 		el->cut = c->end - pos >= RD_LINE_LOOK;
 		return el->cut ? RD_GOT_ALL : RD_GOT_PART;
 	case '$':
@@ -190,13 +200,15 @@ ps_inline void rd_reply(const struct ps_cursor *c, struct ps_message *m, struct 
 		return;
 	}
 	if (m->state & RD_IN_LINE) {
-		el.next = ps_cursor_line(c, c->pos);
-		if (!el.next) {
-			rd_partial(m, c->end);
-			return;
+		got = rd_line_end(c, c->pos, &el.next);
+		if (got == RD_GOT_PART) {
+			rd_partial(m, el.next);
+		} else if (got == RD_GOT_BAD) {
+			rd_reply_bad(c, m, counted);
+		} else {
+			m->state &= ~RD_IN_LINE;
+			rd_reply_whole(m, el.next, left - 1);
 		}
-		m->state &= ~RD_IN_LINE;
-		rd_reply_whole(m, el.next, left - 1);
 		return;
 	}
 	got = rd_element(c, c->pos, &el);

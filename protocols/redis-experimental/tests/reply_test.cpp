@@ -78,7 +78,8 @@ TEST(RedisReplies, Lost)
 	for (const std::string &bad :
 	     {"hello\r\n"s, "\r\n"s, "$x\r\n"s, "$01\r\n"s, "$-2\r\n"s, "$-1x\n"s,
 	      "$536870913\r\n"s, "*-2\r\n"s, "*67108863\r\n"s, "*?\r\n"s, "%-1\r\n"s, "+OK\n"s,
-	      "$\r\n"s, "*1\r\nhello"s, "%67108862\r\n%67108862\r\n%67108862\r\n"s}) {
+	      "$\r\n"s, "*1\r\nhello"s, "-ERR " + std::string(50, 'x') + "\n",
+	      "%67108862\r\n%67108862\r\n%67108862\r\n"s}) {
 		for (const std::size_t size : {std::size_t{1}, std::size_t{7}, bad.size()}) {
 			const auto log = Replies::log_of(Reading::cut("+PONG\r\n" + bad, size));
 			EXPECT_TRUE(log.ends_with("LOST"))
