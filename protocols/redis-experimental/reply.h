@@ -237,7 +237,7 @@ ps_inline void rd_reply(const struct ps_cursor *c, struct ps_message *m, struct 
 		rd_reply_first(c, m, a, &el);
 	if (top && wanted && el.more)
 		m->state |= RD_ROW_WANTED;
-	if (!top && (m->state & RD_ROW_WANTED) && el.body) {
+	if (!top && (m->state & RD_ROW_WANTED) && ps_cursor_at(c, c->pos) == '$' && el.body) {
 		m->flags |= PS_MESSAGE_SERVES;
 		a->value = 1;
 		a->data = el.next;

@@ -3,20 +3,24 @@
 #include "stream.h"
 
 static void tell_reply(struct told *t, const struct ps_cursor *c, struct ps_message *m,
-		       __u32 counted)
+		       __u32 counted, __u32 wanted)
 {
 	__u32 opaque = m->state & RD_OPAQUE;
 	struct rd_answer a;
 
-	rd_reply(c, m, &a, counted);
+	rd_reply(c, m, &a, counted, wanted);
 	if (!counted)
 		REQUIRE(m->kind != PS_MESSAGE_LOST);
 	if (m->kind != PS_MESSAGE_WHOLE || opaque)
 		return;
 	if (a.value) {
-		REQUIRE(a.data == m->next && a.len + 2 == m->body && m->replies);
+		/* It is what the message ends with, or something small comes after it. */
+		REQUIRE((a.data == m->next && a.len + 2 == m->body) ||
+			(a.several && a.data + a.len + 2 <= m->next));
 		REQUIRE(m->flags & PS_MESSAGE_SERVES);
+		REQUIRE(a.several || m->replies);
 		tell_number(t, a.len);
+		tell_number(t, a.several);
 	}
 	if (m->flags)
 		tell_number(t, m->flags);
@@ -26,17 +30,23 @@ static void tell_reply(struct told *t, const struct ps_cursor *c, struct ps_mess
 
 static void look(struct told *t, const struct ps_cursor *c, struct ps_message *m)
 {
-	tell_reply(t, c, m, 1);
+	tell_reply(t, c, m, 1, 0);
+}
+
+static void look_wanted(struct told *t, const struct ps_cursor *c, struct ps_message *m)
+{
+	tell_reply(t, c, m, 1, !(m->state & RD_ELEMENTS) && ps_cursor_at(c, c->pos) == '*');
 }
 
 static void look_uncounted(struct told *t, const struct ps_cursor *c, struct ps_message *m)
 {
-	tell_reply(t, c, m, 0);
+	tell_reply(t, c, m, 0, 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	compare(data, size, look);
+	compare(data, size, look_wanted);
 	compare(data, size, look_uncounted);
 	return 0;
 }

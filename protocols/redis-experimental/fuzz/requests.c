@@ -26,10 +26,10 @@ static void check_read(const struct ps_cursor *c, const struct ps_message *m,
 				len <= RD_MAX_KEY);
 	}
 	/* As a whole in the window, so in few messages, and with nothing else in it. */
-	if (!pos || r.keys > RD_ROW)
+	if (!pos || r.keys > (r.verb == RD_VERB_MGET ? 1 : RD_ROW))
 		return;
 	REQUIRE(m->kind == PS_MESSAGE_WHOLE && m->next == pos && m->replies && !m->body);
-	if (r.verb == RD_VERB_GET)
+	if (r.verb == RD_VERB_GET || r.verb == RD_VERB_MGET)
 		REQUIRE(e->kind == RD_EVENT_READ && e->key == key && e->key_len == len);
 }
 
@@ -48,6 +48,7 @@ static void look(struct told *t, const struct ps_cursor *c, struct ps_message *m
 		REQUIRE(e.key_len >= 1 && e.key_len <= RD_MAX_KEY);
 		REQUIRE(e.key > c->pos && e.key + e.key_len + 2 <= m->next);
 		tell_number(t, e.kind << 8 | e.replied << 1 | e.never_expires);
+		tell_number(t, e.several);
 		tell(t, c->buf + e.key, e.key_len);
 	}
 	if (m->flags & PS_MESSAGE_GOES_ON) {

@@ -121,14 +121,15 @@ TEST(RedisReplies, OfSeveralValues)
 {
 	const std::string stream = "*4\r\n$1\r\na\r\n$-1\r\n$0\r\n\r\n$3\r\nd\r\n\r\n"
 				   "$2\r\nhi\r\n*0\r\n*1\r\n_\r\n:1\r\n";
-	expect_however_cut(stream, "value 1 of 4  servesvalue 0 of 2  servesvalue 3 of 1  serves.,value 2 serves.,.,.,.,",
+	expect_however_cut(stream,
+			   "value 1 of 4  servesvalue 0 of 2  servesvalue 3 of 1  serves.,value 2 "
+			   "serves.,.,.,.,",
 			   [](const std::vector<std::string> &segments) {
 				   return Replies::log_of(segments, true, true);
 			   });
-	expect_however_cut(stream, ".,value 2 serves.,.,.,.,",
-			   [](const std::vector<std::string> &segments) {
-				   return Replies::log_of(segments);
-			   });
+	expect_however_cut(
+		stream, ".,value 2 serves.,.,.,.,",
+		[](const std::vector<std::string> &segments) { return Replies::log_of(segments); });
 }
 
 } // namespace

@@ -17,11 +17,12 @@ TEST(RedisRequests, Reads)
 {
 	expect_requests(command({"GET", "a"}) + command({"get", "bb"}) + command({"gEt", "c"}),
 			"read a.,read bb.,read c.,");
-	expect_requests(command({"MGET", "a", "b"}) + command({"mget", "c"}), "read aread b.,read c.,");
+	expect_requests(command({"MGET", "a", "b"}) + command({"mget", "c"}),
+			"read aread b.,read c.,");
 	// Their replies are not the values of keys.
-	expect_requests(command({"STRLEN", "a"}) +
-				command({"EXISTS", "a", "b"}) + command({"TTL", "a"}) +
-				command({"HGETALL", "a"}) + command({"XREAD", "STREAMS", "s", "0"}),
+	expect_requests(command({"STRLEN", "a"}) + command({"EXISTS", "a", "b"}) +
+				command({"TTL", "a"}) + command({"HGETALL", "a"}) +
+				command({"XREAD", "STREAMS", "s", "0"}),
 			".,.,.,.,.,");
 	// Refused.
 	expect_requests(command({"GET"}) + command({"GET", "a", "b"}), ".,.,");
@@ -263,10 +264,11 @@ TEST(RedisRequests, UpToAsManyArgumentsAsAreCounted)
 
 TEST(RedisRequests, AreMostlyOneMessage)
 {
-	for (const std::string &text : {command({"GET", "key"}), command({"SET", "key", "value"}),
-					command({"SET", "key", "value", "EX", "10"}),
-					command({"DEL", "a"}), command({"HMGET", "a", "b", "c", "d", "e"}),
-					command({"SET", "key", std::string(1'000, 'v')})}) {
+	for (const std::string &text :
+	     {command({"GET", "key"}), command({"SET", "key", "value"}),
+	      command({"SET", "key", "value", "EX", "10"}), command({"DEL", "a"}),
+	      command({"HMGET", "a", "b", "c", "d", "e"}),
+	      command({"SET", "key", std::string(1'000, 'v')})}) {
 		Requests requests;
 		requests.read(text);
 		EXPECT_EQ(1U, requests.messages()) << text;
