@@ -265,14 +265,18 @@ enum ps_answered {
 
 #define PS_MAX_PIPELINE 64 /* requests answered in one segment */
 
-/* Renders the answers to all requests of the segment. Returns how many they are; 0: not all can be. */
-static __always_inline __u32 ps_answer_all(struct ps_scratch *s, int (*answer)(void))
+/*
+ * Renders the answers to all requests of the segment. Returns how many they are; 0: not all can be. If it is
+ * the first that is missing, and the plug-in has said so in s->message, it need not be looked at again.
+ */
+static __always_inline __u32 ps_answer_all(struct ps_scratch *s, __u32 state, int (*answer)(void))
 {
 	__u32 why;
 
 	s->pos = 0;
 	s->out_len = 0;
 	s->pkt.payload_len = s->segment.len;
+	ps_message_begin(s, state);
 	for (__u32 i = 1; i <= PS_MAX_PIPELINE; i++) {
 		int done = answer();
 
@@ -281,6 +285,8 @@ static __always_inline __u32 ps_answer_all(struct ps_scratch *s, int (*answer)(v
 				return i;
 			continue;
 		}
+		s->segment.missed =
+			done == PS_ANSWERED_MISS && i == 1 && s->message.kind == PS_MESSAGE_WHOLE;
 		why = done == PS_ANSWERED_MISS	  ? PS_COUNT_misses
 		      : done == PS_ANSWERED_RACED ? PS_COUNT_raced
 		      : done == PS_ANSWERED_LONG  ? PS_COUNT_reply_too_long
@@ -329,7 +335,7 @@ static __always_inline int ps_answer_segment(struct xdp_md *ctx, struct ps_scrat
 		ps_count(s->pkt.service, why);
 		return -1;
 	}
-	n = ps_answer_all(s, answer);
+	n = ps_answer_all(s, f->in.state, answer);
 	if (!n)
 		return -1;
 	why = ps_answer_fits(s, &f->splice, conf) ? 0 : PS_COUNT_reply_too_long;

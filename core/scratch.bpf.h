@@ -69,6 +69,8 @@ struct ps_segment {
 	__u32 ordinal; /* number of the request, or of the reply, at hand; 0: not known */
 	__u32 wrote; /* enum ps_body: what the request at hand writes */
 	__u32 wrote_at; /* ps_flow.pushed after its first write; 0: that is not in the ring */
+	__u32 missed; /* its first request is in `message`: it reads the current key, which is not cached */
+	__u32 reserved;
 };
 
 /* The write that ps_invalidate saw last: what its reply has to be told, see ps_write_done. */
@@ -114,6 +116,13 @@ struct {
 static __always_inline struct ps_scratch *ps_scratch(__u32 hook)
 {
 	return bpf_map_lookup_elem(&ps_scratch_map, &hook);
+}
+
+/* Before the plug-in looks at a message of a stream in that state. */
+static __always_inline void ps_message_begin(struct ps_scratch *s, __u32 state)
+{
+	__builtin_memset(&s->message, 0, sizeof(s->message));
+	s->message.state = state;
 }
 
 /* The scanning loops of cursor.h over the payload of a hook's packet. */

@@ -51,6 +51,7 @@ static __always_inline bool ps_describe_segment(struct ps_scratch *s, void *data
 	}
 	s->segment.len = s->pkt.payload_len;
 	s->segment.loaded = 0;
+	s->segment.missed = 0;
 	ps_name_flow(s);
 	return true;
 }

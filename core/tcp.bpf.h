@@ -103,36 +103,37 @@ static __always_inline bool ps_request_window(struct xdp_md *ctx, struct ps_flow
 	return true;
 }
 
-/* One step in a segment of requests; `parse` is the plug-in's. 1 ends the loop. */
+/*
+ * One message of a segment of requests; `parse` is the plug-in's. The first may have been looked at already, in
+ * vain: see ps_answer_all. 1 ends the loop.
+ */
 static __always_inline long ps_request_step(struct ps_requests_step *c, int (*parse)(void))
 {
 	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
 	struct ps_flow *f = c->flow;
+	int step = c->step;
 
 	c->step = PS_STEP_LOST;
-	if (!s)
+	if (!s || (step == PS_STEP_LOAD && !ps_request_window(c->ctx, f, s)))
 		return 1;
-	c->step = ps_stream_step(&f->in, &s->reader);
-	if (c->step == PS_STEP_DONE)
-		return 1;
-	if (c->step == PS_STEP_LOAD && !ps_request_window(c->ctx, f, s)) {
-		c->step = PS_STEP_LOST;
-		return 1;
-	}
 	s->pos = s->reader.pos - s->reader.base;
 	s->segment.ordinal = ps_replies_exact(f) ? f->requests + 1 : 0;
 	if (!f->going) {
 		s->segment.wrote = PS_BODY_OTHER;
 		c->begun = 1;
 	}
-	__builtin_memset(&s->message, 0, sizeof(s->message));
-	s->message.state = f->in.state;
-	parse();
-	ps_outstanding_note(f, s);
-	c->step = ps_stream_take(&f->in, &s->reader, &s->message);
+	if (s->segment.missed) {
+		s->segment.missed = 0;
+		ps_stream_read(s);
+	} else {
+		ps_message_begin(s, f->in.state);
+		parse();
+		ps_outstanding_note(f, s);
+	}
+	step = ps_stream_take(&f->in, &s->reader, &s->message);
 	if (s->message.flags & PS_MESSAGE_ENDS_SERVICE)
 		f->splice.refused = 1;
-	if (c->step == PS_STEP_LOST)
+	if (step == PS_STEP_LOST)
 		return 1;
 	if (s->message.kind == PS_MESSAGE_WHOLE) {
 		f->going = s->message.flags & PS_MESSAGE_GOES_ON;
@@ -140,7 +141,10 @@ static __always_inline long ps_request_step(struct ps_requests_step *c, int (*pa
 	} else if (s->message.next > s->pos) {
 		f->going = 1;
 	}
-	return c->step != PS_STEP_PARSE;
+	if (step == PS_STEP_PARSE)
+		step = ps_stream_step(&f->in, &s->reader);
+	c->step = step;
+	return step == PS_STEP_DONE || step == PS_STEP_LOST;
 }
 
 /* The flow cannot be followed any more. What was not read may be a write to anything. */
@@ -156,7 +160,7 @@ static __always_inline int ps_read_requests(struct xdp_md *ctx, struct ps_flow *
 					    struct ps_scratch *s, __u32 old,
 					    long (*step)(__u32 i, struct ps_requests_step *c))
 {
-	struct ps_requests_step c = {.ctx = ctx, .flow = f, .step = PS_STEP_PARSE};
+	struct ps_requests_step c = {.ctx = ctx, .flow = f};
 	__u32 begin = f->in.next, body_kind = f->body_kind, body_at = f->body_at;
 	__u32 body_cohort = f->body_cohort;
 	__u64 body_hash = f->body_hash;
@@ -172,7 +176,9 @@ static __always_inline int ps_read_requests(struct xdp_md *ctx, struct ps_flow *
 		s->write.cohort = body_cohort;
 	}
 	ps_stream_open(&f->in, &s->reader, s->segment.len - old);
-	bpf_loop(PS_MAX_STEPS, step, &c, 0);
+	c.step = ps_stream_step(&f->in, &s->reader);
+	if (c.step != PS_STEP_DONE)
+		bpf_loop(PS_MAX_STEPS, step, &c, 0);
 	if (c.step != PS_STEP_DONE)
 		return ps_requests_lost(f, s, PS_LOST_MESSAGE);
 	ps_stream_close(&f->in, &s->reader, s->in);

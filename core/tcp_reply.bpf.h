@@ -54,39 +54,35 @@ static __always_inline bool ps_reply_window(struct __sk_buff *skb, struct ps_flo
 	return true;
 }
 
-/* One step in a segment of replies; `parse` is the plug-in's. 1 ends the loop. */
+/* One message of a segment of replies; `parse` is the plug-in's. 1 ends the loop. */
 static __always_inline long ps_reply_step(struct ps_replies_step *c,
 					  int (*parse)(struct __sk_buff *skb))
 {
 	struct ps_scratch *s = ps_scratch(PS_HOOK_TC);
 	struct ps_flow *f = c->flow;
+	int step = c->step;
 
 	c->step = PS_STEP_LOST;
-	if (!s)
+	if (!s || (step == PS_STEP_LOAD && !ps_reply_window(c->skb, f, s)))
 		return 1;
-	c->step = ps_stream_step(&f->out, &s->reader);
-	if (c->step == PS_STEP_DONE)
-		return 1;
-	if (c->step == PS_STEP_LOAD && !ps_reply_window(c->skb, f, s)) {
-		c->step = PS_STEP_LOST;
-		return 1;
-	}
 	s->pos = s->reader.pos - s->reader.base;
 	s->segment.ordinal = ps_replies_exact(f) ? f->replies + 1 : 0;
-	__builtin_memset(&s->message, 0, sizeof(s->message));
-	s->message.state = f->out.state;
+	ps_message_begin(s, f->out.state);
 	parse(c->skb);
-	c->step = ps_stream_take(&f->out, &s->reader, &s->message);
-	if (c->step == PS_STEP_LOST)
+	step = ps_stream_take(&f->out, &s->reader, &s->message);
+	if (step == PS_STEP_LOST)
 		return 1;
 	if ((s->message.flags & PS_MESSAGE_SERVES) && !f->splice.known)
 		ps_splice_learn(c->skb);
 	if (s->message.kind == PS_MESSAGE_WHOLE && s->message.replies &&
 	    !ps_count_reply(f, &s->message)) {
-		c->step = PS_STEP_LOST;
 		c->why = PS_LOST_REPLY;
+		return 1;
 	}
-	return c->step != PS_STEP_PARSE;
+	if (step == PS_STEP_PARSE)
+		step = ps_stream_step(&f->out, &s->reader);
+	c->step = step;
+	return step == PS_STEP_DONE;
 }
 
 /* A segment whose replies are owned. False: nobody can tell what leaves. */
@@ -94,7 +90,7 @@ static __always_inline bool ps_take_replies(struct __sk_buff *skb, struct ps_flo
 					    struct ps_scratch *s,
 					    long (*step)(__u32 i, struct ps_replies_step *c))
 {
-	struct ps_replies_step c = {.skb = skb, .flow = f, .step = PS_STEP_PARSE};
+	struct ps_replies_step c = {.skb = skb, .flow = f};
 	const struct ps_segment *g = &s->segment;
 	__u32 old = 0, replies = f->replies;
 	bool exact = ps_replies_exact(f);
@@ -113,7 +109,9 @@ static __always_inline bool ps_take_replies(struct __sk_buff *skb, struct ps_flo
 	c.why = PS_LOST_MESSAGE;
 	s->segment.fresh = s->pkt.payload + old;
 	ps_stream_open(&f->out, &s->reader, g->len - old);
-	bpf_loop(PS_MAX_STEPS, step, &c, 0);
+	c.step = ps_stream_step(&f->out, &s->reader);
+	if (c.step != PS_STEP_DONE)
+		bpf_loop(PS_MAX_STEPS, step, &c, 0);
 	if (c.step != PS_STEP_DONE) {
 		ps_flow_lose(f, s->pkt.service, c.why);
 		return false;

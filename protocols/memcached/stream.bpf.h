@@ -88,6 +88,7 @@ __noinline int mc_answer(void)
 	int step = MC_STEP_STOP;
 	struct ps_cursor c;
 	__u64 start;
+	__u32 i;
 
 	if (!s)
 		return PS_ANSWERED_NOT;
@@ -106,13 +107,21 @@ __noinline int mc_answer(void)
 		return PS_ANSWERED_NOT;
 	s->pos += 4;
 	s->user[MC_MISSED] = 0;
-	for (__u32 i = 0; i < PS_MAX_KEYS; i++) {
+	for (i = 0; i < PS_MAX_KEYS; i++) {
 		step = mc_get_key();
 		if (step != MC_STEP_MORE)
 			break;
 	}
 	if (step != MC_STEP_DONE)
 		return PS_ANSWERED_NOT;
+	if (s->user[MC_MISSED] == PS_COUNT_misses) {
+		/* One key: what mc_request would say of it. */
+		if (!i) {
+			mc_whole(&s->message, s->pos);
+			s->message.replies = 1;
+		}
+		return PS_ANSWERED_MISS;
+	}
 	ps_out_bytes(s, MC_NAME5('E', 'N', 'D', '\r', '\n'), 5);
 	return mc_answered(s->user[MC_MISSED]);
 }
