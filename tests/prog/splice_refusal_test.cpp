@@ -59,6 +59,29 @@ TEST_F(Splice, AMissGoesToTheServerWithAllThatIsInTheSegment)
 	answers(stream_value("key", "old") + kStreamNone);
 }
 
+// A miss that was tried is not parsed again: what it asks for, and what follows it, counts all the same.
+TEST_F(Splice, AMissTakesItsLeaseAndWhatFollowsItIsRead)
+{
+	begin();
+	EXPECT_EQ(sends(stream_read("absent") + stream_set("key", "new") + stream_read("other")),
+		  kPass);
+	EXPECT_EQ(moved_now(), "requests+1 misses+1 invalidations+1 writes+1 stream+1");
+	answers(stream_value("absent", "value") + kStreamOk + stream_value("other", "old"));
+	EXPECT_EQ(moved_now(), "fills+2 replies+1");
+	EXPECT_EQ(arrives(request(stream_read("absent"))).verdict, kPass);
+	EXPECT_EQ(moved_now(), "requests+1 hits+1 flows_spliced+1 stream_hits+1 stream_acks+1");
+}
+
+TEST_F(Splice, AMissThatWasTriedIsNotTheNextSegments)
+{
+	begin();
+	EXPECT_EQ(sends(stream_read("absent")), kPass);
+	answers(kStreamNone);
+	moved_now();
+	EXPECT_EQ(sends(stream_set("key", "new")), kPass);
+	EXPECT_EQ(moved_now(), "invalidations+1 writes+1 stream+1");
+}
+
 TEST_F(Splice, NothingWhilePrestackIsBeingStopped)
 {
 	begin();

@@ -171,8 +171,11 @@ __noinline int toy_answer(void)
 	if (m.kind != PS_MESSAGE_WHOLE || h.verb != 'R' || h.key_len > ps_config.max_key)
 		return PS_ANSWERED_NOT;
 	ps_key_load(PS_HOOK_XDP, h.key, h.key_len);
-	if (!ps_lookup(s, &hit))
+	if (!ps_lookup(s, &hit)) {
+		m.replies = 1;
+		s->message = m;
 		return PS_ANSWERED_MISS;
+	}
 	if (s->out_len > PS_MAX_SEGMENT_REPLY)
 		return PS_ANSWERED_LONG;
 	ps_out_bytes(s, ps_cursor_word(&c, c.pos) & ps_low_bytes(TOY_ID_LEN), TOY_ID_LEN);
