@@ -7,6 +7,7 @@
 #include "flow.bpf.h"
 #include "maps.bpf.h"
 #include "net.bpf.h"
+#include "write.bpf.h"
 
 /* ps_scan: one callback per table, for live entries of the current epochs. */
 static __always_inline long ps_scan_entry(const struct ps_entry *e, struct ps_scan *scan,
@@ -110,6 +111,49 @@ int ps_vouch(struct __sk_buff *skb)
 	count = answers->count;
 	for (__u32 i = 0; i < PS_MAX_ANSWERS; i++) {
 		if (i >= count || ps_vouch_answer(skb, i))
+			break;
+	}
+	return 0;
+}
+
+/*
+ * Forgets key `i` of the frame. The server has carried out the change already, so nothing is held off:
+ * what was asked for before it is void, since the fence moves on, and what is asked for later is
+ * newer. The fence comes before the entry, as with any write.
+ */
+__noinline int ps_forget_key(struct __sk_buff *skb, __u32 service, __u32 i)
+{
+	struct ps_forget *forget = (void *)(long)skb->data;
+	struct ps_fence *f;
+	__u64 *at, hash;
+
+	if (service >= PS_MAX_SERVICES || i >= PS_MAX_FORGET)
+		return -1;
+	at = &forget->hash[i];
+	ps_opaque(at); /* what is checked is what is used */
+	if ((void *)(at + 1) > (void *)(long)skb->data_end)
+		return -1;
+	hash = *at;
+	f = ps_fence_of(hash);
+	if (!f)
+		return -1;
+	__sync_fetch_and_add(&f->generation, 1);
+	return ps_kill(service, hash);
+}
+
+/* Forgets the keys of its frame, a struct ps_forget: the server has told that they have changed. */
+SEC("tc")
+int ps_forget(struct __sk_buff *skb)
+{
+	struct ps_forget *forget = (void *)(long)skb->data;
+	__u32 count, service;
+
+	if ((void *)(forget + 1) > (void *)(long)skb->data_end)
+		return PS_TC_DROP;
+	count = forget->count;
+	service = forget->service;
+	for (__u32 i = 0; i < PS_MAX_FORGET; i++) {
+		if (i >= count || ps_forget_key(skb, service, i))
 			break;
 	}
 	return 0;

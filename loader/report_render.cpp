@@ -63,7 +63,15 @@ void render_agent(std::string &out, const json &service)
 	if (service["draining"].get<bool>()) {
 		line(out, 2, "draining", "it is being stopped: nothing is served");
 	}
-	if (!service["watched"].get<bool>()) {
+	if (service["agent_deaf"].get<bool>()) {
+		line(out, 2, "deaf",
+		     fmt::format("the agent does not hear of the server's changes{}: nothing is "
+				 "served",
+				 service["agent_refused"].get<bool>()
+					 ? ", the server does not let it in (does it want "
+					   "authentication?)"
+					 : ""));
+	} else if (!service["watched"].get<bool>()) {
 		line(out, 2, "not watched", "the loader shows no sign of life: nothing is served");
 	}
 	if (service["bypassing_connections"] != 0) {

@@ -5,6 +5,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -114,7 +115,7 @@ Result<void> AgentLink::on_ready(EventLoop::Ready ready)
 {
 	if (state_ == State::connecting && ready.writable) {
 		on_connected();
-	} else if (state_ == State::connected) {
+	} else if (state_ == State::opening || state_ == State::open) {
 		if (ready.writable && blocked_) {
 			push();
 		}
@@ -136,30 +137,55 @@ void AgentLink::on_connected()
 		lose(describe(problem));
 		return;
 	}
-	state_ = State::connected;
 	local_ = local_end(socket_.get());
 	blocked_ = true;
+	state_ = State::opening;
+	const auto now = Clock::now();
+	for (auto answers = codec_->open(out_); answers != 0; --answers) {
+		pending_.push_back({Kind::opening, "", false, now, nullptr});
+	}
+	beat_at_ = now;
+	if (pending_.empty()) {
+		opened();
+	}
 	push();
+}
+
+void AgentLink::opened()
+{
+	state_ = State::open;
 	events_.connected();
+	beat(Clock::now());
+}
+
+void AgentLink::beat(Clock::time_point now)
+{
+	if (!codec_->must_listen() || beating_) {
+		return;
+	}
+	codec_->encode_heartbeat(out_);
+	pending_.push_back({Kind::heartbeat, "", false, now, nullptr});
+	beating_ = true;
+	push();
 }
 
 bool AgentLink::ask(std::string_view key, bool value, OnReply on_reply)
 {
-	if (state_ != State::connected || pending_.size() >= limits_.in_flight) {
+	if (state_ != State::open || pending_.size() >= limits_.in_flight) {
 		return false;
 	}
 	const auto now = Clock::now();
 	if (!codec_->encode({key, value}, out_)) {
 		return false;
 	}
-	pending_.push_back({std::string(key), value, false, now, std::move(on_reply)});
+	pending_.push_back({Kind::question, std::string(key), value, now, std::move(on_reply)});
 	return true;
 }
 
 // An error shows again when we read.
 void AgentLink::push()
 {
-	if (state_ != State::connected) {
+	if (state_ != State::opening && state_ != State::open) {
 		return;
 	}
 	if (!out_.empty()) {
@@ -191,7 +217,7 @@ void AgentLink::receive()
 		skip_ -= skipped;
 		in_.append(buffer.data() + skipped, size - skipped);
 		decode();
-		if (state_ != State::connected) {
+		if (!socket_) {
 			return;
 		}
 	}
@@ -202,34 +228,110 @@ void AgentLink::receive()
 void AgentLink::decode()
 {
 	std::size_t pos = 0;
-	while (!pending_.empty() && skip_ == 0) {
-		const auto input = std::string_view(in_).substr(pos);
-		const auto &first = pending_.front();
-		const auto reply = first.repair ? codec_->decode_repair(input)
-						: codec_->decode({first.key, first.value}, input);
-		if (reply.status == AgentReply::Status::incomplete) {
-			break;
-		}
-		if (reply.status == AgentReply::Status::broken) {
-			lose("an answer that makes no sense");
-			return;
-		}
-		pos += std::min(reply.consumed, input.size());
-		skip_ = reply.consumed - std::min(reply.consumed, input.size());
-		auto question = std::move(pending_.front());
-		pending_.pop_front();
-		if (!reply.repair.empty()) {
-			out_ += reply.repair;
-			pending_.push_back({"", false, true, Clock::now(), nullptr});
-		}
-		retry_ = limits_.first_retry;
-		if (question.on_reply) {
-			question.on_reply(&reply, question.asked_at);
-		}
+	std::size_t consumed = 0;
+	while (skip_ == 0 && pos < in_.size() &&
+	       decode_one(std::string_view(in_).substr(pos), consumed)) {
+		const auto there = std::min(consumed, in_.size() - pos);
+		pos += there;
+		skip_ = consumed - there;
 	}
-	in_.erase(0, pos);
-	if (pending_.empty() && !in_.empty()) {
+	in_.erase(0, pos); // lost: it is empty
+}
+
+bool AgentLink::decode_one(std::string_view input, std::size_t &consumed)
+{
+	const auto news = codec_->decode_news(input);
+	switch (news.status) {
+	case AgentNews::Status::none:
+		break;
+	case AgentNews::Status::incomplete:
+		return false;
+	case AgentNews::Status::news:
+		consumed = news.consumed;
+		if (events_.news) {
+			events_.news(news);
+		}
+		return true;
+	case AgentNews::Status::broken:
+		lose("news that makes no sense");
+		return false;
+	}
+	if (pending_.empty()) {
 		lose("bytes that nobody asked for");
+		return false;
+	}
+	const auto reply = decode_answer(input);
+	if (reply.status == AgentReply::Status::incomplete) {
+		return false;
+	}
+	if (reply.status == AgentReply::Status::broken) {
+		lose("an answer that makes no sense");
+		return false;
+	}
+	consumed = reply.consumed;
+	if (reply.status == AgentReply::Status::part) {
+		return true;
+	}
+	on_answer(reply);
+	return static_cast<bool>(socket_);
+}
+
+AgentReply AgentLink::decode_answer(std::string_view input)
+{
+	const auto &first = pending_.front();
+	switch (first.kind) {
+	case Kind::opening:
+		return codec_->decode_opening(input);
+	case Kind::repair:
+		return codec_->decode_repair(input);
+	case Kind::heartbeat:
+		return codec_->decode_heartbeat(input);
+	case Kind::question:
+		break;
+	}
+	return codec_->decode({first.key, first.value}, input);
+}
+
+void AgentLink::on_answer(const AgentReply &reply)
+{
+	const auto question = std::move(pending_.front());
+	pending_.pop_front();
+	const bool refused = reply.status == AgentReply::Status::refused;
+	if (question.kind == Kind::opening) {
+		if (refused) {
+			if (events_.refused) {
+				events_.refused();
+			}
+			lose("the server does not let us in");
+		} else if (pending_.empty()) {
+			opened();
+		}
+		return;
+	}
+	retry_ = limits_.first_retry;
+	if (question.kind == Kind::heartbeat) {
+		on_heartbeat(refused, question.asked_at);
+		return;
+	}
+	if (!reply.repair.empty()) {
+		out_ += reply.repair;
+		pending_.push_back({Kind::repair, "", false, Clock::now(), nullptr});
+	}
+	if (question.on_reply) {
+		question.on_reply(&reply, question.asked_at);
+	}
+}
+
+// A server that refuses even that would refuse others too.
+void AgentLink::on_heartbeat(bool refused, Clock::time_point asked_at)
+{
+	beating_ = false;
+	if (refused) {
+		return;
+	}
+	heard_ = std::exchange(beat_at_, asked_at);
+	if (events_.heard) {
+		events_.heard();
 	}
 }
 
@@ -245,6 +347,8 @@ void AgentLink::lose(const std::string &reason)
 	in_.clear();
 	skip_ = 0;
 	blocked_ = false;
+	heard_.reset();
+	beating_ = false;
 	retry_at_ = Clock::now() + retry_;
 	retry_ = std::min(retry_ * 2, limits_.longest_retry);
 	const auto pending = std::exchange(pending_, {});
@@ -270,9 +374,12 @@ void AgentLink::tick()
 			lose("no connection in time");
 		}
 		break;
-	case State::connected:
+	case State::opening:
+	case State::open:
 		if (!pending_.empty() && now - pending_.front().asked_at > limits_.patience) {
 			lose("no answer in time");
+		} else if (state_ == State::open && now - beat_at_ >= limits_.heartbeat) {
+			beat(now);
 		}
 		break;
 	}

@@ -25,6 +25,7 @@ struct AgentLinkLimits {
 	std::chrono::milliseconds patience{1000}; // for connecting, and for each answer
 	std::chrono::milliseconds first_retry{100}; // after a loss; doubles each time
 	std::chrono::milliseconds longest_retry{5000};
+	std::chrono::milliseconds heartbeat{50}; // at least between two, and one at a time
 };
 
 // Everything happens on the loop's thread; nothing blocks.
@@ -35,11 +36,18 @@ public:
 	// `reply` is null if there will be none. `asked_at` is before the question was sent.
 	using OnReply = std::function<void(const AgentReply *reply, Clock::time_point asked_at)>;
 	struct Events {
-		std::function<void()> connected;
+		std::function<void()> connected; // and the opening was accepted
 		// The connection was lost, or could not be made, or an answer made no sense.
 		std::function<void(const std::string &reason)> lost;
 		// All answers that have arrived were given out.
 		std::function<void()> drained;
+		// The rest may be empty for a codec that does not listen.
+		// The server wants nothing of the opening; `lost` follows.
+		std::function<void()> refused{};
+		std::function<void(const AgentNews &news)> news{};
+		// Of what the server did before heard() all news was given out, and has to be dealt with
+		// before this returns.
+		std::function<void()> heard{};
 	};
 
 	AgentLink(EventLoop &loop, const Endpoint &server, std::unique_ptr<AgentCodec> codec,
@@ -55,17 +63,22 @@ public:
 	// Connects when it is time, and gives up on a server that keeps us waiting. Call often.
 	void tick();
 
-	[[nodiscard]] bool connected() const { return state_ == State::connected; }
+	[[nodiscard]] bool connected() const { return state_ == State::open; }
+	[[nodiscard]] bool must_listen() const { return codec_->must_listen(); }
+	// All that the server did before this time is known. Nothing: there is no connection, or no
+	// heartbeat was answered on it.
+	[[nodiscard]] std::optional<Clock::time_point> heard() const { return heard_; }
 	[[nodiscard]] std::size_t in_flight() const { return pending_.size(); }
 	// Our end, while there is a connection.
 	[[nodiscard]] std::optional<Endpoint> local() const { return local_; }
 
 private:
-	enum class State { apart, connecting, connected };
+	enum class State { apart, connecting, opening, open };
+	enum class Kind { opening, question, repair, heartbeat };
 	struct Pending {
+		Kind kind = Kind::question;
 		std::string key;
 		bool value = false;
-		bool repair = false;
 		Clock::time_point asked_at;
 		OnReply on_reply;
 	};
@@ -74,6 +87,13 @@ private:
 	void on_connected();
 	void receive();
 	void decode();
+	// What is to be done with the first bytes of the input. False: no more for now.
+	[[nodiscard]] bool decode_one(std::string_view input, std::size_t &consumed);
+	[[nodiscard]] AgentReply decode_answer(std::string_view input);
+	void on_answer(const AgentReply &reply);
+	void on_heartbeat(bool refused, Clock::time_point asked_at);
+	void beat(Clock::time_point now);
+	void opened();
 	void lose(const std::string &reason);
 	[[nodiscard]] Result<void> on_ready(EventLoop::Ready ready);
 
@@ -94,6 +114,11 @@ private:
 	std::string in_;
 	std::size_t skip_ = 0; // bytes of an answer yet to come that nobody wants
 	bool blocked_ = false; // the loop tells when more can be sent
+	// A heartbeat's answer may leave the server before the news of what was done just before it, so it
+	// is the one before that counts. The opening counts as the first.
+	Clock::time_point beat_at_{}; // sent, and answered
+	std::optional<Clock::time_point> heard_;
+	bool beating_ = false; // one is under way
 };
 
 } // namespace prestack

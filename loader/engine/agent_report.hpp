@@ -16,6 +16,13 @@
 namespace prestack
 {
 
+// Why a service is not served whose server's changes have to be heard of.
+enum class Deaf : std::uint64_t {
+	no, // they are heard of, or need not be
+	yes,
+	refused, // the server does not let the agent in
+};
+
 // Element i of the map is service i's.
 struct AgentCounters {
 	std::uint64_t asked = 0;
@@ -32,7 +39,9 @@ struct AgentCounters {
 	std::uint64_t connected = 0; // the agent's connection to the server stands
 	std::uint64_t old_connections = 0; // waited for
 	std::uint64_t bypassing = 0; // connections that pass no served interface
-	std::array<std::uint64_t, 3> reserved{};
+	std::uint64_t news = 0; // a counter again
+	std::uint64_t deaf = 0; // enum class Deaf
+	std::array<std::uint64_t, 1> reserved{};
 };
 static_assert(sizeof(AgentCounters) == 16 * sizeof(std::uint64_t));
 
@@ -60,6 +69,7 @@ inline constexpr std::array agent_counters{
 		     "used entries touched at the server, to stay in its LRU"},
 	AgentCounter{"agent_errors", &AgentCounters::agent_errors,
 		     "connections lost, answers refused or not understood"},
+	AgentCounter{"news", &AgentCounters::news, "changes that the server has told of"},
 	AgentCounter{"flows_swept", &AgentCounters::flows_swept,
 		     "followed connections forgotten since their socket is gone"},
 };

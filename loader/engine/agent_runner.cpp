@@ -16,7 +16,11 @@ namespace
 using namespace std::chrono_literals;
 
 constexpr auto tick = 100ms;
+constexpr auto hearing = 1s; // later the agent is called deaf
 constexpr std::uint64_t second = 1'000'000'000;
+constexpr std::uint64_t millisecond = 1'000'000;
+// A server that must be heard may be slow: then it is not served, but what is cached stays good.
+constexpr auto long_patience = 5s;
 
 std::uint64_t to_ns(AgentLink::Clock::time_point time)
 {
@@ -26,19 +30,27 @@ std::uint64_t to_ns(AgentLink::Clock::time_point time)
 
 } // namespace
 
-std::optional<std::uint64_t> sure_expiry(std::optional<std::uint64_t> seconds_left,
-					 std::uint64_t asked_at)
+std::optional<std::uint64_t> sure_expiry(const AgentReply &reply, std::uint64_t asked_at)
 {
-	if (!seconds_left) {
+	if (reply.milliseconds_left) {
+		// Its clock may be slewed against ours, and is read in whole milliseconds.
+		const auto left = std::min(*reply.milliseconds_left, most_milliseconds);
+		const auto unsure = left / 1000 + 1;
+		if (left <= unsure) {
+			return std::nullopt;
+		}
+		return asked_at + (left - unsure) * millisecond;
+	}
+	if (!reply.seconds_left) {
 		return PS_EXPIRES_NEVER;
 	}
 	// The server counts ticks of its own clock. One may be as good as over, and its drifting timer
 	// skips a second now and then.
 	constexpr std::uint64_t unsure = 2;
-	if (*seconds_left <= unsure) {
+	if (*reply.seconds_left <= unsure) {
 		return std::nullopt;
 	}
-	return asked_at + (*seconds_left - unsure) * second;
+	return asked_at + (*reply.seconds_left - unsure) * second;
 }
 
 bool Voucher::add(std::uint8_t service, const ps_answer &answer)
@@ -77,22 +89,30 @@ AgentRunner::create(const std::vector<ServiceConfig> &services, const CacheConfi
 		Served one;
 		one.service = service;
 		one.make_agent = info != plugins().end() ? info->make_agent : nullptr;
+		if (one.make_agent != nullptr) {
+			const auto codec = one.make_agent();
+			one.must_listen = codec->must_listen();
+			one.wall_clock = codec->lives_by_wall_clock();
+		}
 		served.push_back(std::move(one));
 	}
 	const auto vouch = objects.program("ps_vouch");
+	const auto forget = objects.program("ps_forget");
 	const auto questions = objects.map("ps_questions");
 	const auto index = objects.map("ps_index");
 	const auto small = objects.map("ps_small");
 	const auto large = objects.map("ps_large");
 	const auto conf = objects.map("ps_service_conf");
 	const auto state = objects.map("ps_service_state");
-	for (const auto *part : {&vouch, &questions, &index, &small, &large, &conf, &state}) {
+	for (const auto *part :
+	     {&vouch, &forget, &questions, &index, &small, &large, &conf, &state}) {
 		if (!*part) {
 			return tl::unexpected(part->error());
 		}
 	}
-	std::unique_ptr<AgentRunner> runner(
-		new AgentRunner(std::move(served), Voucher(*vouch), report, std::move(log)));
+	std::unique_ptr<AgentRunner> runner(new AgentRunner(std::move(served), Voucher(*vouch),
+							    Forgetter(*forget, config), report,
+							    std::move(log)));
 	const auto on_question = [](void *context, void *data, std::size_t size) {
 		if (size >= sizeof(ps_question)) {
 			static_cast<AgentRunner *>(context)->on_question(
@@ -119,45 +139,123 @@ AgentRunner::create(const std::vector<ServiceConfig> &services, const CacheConfi
 	return runner;
 }
 
-AgentLink::Events AgentRunner::events_of(std::uint32_t service,
-					 const std::function<void()> &on_server_lost)
+AgentLink::Events AgentRunner::events_of(std::uint32_t service)
 {
 	AgentLink::Events events;
-	events.connected = [this, service] {
-		auto &served = services_[service];
-		report_[service].connected = 1;
-		served.told_lost = false;
-		served.told_refused = false;
-		log_->info("service {}: the agent is connected to the server", served.service.name);
+	events.connected = [this, service] { on_connected(service); };
+	events.lost = [this, service](const std::string &reason) { on_lost(service, reason); };
+	events.drained = [this] {
+		check_forgotten(forgetter_.give());
+		give();
 	};
-	events.lost = [this, service, on_server_lost](const std::string &reason) {
-		auto &served = services_[service];
-		const bool stood = report_[service].connected != 0;
-		report_[service].connected = 0;
-		++report_[service].agent_errors;
-		if (!served.told_lost) {
-			log_->warn("service {}: the agent has no connection to {}: {}; what it "
-				   "would have to ask about is not served",
-				   served.service.name, to_string(served.service.server), reason);
-		}
-		served.told_lost = true;
-		if (stood) {
-			on_server_lost();
-		}
-	};
-	events.drained = [this] { give(); };
+	events.refused = [this, service] { services_[service].let_in = false; };
+	events.news = [this, service](const AgentNews &news) { on_news(service, news); };
+	events.heard = [this] { check_forgotten(forgetter_.give()); };
 	return events;
 }
 
-Result<void> AgentRunner::start(EventLoop &loop, const std::function<void()> &on_server_lost)
+void AgentRunner::on_connected(std::uint32_t service)
 {
+	auto &served = services_[service];
+	report_[service].connected = 1;
+	served.let_in = true;
+	served.told_lost = false;
+	served.told_refused = false;
+	log_->info("service {}: the agent is connected to the server", served.service.name);
+	// What changed before was not heard of.
+	if (served.must_listen) {
+		hooks_.flush(service);
+	}
+}
+
+void AgentRunner::on_lost(std::uint32_t service, const std::string &reason)
+{
+	auto &served = services_[service];
+	const bool stood = report_[service].connected != 0;
+	report_[service].connected = 0;
+	++report_[service].agent_errors;
+	if (stood && served.must_listen) {
+		hooks_.deaf(service);
+	}
+	if (!served.told_lost) {
+		log_->warn("service {}: the agent has no connection to {}: {}{}; {} is not served",
+			   served.service.name, to_string(served.service.server), reason,
+			   served.let_in ? "" : " (does it want authentication?)",
+			   served.must_listen ? "the service" : "what it would have to ask about");
+	}
+	served.told_lost = true;
+	if (stood) {
+		hooks_.server_lost();
+	}
+}
+
+void AgentRunner::on_news(std::uint32_t service, const AgentNews &news)
+{
+	report_[service].news += news.keys.size() + (news.anything ? 1 : 0);
+	if (news.anything) {
+		hooks_.flush(service);
+	}
+	for (const auto key : news.keys) {
+		check_forgotten(forgetter_.add(static_cast<std::uint8_t>(service), key));
+	}
+}
+
+void AgentRunner::check_forgotten(const Result<void> &done)
+{
+	if (done) {
+		return;
+	}
+	// Whose keys they were is not known any more.
+	log_->error("{}", to_string(done.error()));
+	for (std::uint32_t i = 0; i < services_.size(); ++i) {
+		hooks_.flush(i);
+	}
+}
+
+std::chrono::nanoseconds AgentRunner::alive_for(std::uint32_t service,
+						std::chrono::nanoseconds span) const
+{
+	const auto &served = services_[service];
+	if (!served.must_listen) {
+		return span;
+	}
+	if (!served.link || !served.link->heard()) {
+		return std::chrono::nanoseconds{0};
+	}
+	const std::chrono::nanoseconds left =
+		*served.link->heard() + span - AgentLink::Clock::now();
+	return std::max(left, std::chrono::nanoseconds{0});
+}
+
+void AgentRunner::tell_who_is_deaf()
+{
+	for (std::uint32_t i = 0; i < services_.size(); ++i) {
+		const auto &served = services_[i];
+		const bool deaf = alive_for(i, hearing) == std::chrono::nanoseconds{0};
+		const auto how = served.let_in ? Deaf::yes : Deaf::refused;
+		report_[i].deaf = static_cast<std::uint64_t>(deaf ? how : Deaf::no);
+	}
+}
+
+AgentLinkLimits AgentRunner::limits_of(const Served &served)
+{
+	AgentLinkLimits limits;
+	if (served.must_listen) {
+		limits.patience = long_patience;
+	}
+	return limits;
+}
+
+Result<void> AgentRunner::start(EventLoop &loop, AgentHooks hooks)
+{
+	hooks_ = std::move(hooks);
 	std::vector<Auditor::Audited> audited;
 	for (std::uint32_t i = 0; i < services_.size(); ++i) {
 		auto &served = services_[i];
 		if (served.make_agent != nullptr) {
 			served.link = std::make_unique<AgentLink>(loop, served.service.server,
-								  served.make_agent(),
-								  events_of(i, on_server_lost));
+								  served.make_agent(), events_of(i),
+								  limits_of(served));
 		}
 		audited.push_back({served.service.name, served.link.get()});
 	}
@@ -173,6 +271,7 @@ Result<void> AgentRunner::start(EventLoop &loop, const std::function<void()> &on
 			}
 		}
 		auditor_->tick();
+		tell_who_is_deaf();
 		return {};
 	};
 	if (auto done = tend(); !done) {
@@ -241,7 +340,7 @@ void AgentRunner::on_expiry(std::uint8_t service, ps_answer answer, const AgentR
 	std::optional<std::uint64_t> expires;
 	if (reply != nullptr && reply->status == AgentReply::Status::answered && reply->present &&
 	    reply->plain) {
-		expires = sure_expiry(reply->seconds_left, to_ns(asked_at));
+		expires = sure_expiry(*reply, to_ns(asked_at));
 	}
 	if (!expires) {
 		++counters.unanswered;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Runs the plug-ins' agents: answers the kernel's questions about when entries expire, audits, and
-// keeps hot items warm.
+// Runs the plug-ins' agents: answers the kernel's questions about when entries expire, passes on what
+// servers tell of changes, audits, and keeps hot items warm.
 #pragma once
 
 #include <cstdint>
@@ -18,6 +18,7 @@
 #include "engine/agent_report.hpp"
 #include "engine/auditor.hpp"
 #include "engine/event_loop.hpp"
+#include "engine/forgetter.hpp"
 #include "engine/objects.hpp"
 #include "registry.hpp"
 #include "result.hpp"
@@ -25,9 +26,9 @@
 namespace prestack
 {
 
-// When an item that had `seconds_left` as it answered a question asked at `asked_at` (ns of
-// CLOCK_MONOTONIC) surely still lives: a time, PS_EXPIRES_NEVER, or nothing if not even then.
-[[nodiscard]] std::optional<std::uint64_t> sure_expiry(std::optional<std::uint64_t> seconds_left,
+// Until when the item of this answer to a question asked at `asked_at` (ns of CLOCK_MONOTONIC) surely
+// lives: a time, PS_EXPIRES_NEVER, or nothing if not even then.
+[[nodiscard]] std::optional<std::uint64_t> sure_expiry(const AgentReply &reply,
 						       std::uint64_t asked_at);
 
 // Entries that may be served from now on, given to the kernel many at a time.
@@ -46,6 +47,16 @@ private:
 	std::vector<std::uint8_t> services_; // of each answer in the batch
 };
 
+// What the agents tell of.
+struct AgentHooks {
+	// A server has closed its connection: it may have been restarted.
+	std::function<void()> server_lost;
+	// Anything that is cached of the service may be old.
+	std::function<void(std::uint32_t service)> flush;
+	// The same, and changes are not heard of from now on: nothing may be served.
+	std::function<void(std::uint32_t service)> deaf;
+};
+
 class AgentRunner
 {
 public:
@@ -59,9 +70,15 @@ public:
 	AgentRunner &operator=(const AgentRunner &) = delete;
 	~AgentRunner() = default;
 
-	// `on_server_lost` is called when a server closes its connection: it may have been restarted.
-	[[nodiscard]] Result<void> start(EventLoop &loop,
-					 const std::function<void()> &on_server_lost);
+	[[nodiscard]] Result<void> start(EventLoop &loop, AgentHooks hooks);
+	// For how long from now the service may be served, at most `span`; 0: not at all. A change that
+	// is not heard of is so for `span` at most.
+	[[nodiscard]] std::chrono::nanoseconds alive_for(std::uint32_t service,
+							 std::chrono::nanoseconds span) const;
+	[[nodiscard]] bool lives_by_wall_clock(std::uint32_t service) const
+	{
+		return services_[service].wall_clock;
+	}
 	// Our ends of the agents' own connections.
 	[[nodiscard]] std::vector<Endpoint> own_connections() const;
 
@@ -73,27 +90,37 @@ private:
 		ServiceConfig service;
 		std::unique_ptr<AgentCodec> (*make_agent)() = nullptr;
 		std::unique_ptr<AgentLink> link;
+		bool must_listen = false;
+		bool wall_clock = false;
+		bool let_in = true; // or the server refused the opening the last time
 		bool told_lost = false; // once per outage
 		bool told_refused = false; // once per connection
 	};
 
-	AgentRunner(std::vector<Served> services, Voucher voucher, AgentReport &report,
-		    std::shared_ptr<spdlog::logger> log)
-		: services_(std::move(services)), voucher_(std::move(voucher)), report_(report),
-		  log_(std::move(log))
+	AgentRunner(std::vector<Served> services, Voucher voucher, Forgetter forgetter,
+		    AgentReport &report, std::shared_ptr<spdlog::logger> log)
+		: services_(std::move(services)), voucher_(std::move(voucher)),
+		  forgetter_(std::move(forgetter)), report_(report), log_(std::move(log))
 	{
 	}
 	void on_question(const ps_question &question);
 	void on_expiry(std::uint8_t service, ps_answer answer, const AgentReply *reply,
 		       AgentLink::Clock::time_point asked_at);
 	void give();
-	[[nodiscard]] AgentLink::Events events_of(std::uint32_t service,
-						  const std::function<void()> &on_server_lost);
+	void on_connected(std::uint32_t service);
+	void on_lost(std::uint32_t service, const std::string &reason);
+	void on_news(std::uint32_t service, const AgentNews &news);
+	void check_forgotten(const Result<void> &done);
+	void tell_who_is_deaf();
+	[[nodiscard]] AgentLink::Events events_of(std::uint32_t service);
+	[[nodiscard]] static AgentLinkLimits limits_of(const Served &served);
 
 	std::vector<Served> services_;
 	Voucher voucher_;
+	Forgetter forgetter_;
 	AgentReport &report_;
 	std::shared_ptr<spdlog::logger> log_;
+	AgentHooks hooks_;
 	std::unique_ptr<ring_buffer, FreeRing> questions_;
 	std::function<Result<Auditor>(std::vector<Auditor::Audited>)> make_auditor_;
 	std::unique_ptr<Auditor> auditor_;

@@ -23,11 +23,32 @@ constexpr double most_due = 2; // ticks' worth of questions that may be made up 
 // The server's clock ticks once a second, and late when the host is busy.
 constexpr std::uint64_t second = 1'000'000'000;
 constexpr std::uint64_t clock_slack = 1 * second;
+constexpr std::uint64_t millisecond = 1'000'000;
+constexpr std::uint64_t exact_slack = 100 * millisecond;
+
+std::uint64_t to_ns(Clock::time_point time)
+{
+	return static_cast<std::uint64_t>(
+		std::chrono::nanoseconds(time.time_since_epoch()).count());
+}
 
 std::uint64_t now_ns()
 {
-	return static_cast<std::uint64_t>(
-		std::chrono::nanoseconds(Clock::now().time_since_epoch()).count());
+	return to_ns(Clock::now());
+}
+
+// After this the item is gone, if the answer came at `answered_at`. Nothing: it lasts for ever.
+std::optional<std::uint64_t> latest_end(const AgentReply &reply, std::uint64_t answered_at)
+{
+	if (reply.milliseconds_left) {
+		// Later than any entry's is soon enough.
+		const auto left = std::min(*reply.milliseconds_left, most_milliseconds);
+		return answered_at + left * millisecond + exact_slack;
+	}
+	if (reply.seconds_left) {
+		return answered_at + *reply.seconds_left * second + clock_slack;
+	}
+	return std::nullopt;
 }
 
 std::string printable(std::string_view key)
@@ -60,10 +81,13 @@ std::string_view describe(Verdict verdict)
 Verdict judge(const Audit &audit, const AgentReply &reply)
 {
 	const auto &before = audit.before;
-	if (reply.status != AgentReply::Status::answered || audit.after == nullptr ||
-	    audit.after->head.seq != before.head.seq || audit.after->key != before.key ||
+	if (audit.after == nullptr || audit.after->head.seq != before.head.seq ||
+	    audit.after->key != before.key ||
 	    !is_servable(audit.after->head, audit.epoch, audit.answered_at)) {
 		return Verdict::undecided;
+	}
+	if (reply.status != AgentReply::Status::answered) {
+		return Verdict::refused;
 	}
 	if (!reply.present) {
 		return Verdict::absent;
@@ -75,9 +99,8 @@ Verdict judge(const Audit &audit, const AgentReply &reply)
 		return Verdict::flags;
 	}
 	const auto expires = audit.after->head.expires;
-	if (reply.seconds_left &&
-	    (expires == PS_EXPIRES_NEVER ||
-	     expires > audit.answered_at + *reply.seconds_left * second + clock_slack)) {
+	const auto end = latest_end(reply, audit.answered_at);
+	if (end && (expires == PS_EXPIRES_NEVER || expires > *end)) {
 		return Verdict::expiry;
 	}
 	return Verdict::same;
@@ -94,6 +117,7 @@ Auditor::Auditor(EntrySampler sampler, ServiceMaps maps, const CacheConfig &cach
 
 void Auditor::tick()
 {
+	decide_what_was_heard();
 	const auto now = Clock::now();
 	const double seconds = std::chrono::duration<double>(now - last_).count();
 	last_ = now;
@@ -150,19 +174,52 @@ void Auditor::ask_about(std::uint32_t service, EntryCopy entry)
 		if (reply == nullptr) {
 			++report_[service].undecided;
 		} else {
-			decide(service, entry, *reply);
+			this->on_reply(service, entry, *reply);
 		}
 	};
 	// Without room nothing is compared; that shows in a counter that stands still.
 	(void)services_[service].link->ask(key, true, std::move(on_reply));
 }
 
-void Auditor::decide(std::uint32_t service, const EntryCopy &before, const AgentReply &reply)
+void Auditor::on_reply(std::uint32_t service, const EntryCopy &before, const AgentReply &reply)
 {
-	const auto answered_at = now_ns();
+	const auto now = Clock::now();
+	if (!services_[service].link->must_listen()) {
+		decide(service, before, reply, now);
+		return;
+	}
+	std::optional<std::string> value;
+	if (reply.value) {
+		value.emplace(*reply.value);
+	}
+	unheard_.push_back({service, before, reply, std::move(value), now});
+}
+
+// Epochs tell of connections that were lost meanwhile.
+void Auditor::decide_what_was_heard()
+{
+	std::vector<Unheard> waiting;
+	for (auto &one : unheard_) {
+		const auto heard = services_[one.service].link->heard();
+		if (!heard || *heard <= one.answered_at) {
+			waiting.push_back(std::move(one));
+			continue;
+		}
+		if (one.value) {
+			one.reply.value = *one.value;
+		}
+		decide(one.service, one.before, one.reply, one.answered_at);
+	}
+	unheard_ = std::move(waiting);
+}
+
+void Auditor::decide(std::uint32_t service, const EntryCopy &before, const AgentReply &reply,
+		     Clock::time_point answered_at)
+{
 	const auto after = sampler_.read(before.table, before.index);
-	auto verdict = judge({before, after ? &*after : nullptr, maps_.epoch(service), answered_at},
-			     reply);
+	auto verdict =
+		judge({before, after ? &*after : nullptr, maps_.epoch(service), to_ns(answered_at)},
+		      reply);
 	if (!maps_.is_serving(service)) {
 		verdict = Verdict::undecided;
 	}
@@ -170,6 +227,16 @@ void Auditor::decide(std::uint32_t service, const EntryCopy &before, const Agent
 	switch (verdict) {
 	case Verdict::undecided:
 		++counters.undecided;
+		return;
+	case Verdict::refused:
+		++counters.undecided;
+		// Rights are taken without news, and maybe for many keys.
+		if (services_[service].link->must_listen()) {
+			maps_.bump_epoch(service);
+			log_->warn("service {}: the server refuses to tell of key \"{}\", which "
+				   "was cached; cache flushed",
+				   services_[service].name, printable(before.key));
+		}
 		return;
 	case Verdict::same:
 		++counters.audited;

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -25,7 +26,8 @@ namespace prestack
 enum class Verdict {
 	same,
 	absent, // the server does not have the item: it may have evicted it, the value was the last one
-	undecided, // the entry changed meanwhile, or the server would not say
+	undecided, // the entry changed meanwhile
+	refused, // the server would not say
 	value, // stale: the server has another value
 	flags, // stale: other flags
 	expiry, // stale: the item ends before the entry does
@@ -38,8 +40,8 @@ struct Audit {
 	std::uint32_t epoch = 0; // of the service, after the server had answered
 	std::uint64_t answered_at = 0; // ns of CLOCK_MONOTONIC
 };
-// A write is seen, and the entry dead, before the server can carry it out. So an entry that is the
-// same after the server's answer as before the question, and live, must be what the server said.
+// A write is seen, and the entry dead, before the server can carry it out, or it was heard of. So an
+// entry that is the same after that as before the question, and live, must be what the server said.
 [[nodiscard]] Verdict judge(const Audit &audit, const AgentReply &reply);
 
 class Auditor
@@ -65,7 +67,18 @@ private:
 	void audit(std::uint32_t service);
 	void warm();
 	void ask_about(std::uint32_t service, EntryCopy entry);
-	void decide(std::uint32_t service, const EntryCopy &before, const AgentReply &reply);
+	// An answer about a service whose changes are heard of: it may be newer than the news of it.
+	struct Unheard {
+		std::uint32_t service = 0;
+		EntryCopy before;
+		AgentReply reply;
+		std::optional<std::string> value; // what reply.value points to
+		AgentLink::Clock::time_point answered_at;
+	};
+	void on_reply(std::uint32_t service, const EntryCopy &before, const AgentReply &reply);
+	void decide_what_was_heard();
+	void decide(std::uint32_t service, const EntryCopy &before, const AgentReply &reply,
+		    AgentLink::Clock::time_point answered_at);
 	[[nodiscard]] bool is_served(const EntryCopy &entry) const;
 
 	EntrySampler sampler_;
@@ -75,6 +88,7 @@ private:
 	AgentReport &report_;
 	std::shared_ptr<spdlog::logger> log_;
 	std::vector<Due> due_;
+	std::vector<Unheard> unheard_;
 	AgentLink::Clock::time_point last_;
 	std::minstd_rand random_;
 	std::uint64_t walked_ = 0; // place of the index at which warm() goes on

@@ -5,6 +5,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <limits>
 
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
@@ -93,6 +94,35 @@ Result<void> EventLoop::every(std::chrono::milliseconds interval, Callback callb
 		std::uint64_t expirations = 0;
 		if (read(fd, &expirations, sizeof expirations) < 0) {
 			return {};
+		}
+		return callback();
+	});
+}
+
+Result<void> EventLoop::on_clock_step(Callback callback)
+{
+	UniqueFd timer(timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK | TFD_CLOEXEC));
+	if (!timer) {
+		return fail("event loop", "timerfd_create", errno);
+	}
+	// Never over, but cancelled by each step.
+	itimerspec never{};
+	never.it_value.tv_sec = std::numeric_limits<std::int32_t>::max();
+	never.it_value.tv_sec *= 2;
+	if (timerfd_settime(timer.get(), TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &never,
+			    nullptr) != 0) {
+		return fail("event loop", "timerfd_settime", errno);
+	}
+	const int fd = timer.get();
+	owned_.push_back(std::move(timer));
+	return watch(fd, [fd, never, callback = std::move(callback)]() -> Result<void> {
+		std::uint64_t expirations = 0;
+		if (read(fd, &expirations, sizeof expirations) >= 0 || errno != ECANCELED) {
+			return {};
+		}
+		if (timerfd_settime(fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &never,
+				    nullptr) != 0) {
+			return fail("event loop", "timerfd_settime", errno);
 		}
 		return callback();
 	});

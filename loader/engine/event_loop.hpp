@@ -37,6 +37,8 @@ public:
 	void forget(int fd);
 	// Calls back once per interval; missed intervals are not made up for.
 	[[nodiscard]] Result<void> every(std::chrono::milliseconds interval, Callback callback);
+	// Calls back when the wall clock was set to another time.
+	[[nodiscard]] Result<void> on_clock_step(Callback callback);
 	// From now on SIGTERM and SIGINT end run() and do nothing else.
 	[[nodiscard]] Result<void> stop_on_signals();
 	// As a signal does.

@@ -161,11 +161,9 @@ void ServiceKeeper::set_native(int ifindex, bool native)
 	}
 }
 
-void ServiceKeeper::keep_alive(std::chrono::nanoseconds span)
+void ServiceKeeper::keep_alive(std::uint32_t service, std::chrono::nanoseconds span)
 {
-	for (std::uint32_t i = 0; i < services_.size(); ++i) {
-		maps_.keep_alive(i, span);
-	}
+	maps_.keep_alive(service, span);
 }
 
 void ServiceKeeper::set_waiting(std::uint32_t service, bool waiting)

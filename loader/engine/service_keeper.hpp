@@ -42,7 +42,11 @@ public:
 	// Native or generic XDP is known only after attaching.
 	void set_native(int ifindex, bool native);
 	// The kernel serves for `span` from now on; not at all with 0.
-	void keep_alive(std::chrono::nanoseconds span);
+	void keep_alive(std::uint32_t service, std::chrono::nanoseconds span);
+	[[nodiscard]] std::uint32_t services() const
+	{
+		return static_cast<std::uint32_t>(services_.size());
+	}
 	// While set, nothing is served: connections of unknown position are open. From the next
 	// refresh() on; serving starts with an empty cache.
 	void set_waiting(std::uint32_t service, bool waiting);
@@ -50,6 +54,8 @@ public:
 	void drain() { draining_ = true; }
 	// For what may have let a write pass unseen.
 	void flush_all(const std::string &reason);
+	// For what was carried out already: what is asked for from now on may be cached.
+	void flush(std::uint32_t service) { maps_.bump_epoch(service); }
 	// Whether a socket on this port (host byte order) may be a server's.
 	[[nodiscard]] bool is_server_port(std::uint16_t port) const;
 

@@ -17,13 +17,44 @@ constexpr auto look_at_connections = 3s;
 
 } // namespace
 
+Upkeep::~Upkeep()
+{
+	for (std::uint32_t i = 0; i < services_.services(); ++i) {
+		services_.keep_alive(i, 0s);
+	}
+}
+
+void Upkeep::keep_alive()
+{
+	for (std::uint32_t i = 0; i < services_.services(); ++i) {
+		services_.keep_alive(i, agents_.alive_for(i, alive_for));
+	}
+}
+
+AgentHooks Upkeep::agent_hooks()
+{
+	AgentHooks hooks;
+	hooks.server_lost = [this] {
+		// Perhaps a restart; what goes wrong here shows again within a second.
+		if (auto done = services_.refresh(); !done) {
+			log_->warn("{}", to_string(done.error()));
+		}
+	};
+	hooks.flush = [this](std::uint32_t service) { services_.flush(service); };
+	hooks.deaf = [this](std::uint32_t service) {
+		services_.keep_alive(service, 0s);
+		services_.flush(service);
+	};
+	return hooks;
+}
+
 Result<void> Upkeep::start()
 {
-	services_.keep_alive(alive_for);
+	keep_alive();
 	return loop_
 		.every(heartbeat,
 		       [this]() -> Result<void> {
-			       services_.keep_alive(alive_for);
+			       keep_alive();
 			       return {};
 		       })
 		.and_then([this] {
@@ -39,16 +70,24 @@ Result<void> Upkeep::start()
 		})
 		.and_then([this] { return watch_server_sockets(); })
 		.and_then([this] { return watch_old_connections(); })
-		.and_then([this] {
-			return agents_.start(loop_, [this] {
-				// Perhaps a restart; what goes wrong here shows again within a second.
-				if (auto done = services_.refresh(); !done) {
-					log_->warn("{}", to_string(done.error()));
-				}
-			});
-		})
+		.and_then([this] { return watch_clock(); })
+		.and_then([this] { return agents_.start(loop_, agent_hooks()); })
 		// What happened between the look before attaching and the subscriptions.
 		.and_then([this] { return services_.refresh(); });
+}
+
+// A step takes effect at the server at once, and here as soon as we are told.
+Result<void> Upkeep::watch_clock()
+{
+	return loop_.on_clock_step([this]() -> Result<void> {
+		for (std::uint32_t i = 0; i < services_.services(); ++i) {
+			if (agents_.lives_by_wall_clock(i)) {
+				services_.flush(i);
+				log_->info("the wall clock was set: service {} flushed", i);
+			}
+		}
+		return {};
+	});
 }
 
 Result<void> Upkeep::watch_server_sockets()

@@ -30,11 +30,14 @@ public:
 	Upkeep(const Upkeep &) = delete;
 	Upkeep &operator=(const Upkeep &) = delete;
 	// From then on nothing is served.
-	~Upkeep() { services_.keep_alive(std::chrono::nanoseconds{0}); }
+	~Upkeep();
 
 	[[nodiscard]] Result<void> start();
 
 private:
+	void keep_alive();
+	[[nodiscard]] AgentHooks agent_hooks();
+	[[nodiscard]] Result<void> watch_clock();
 	[[nodiscard]] Result<void> watch_server_sockets();
 	[[nodiscard]] Result<void> watch_old_connections();
 	[[nodiscard]] Result<void> check_old_connections();

@@ -73,7 +73,8 @@ void measure(std::string_view plugin, unsigned ways, Costs &costs)
 			costs[std::string(object) + " " + std::string(program) + " " +
 			      std::to_string(ways)] = cost;
 	};
-	for (const char *name : {"ps_xdp", "ps_tc_egress", "ps_tc_ingress", "ps_scan", "ps_vouch"})
+	for (const char *name : {"ps_xdp", "ps_tc_egress", "ps_tc_ingress", "ps_scan", "ps_vouch",
+				 "ps_forget", "ps_census"})
 		note("core", name, processed(datapath.program(name)));
 	const int xdp = datapath.map("ps_xdp_progs");
 	const int tc = datapath.map("ps_tc_progs");

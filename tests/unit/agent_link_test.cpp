@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The agent's connection, against a server that the test plays, with a codec of one line each way.
-#include <algorithm>
 #include <thread>
 
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 
-#include "engine/agent_link.hpp"
+#include "agent_link_fixture.hpp"
 
 namespace prestack
 {
@@ -75,34 +71,17 @@ public:
 	}
 };
 
-class AgentLinkTest : public testing::Test
+class AgentLinkTest : public AgentLinkFixture
 {
 protected:
-	AgentLinkTest() : loop_(*EventLoop::create())
-	{
-		listener_ = UniqueFd(socket(AF_INET, SOCK_STREAM, 0));
-		sockaddr_in address{};
-		address.sin_family = AF_INET;
-		address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-		socklen_t length = sizeof address;
-		auto *generic = reinterpret_cast<sockaddr *>(&address);
-		EXPECT_EQ(bind(listener_.get(), generic, length), 0);
-		EXPECT_EQ(listen(listener_.get(), 4), 0);
-		EXPECT_EQ(getsockname(listener_.get(), generic, &length), 0);
-		port_ = ntohs(address.sin_port);
-	}
-
 	void make_link(AgentLinkLimits limits = {.first_retry = 1ms, .longest_retry = 2ms})
 	{
-		link_ = std::make_unique<AgentLink>(
-			loop_, Endpoint{*parse_address("0.0.0.0"), port_},
-			std::make_unique<LineCodec>(),
-			AgentLink::Events{[this] { log_ += "connected "; },
-					  [this](const std::string &reason) {
-						  log_ += "lost(" + reason + ") ";
-					  },
-					  [this] { log_ += "drained "; }},
-			limits);
+		make(std::make_unique<LineCodec>(),
+		     AgentLink::Events{
+			     [this] { log_ += "connected "; },
+			     [this](const std::string &reason) { log_ += "lost(" + reason + ") "; },
+			     [this] { log_ += "drained "; }},
+		     limits);
 	}
 	void connect()
 	{
@@ -113,16 +92,6 @@ protected:
 		}));
 		server_ = UniqueFd(accept(listener_.get(), nullptr, nullptr));
 		log_.clear();
-	}
-	template <typename Condition>
-	bool turn_until(Condition condition)
-	{
-		const auto end = std::chrono::steady_clock::now() + 10s;
-		while (!condition() && std::chrono::steady_clock::now() < end) {
-			EXPECT_TRUE(loop_.turn(10ms));
-			link_->tick();
-		}
-		return condition();
 	}
 	bool ask(const std::string &key)
 	{
@@ -140,24 +109,6 @@ protected:
 			}
 		});
 	}
-	std::string heard(std::size_t size)
-	{
-		std::string text(size, '\0');
-		const auto got = recv(server_.get(), text.data(), size, MSG_WAITALL);
-		return text.substr(0, static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
-	}
-	void say(std::string_view text) const
-	{
-		EXPECT_EQ(send(server_.get(), text.data(), text.size(), 0),
-			  static_cast<ssize_t>(text.size()));
-	}
-
-	EventLoop loop_;
-	UniqueFd listener_;
-	UniqueFd server_;
-	std::uint16_t port_ = 0;
-	std::string log_;
-	std::unique_ptr<AgentLink> link_;
 };
 
 TEST_F(AgentLinkTest, AnswersComeInTheOrderOfTheQuestions)

@@ -14,15 +14,40 @@ constexpr std::uint64_t second = 1'000'000'000;
 constexpr std::uint64_t now = 1000 * second;
 constexpr std::uint32_t epoch = 7;
 
+AgentReply seconds(std::uint64_t left)
+{
+	AgentReply reply;
+	reply.seconds_left = left;
+	return reply;
+}
+
+AgentReply milliseconds(std::uint64_t left)
+{
+	AgentReply reply;
+	reply.milliseconds_left = left;
+	return reply;
+}
+
 // memcached counts ticks, and one tick in a thousand counts for two: the last two are never sure.
 TEST(SureExpiry, IsTwoTicksShortOfWhatIsLeft)
 {
-	EXPECT_EQ(sure_expiry(std::nullopt, now), std::uint64_t{PS_EXPIRES_NEVER});
-	EXPECT_EQ(sure_expiry(100, now), now + 98 * second);
-	EXPECT_EQ(sure_expiry(3, now), now + second);
+	EXPECT_EQ(sure_expiry(AgentReply{}, now), std::uint64_t{PS_EXPIRES_NEVER});
+	EXPECT_EQ(sure_expiry(seconds(100), now), now + 98 * second);
+	EXPECT_EQ(sure_expiry(seconds(3), now), now + second);
 	for (const std::uint64_t left : {0, 1, 2}) {
-		EXPECT_FALSE(sure_expiry(left, now)) << left;
+		EXPECT_FALSE(sure_expiry(seconds(left), now)) << left;
 	}
+}
+
+TEST(SureExpiry, OfMillisecondsIsAThousandthShort)
+{
+	EXPECT_EQ(sure_expiry(milliseconds(2), now), now + second / 1000);
+	EXPECT_EQ(sure_expiry(milliseconds(10'000), now), now + 9'989 * (second / 1000));
+	EXPECT_FALSE(sure_expiry(milliseconds(0), now));
+	EXPECT_FALSE(sure_expiry(milliseconds(1), now));
+	const auto century = now + most_milliseconds * (second / 1000);
+	EXPECT_GT(sure_expiry(milliseconds(~std::uint64_t{0}), now), now + second);
+	EXPECT_LE(sure_expiry(milliseconds(~std::uint64_t{0}), now), century);
 }
 
 TEST(IsServable, LivesInItsEpochUntilItExpires)
@@ -106,10 +131,9 @@ TEST_F(AuditJudge, WhatChangedMeanwhileProvesNothing)
 	EXPECT_EQ(verdict(), Verdict::undecided) << "expired";
 	after_.head.expires = PS_EXPIRES_NEVER;
 	EXPECT_EQ(judge({entry_, nullptr, epoch, now}, reply_), Verdict::undecided);
-	reply_.status = AgentReply::Status::refused;
-	EXPECT_EQ(verdict(), Verdict::undecided);
-	reply_.status = AgentReply::Status::answered;
 	EXPECT_EQ(verdict(), Verdict::value) << "and else it is stale";
+	reply_.status = AgentReply::Status::refused;
+	EXPECT_EQ(verdict(), Verdict::refused);
 }
 
 TEST_F(AuditJudge, AnEntryMayNotOutliveItsItem)
@@ -124,6 +148,12 @@ TEST_F(AuditJudge, AnEntryMayNotOutliveItsItem)
 	EXPECT_EQ(verdict(), Verdict::same);
 	reply_.seconds_left.reset();
 	EXPECT_EQ(verdict(), Verdict::same) << "it may be served for less";
+	reply_.milliseconds_left = 10;
+	EXPECT_EQ(verdict(), Verdict::same);
+	after_.head.expires = now + second;
+	EXPECT_EQ(verdict(), Verdict::expiry);
+	reply_.milliseconds_left = ~std::uint64_t{0};
+	EXPECT_EQ(verdict(), Verdict::same);
 }
 
 } // namespace

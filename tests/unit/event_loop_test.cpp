@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The event loop: readiness both ways, and descriptors that are forgotten while events are under way.
 #include <array>
+#include <cerrno>
 
 #include <gtest/gtest.h>
 #include <sys/socket.h>
+#include <sys/timex.h>
 
 #include "engine/event_loop.hpp"
 
@@ -47,6 +49,34 @@ TEST(EventLoop, TellsWhatADescriptorIsReadyFor)
 	ASSERT_TRUE(loop.wants_write(sockets.one.get(), true));
 	ASSERT_TRUE(loop.turn(0ms));
 	EXPECT_EQ(seen, "w--rwr");
+}
+
+// A step of a nanosecond, which nobody else notices.
+TEST(EventLoop, TellsThatTheWallClockWasSet)
+{
+	auto loop = *EventLoop::create();
+	int steps = 0;
+	ASSERT_TRUE(loop.on_clock_step([&]() -> Result<void> {
+		++steps;
+		return {};
+	}));
+	ASSERT_TRUE(loop.turn(0ms));
+	EXPECT_EQ(steps, 0);
+	for (int step = 1; step <= 2; ++step) {
+		timex change{};
+		change.modes = ADJ_SETOFFSET | ADJ_NANO;
+		change.time.tv_usec = 1; // nanoseconds
+		if (adjtimex(&change) < 0) {
+			ASSERT_EQ(errno, EPERM);
+			GTEST_SKIP() << "may not set the clock here";
+		}
+		for (int turns = 0; turns < 1000 && steps < step; ++turns) {
+			ASSERT_TRUE(loop.turn(10ms));
+		}
+		EXPECT_EQ(steps, step);
+	}
+	ASSERT_TRUE(loop.turn(0ms));
+	EXPECT_EQ(steps, 2);
 }
 
 // Both are ready in the same turn; whichever comes first forgets and closes the other.

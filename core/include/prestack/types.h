@@ -261,6 +261,18 @@ struct ps_answers {
 	struct ps_answer answer[PS_MAX_ANSWERS];
 };
 
+/*
+ * Keys that the server says have changed, by their hash: the frame that program `ps_forget` is
+ * test-run with. Fits one page with what the kernel puts around a frame.
+ */
+#define PS_MAX_FORGET 256
+struct ps_forget {
+	__u64 ethernet[2]; /* room for the header that every frame has */
+	__u32 count;
+	__u32 service; /* of all of them; it is part of the hash */
+	__u64 hash[PS_MAX_FORGET];
+};
+
 /* Key of map ps_flows: a TCP connection. */
 struct ps_flow_key {
 	__u64 client[2]; /* net */
@@ -337,6 +349,7 @@ PS_STATIC_ASSERT(sizeof(struct ps_asked) == 64, "ps_asked");
 PS_STATIC_ASSERT(sizeof(struct ps_question) == 16 + 8 * PS_KEY_WORDS, "ps_question");
 PS_STATIC_ASSERT(sizeof(struct ps_answer) == 24, "ps_answer");
 PS_STATIC_ASSERT(sizeof(struct ps_answers) == 24 + 24 * PS_MAX_ANSWERS, "ps_answers");
+PS_STATIC_ASSERT(sizeof(struct ps_forget) == 24 + 8 * PS_MAX_FORGET, "ps_forget");
 PS_STATIC_ASSERT(sizeof(struct ps_flow_key) == 40, "ps_flow_key");
 PS_STATIC_ASSERT(sizeof(struct ps_handover) == 16 + 2 * PS_HANDOVER_HEAD + PS_OUT_SIZE,
 		 "ps_handover");

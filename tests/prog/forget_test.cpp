@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Keys that the server says have changed: what is cached of them goes, and what was asked for before.
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "fence_fixture.hpp"
+#include "loader/engine/forgetter.hpp"
+
+namespace prestack::test
+{
+
+namespace
+{
+
+class Forget : public FenceTest
+{
+protected:
+	Forget() : forgetter_(datapath_.program("ps_forget"), datapath_.config()) {}
+
+	void forget(std::string_view key, std::uint8_t service = 0)
+	{
+		ASSERT_TRUE(forgetter_.add(service, key));
+		ASSERT_TRUE(forgetter_.give());
+		moved_now();
+	}
+
+	Forgetter forgetter_;
+};
+
+TEST_F(Forget, AnEntryIsGoneAndTheOthersStay)
+{
+	const std::string longest(PS_MAX_KEY, 'k');
+	for (const std::string &key : {std::string("small"), std::string("large"), longest}) {
+		const std::string value = some_bytes(key == "large" ? 500 : 20);
+		ASSERT_TRUE(fill(key, value)) << key;
+		ASSERT_TRUE(fill(key.substr(1), value)) << key;
+		ASSERT_TRUE(cached(key));
+		forget(key);
+		EXPECT_FALSE(cached(key)) << key;
+		EXPECT_TRUE(cached(key.substr(1))) << key;
+	}
+}
+
+TEST_F(Forget, IsCountedAsAnInvalidation)
+{
+	ASSERT_TRUE(fill("key", "value"));
+	ASSERT_TRUE(forgetter_.add(0, "key"));
+	ASSERT_TRUE(forgetter_.add(0, "other"));
+	moved_now();
+	ASSERT_TRUE(forgetter_.give());
+	EXPECT_EQ(moved_now(), "invalidations+1");
+}
+
+TEST_F(Forget, WhatWasAskedForBeforeDoesNotFill)
+{
+	miss("key", 1);
+	miss("other", 2);
+	forget("key");
+	EXPECT_EQ(value("key", "old", 1), kNotFilled);
+	EXPECT_EQ(value("other", "value", 2), kFilled);
+	EXPECT_FALSE(cached("key"));
+}
+
+TEST_F(Forget, WhatIsAskedForAfterwardsFillsAtOnce)
+{
+	ASSERT_TRUE(fill("key", "old"));
+	forget("key");
+	miss("key", 1);
+	EXPECT_EQ(value("key", "new", 1), kFilled);
+	EXPECT_EQ(ask("key"), toy_value("key", "new"));
+}
+
+TEST_F(Forget, AWriteThatIsUnderWayStaysSo)
+{
+	set("key", 1);
+	forget("key");
+	miss("key", 2);
+	EXPECT_EQ(value("key", "old", 2), kNotFilled);
+	EXPECT_EQ(ok(1), "replies+1");
+	miss("key", 3);
+	EXPECT_EQ(value("key", "x", 3), kFilled);
+}
+
+TEST_F(Forget, AnotherServicesKeyIsAnother)
+{
+	ASSERT_TRUE(fill("key", "value"));
+	forget("key", 1);
+	EXPECT_TRUE(cached("key"));
+}
+
+TEST_F(Forget, MoreKeysThanOneBatchHolds)
+{
+	constexpr unsigned kKeys = 2 * PS_MAX_FORGET + 10;
+	std::vector<std::string> filled;
+	for (unsigned i = 0; i < kKeys; ++i) {
+		const std::string key = "key" + std::to_string(i);
+		if (fill(key, "value") && cached(key))
+			filled.push_back(key);
+	}
+	ASSERT_GT(filled.size(), kKeys / 2);
+	ASSERT_TRUE(fill("stays", "value"));
+	for (const std::string &key : filled)
+		ASSERT_TRUE(forgetter_.add(0, key));
+	ASSERT_TRUE(forgetter_.add(0, std::string(PS_MAX_KEY + 1, 'k')));
+	ASSERT_TRUE(forgetter_.give());
+	for (const std::string &key : filled)
+		EXPECT_FALSE(cached(key)) << key;
+	EXPECT_TRUE(cached("stays"));
+}
+
+} // namespace
+
+} // namespace prestack::test
