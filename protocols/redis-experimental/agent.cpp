@@ -1,0 +1,389 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "agent.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+namespace prestack
+{
+namespace
+{
+
+constexpr std::size_t longest_line = 4096;
+constexpr std::size_t longest_opening = 65536; // of one answer; HELLO's lists the modules
+constexpr std::size_t longest_key = 512; // a longer one is in no entry
+constexpr std::size_t longest_value = 4096; // nor is such a value
+constexpr std::int64_t longest_bulk = std::int64_t{1} << 40; // more is nonsense
+constexpr std::string_view line_end = "\r\n";
+
+using Status = AgentReply::Status;
+
+AgentReply failed(Status status, std::size_t consumed = 0)
+{
+	AgentReply reply;
+	reply.status = status;
+	reply.consumed = consumed;
+	return reply;
+}
+
+AgentNews news_of(AgentNews::Status status, std::size_t consumed = 0)
+{
+	AgentNews news;
+	news.status = status;
+	news.consumed = consumed;
+	return news;
+}
+
+std::optional<std::int64_t> number(std::string_view text)
+{
+	std::int64_t value = 0;
+	const auto [rest, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
+	if (problem != std::errc{} || rest != text.data() + text.size()) {
+		return std::nullopt;
+	}
+	return value;
+}
+
+// One element of the protocol: a line, whose first byte is its type, and what belongs to that.
+struct Element {
+	enum class Status { incomplete, whole, broken };
+	Status status = Status::incomplete;
+	char type = 0;
+	std::string_view text; // of the line, without type and end
+	std::size_t head = 0; // bytes of the line
+	std::size_t bulk = 0; // bytes of text after it, without their CRLF
+	bool has_bulk = false;
+	std::uint64_t elements = 0; // that are in it, as elements of their own
+	bool null = false;
+
+	// With the bulk; may be beyond the input.
+	[[nodiscard]] std::size_t size() const
+	{
+		return head + (has_bulk ? bulk + line_end.size() : 0);
+	}
+	// The bulk, if all of it is in the input that this was read from.
+	[[nodiscard]] std::optional<std::string_view> bulk_in(std::string_view input) const
+	{
+		return has_bulk && input.size() >= size() ? std::optional(input.substr(head, bulk))
+							  : std::nullopt;
+	}
+	[[nodiscard]] bool ends_well(std::string_view input) const
+	{
+		return input.substr(head + bulk, line_end.size()) == line_end;
+	}
+};
+
+Element read_element(std::string_view input)
+{
+	Element element;
+	const auto end = input.substr(0, longest_line).find(line_end);
+	if (end == std::string_view::npos) {
+		element.status = input.size() < longest_line ? Element::Status::incomplete
+							     : Element::Status::broken;
+		return element;
+	}
+	element.status = Element::Status::broken;
+	if (end == 0) {
+		return element;
+	}
+	element.type = input.front();
+	element.text = input.substr(1, end - 1);
+	element.head = end + line_end.size();
+	constexpr std::string_view scalars = "+-:_,#(";
+	constexpr std::string_view bulks = "$!=";
+	constexpr std::string_view aggregates = "*~>%|";
+	if (scalars.find(element.type) != std::string_view::npos) {
+		element.null = element.type == '_';
+		element.status = Element::Status::whole;
+		return element;
+	}
+	const auto count = number(element.text);
+	if (!count || *count < -1 || *count > longest_bulk) {
+		return element;
+	}
+	element.null = *count == -1;
+	const auto length = static_cast<std::uint64_t>(std::max(*count, std::int64_t{0}));
+	if (bulks.find(element.type) != std::string_view::npos) {
+		element.has_bulk = !element.null;
+		element.bulk = length;
+		element.status = Element::Status::whole;
+	} else if (aggregates.find(element.type) != std::string_view::npos) {
+		const bool pairs = element.type == '%' || element.type == '|';
+		// An attribute comes before the value that it belongs to.
+		element.elements = (pairs ? 2 * length : length) + (element.type == '|' ? 1 : 0);
+		element.status = Element::Status::whole;
+	}
+	return element;
+}
+
+// The whole value at the start of the input, whatever is in it: 0 if it is incomplete.
+std::optional<std::size_t> size_of_value(std::string_view input)
+{
+	std::size_t pos = 0;
+	for (std::uint64_t left = 1; left != 0; --left) {
+		if (pos >= input.size()) {
+			return 0;
+		}
+		const auto element = read_element(input.substr(pos));
+		if (element.status == Element::Status::broken || element.size() > longest_opening ||
+		    element.elements > longest_opening) {
+			return std::nullopt;
+		}
+		if (element.status == Element::Status::incomplete) {
+			return 0;
+		}
+		pos += element.size();
+		left += element.elements;
+	}
+	return pos <= input.size() ? pos : 0;
+}
+
+void append_command(std::string &out, std::string_view name, std::string_view key)
+{
+	const auto append = [&out](std::string_view argument) {
+		out += "$" + std::to_string(argument.size());
+		out += line_end;
+		out += argument;
+		out += line_end;
+	};
+	out += "*2\r\n";
+	append(name);
+	append(key);
+}
+
+class Codec final : public AgentCodec
+{
+public:
+	unsigned open(std::string &out) override
+	{
+		left_ = 0;
+		ttl_.reset();
+		out += "*2\r\n$5\r\nHELLO\r\n$1\r\n3\r\n"
+		       "*5\r\n$6\r\nCLIENT\r\n$8\r\nTRACKING\r\n$2\r\nON\r\n$5\r\nBCAST\r\n"
+		       "$6\r\nNOLOOP\r\n";
+		return 2;
+	}
+
+	// A map, and then +OK.
+	AgentReply decode_opening(std::string_view input) override
+	{
+		const auto size = size_of_value(input);
+		if (!size) {
+			return failed(Status::broken);
+		}
+		if (*size == 0) {
+			return failed(input.size() < longest_opening ? Status::incomplete
+								     : Status::broken);
+		}
+		return failed(input.front() == '-' ? Status::refused : Status::answered, *size);
+	}
+
+	bool must_listen() const override { return true; }
+	bool lives_by_wall_clock() const override { return true; }
+
+	// Both touch the key. GET is asked for although only the time is wanted: it is refused to who
+	// may not read, and of what is no string.
+	bool encode(const AgentQuestion &question, std::string &out) override
+	{
+		append_command(out, "PTTL", question.key);
+		append_command(out, "GET", question.key);
+		return true;
+	}
+
+	AgentReply decode(const AgentQuestion &question, std::string_view input) override
+	{
+		const auto element = read_element(input);
+		if (element.status != Element::Status::whole) {
+			return failed(element.status == Element::Status::broken
+					      ? Status::broken
+					      : Status::incomplete);
+		}
+		return ttl_ ? decode_value(question, input, element) : decode_ttl(element);
+	}
+
+	AgentReply decode_repair(std::string_view) override { return failed(Status::broken); }
+
+	void encode_heartbeat(std::string &out) override { out += "*1\r\n$4\r\nPING\r\n"; }
+
+	AgentReply decode_heartbeat(std::string_view input) override
+	{
+		const auto element = read_element(input);
+		if (element.status == Element::Status::incomplete) {
+			return failed(Status::incomplete);
+		}
+		if (element.type == '-') {
+			// It does not like that it cannot save; reads are answered.
+			const bool answers = element.text.starts_with("MISCONF");
+			return failed(answers ? Status::answered : Status::refused, element.head);
+		}
+		const bool pong = element.type == '+' && element.text == "PONG";
+		return failed(pong ? Status::answered : Status::broken, element.head);
+	}
+
+	// A push of two: "invalidate", and the keys, or null for all there are. What is pushed besides
+	// is not known; better to believe that it means much.
+	AgentNews decode_news(std::string_view input) override
+	{
+		if (left_ != 0) {
+			return in_keys_ ? decode_keys(input) : skip(input);
+		}
+		if (input.front() != '>') {
+			return {};
+		}
+		std::array<Element, 3> parts;
+		std::size_t pos = 0;
+		for (std::size_t i = 0; i < parts.size(); ++i) {
+			auto &part = parts[i];
+			part = read_element(input.substr(std::min(pos, input.size())));
+			if (part.status == Element::Status::incomplete) {
+				return news_of(AgentNews::Status::incomplete);
+			}
+			if (part.status == Element::Status::broken) {
+				return news_of(AgentNews::Status::broken);
+			}
+			const bool named =
+				i != 1 || (part.type == '$' && part.bulk == invalidate.size());
+			if ((i == 0 && part.elements != 2) || !named) {
+				return unknown_push(parts[0]);
+			}
+			if (i == 1) {
+				const auto name = part.bulk_in(input.substr(pos));
+				if (!name) {
+					return news_of(AgentNews::Status::incomplete);
+				}
+				if (*name != invalidate || !part.ends_well(input.substr(pos))) {
+					return unknown_push(parts[0]);
+				}
+			}
+			pos += part.size();
+		}
+		if (!parts[2].null && parts[2].type != '*') {
+			return unknown_push(parts[0]);
+		}
+		auto news = news_of(AgentNews::Status::news, pos);
+		news.anything = parts[2].null;
+		left_ = parts[2].elements;
+		in_keys_ = true;
+		return news;
+	}
+
+private:
+	static constexpr std::string_view invalidate = "invalidate";
+
+	struct Ttl {
+		bool refused = false;
+		std::int64_t milliseconds = 0; // -1: for ever, -2: there is no such key
+	};
+
+	AgentReply decode_ttl(const Element &element)
+	{
+		Ttl ttl;
+		if (element.type == '-') {
+			ttl.refused = true;
+		} else {
+			const auto told = number(element.text);
+			if (element.type != ':' || !told || *told < -2) {
+				return failed(Status::broken);
+			}
+			ttl.milliseconds = *told;
+		}
+		ttl_ = ttl;
+		return failed(Status::part, element.head);
+	}
+
+	AgentReply decode_value(const AgentQuestion &question, std::string_view input,
+				const Element &element)
+	{
+		AgentReply reply;
+		reply.consumed = element.size();
+		reply.status =
+			element.type == '-' || ttl_->refused ? Status::refused : Status::answered;
+		if (element.type != '-' && element.type != '_' && element.type != '$') {
+			return failed(Status::broken);
+		}
+		reply.present = element.has_bulk && ttl_->milliseconds != -2;
+		if (ttl_->milliseconds >= 0) {
+			reply.milliseconds_left = static_cast<std::uint64_t>(ttl_->milliseconds);
+		}
+		if (question.value && element.has_bulk && element.bulk <= longest_value) {
+			reply.value = element.bulk_in(input);
+			if (!reply.value) {
+				return failed(Status::incomplete);
+			}
+			if (!element.ends_well(input)) {
+				return failed(Status::broken);
+			}
+		}
+		ttl_.reset();
+		return reply;
+	}
+
+	// The keys that are there, up to one that is not, or is long.
+	AgentNews decode_keys(std::string_view input)
+	{
+		auto news = news_of(AgentNews::Status::news);
+		while (left_ != 0 && news.consumed < input.size()) {
+			const auto rest = input.substr(news.consumed);
+			const auto element = read_element(rest);
+			const auto key = element.bulk_in(rest);
+			const bool wanted = element.bulk <= longest_key;
+			const bool whole = element.status == Element::Status::whole;
+			if ((!whole && element.status != Element::Status::incomplete) ||
+			    (whole && !element.has_bulk) ||
+			    (key && wanted && !element.ends_well(rest))) {
+				news.status = AgentNews::Status::broken;
+			} else if (!whole || (wanted && !key)) {
+				news.status = AgentNews::Status::incomplete;
+			} else {
+				if (wanted) {
+					news.keys.push_back(*key);
+				}
+				news.consumed += element.size();
+				--left_;
+				continue;
+			}
+			// What was read before it counts first.
+			if (news.consumed != 0) {
+				news.status = AgentNews::Status::news;
+			}
+			break;
+		}
+		return news;
+	}
+
+	AgentNews unknown_push(const Element &push)
+	{
+		auto news = news_of(AgentNews::Status::news, push.head);
+		news.anything = true;
+		left_ = push.elements;
+		in_keys_ = false;
+		return news;
+	}
+
+	AgentNews skip(std::string_view input)
+	{
+		const auto element = read_element(input);
+		if (element.status != Element::Status::whole) {
+			return news_of(element.status == Element::Status::broken
+					       ? AgentNews::Status::broken
+					       : AgentNews::Status::incomplete);
+		}
+		left_ += element.elements;
+		--left_;
+		return news_of(AgentNews::Status::news, element.size());
+	}
+
+	std::optional<Ttl> ttl_; // of the question whose value comes next
+	std::uint64_t left_ = 0; // elements to come of the push that we are in
+	bool in_keys_ = false;
+};
+
+} // namespace
+
+std::unique_ptr<AgentCodec> make_redis_experimental_agent()
+{
+	return std::make_unique<Codec>();
+}
+
+} // namespace prestack
