@@ -160,6 +160,7 @@ void AgentRunner::on_connected(std::uint32_t service)
 	report_[service].connected = 1;
 	served.let_in = true;
 	served.told_lost = false;
+	served.told_not_let_in = false;
 	served.told_refused = false;
 	log_->info("service {}: the agent is connected to the server", served.service.name);
 	// What changed before was not heard of.
@@ -177,13 +178,15 @@ void AgentRunner::on_lost(std::uint32_t service, const std::string &reason)
 	if (stood && served.must_listen) {
 		hooks_.deaf(service);
 	}
-	if (!served.told_lost) {
+	const bool told = served.let_in ? served.told_lost : served.told_not_let_in;
+	if (!told) {
 		log_->warn("service {}: the agent has no connection to {}: {}{}; {} is not served",
 			   served.service.name, to_string(served.service.server), reason,
 			   served.let_in ? "" : " (does it want authentication?)",
 			   served.must_listen ? "the service" : "what it would have to ask about");
 	}
 	served.told_lost = true;
+	served.told_not_let_in = !served.let_in;
 	if (stood) {
 		hooks_.server_lost();
 	}
@@ -233,6 +236,16 @@ void AgentRunner::tell_who_is_deaf()
 		const auto &served = services_[i];
 		const bool deaf = alive_for(i, hearing) == std::chrono::nanoseconds{0};
 		const auto how = served.let_in ? Deaf::yes : Deaf::refused;
+		const bool was_deaf = report_[i].deaf != static_cast<std::uint64_t>(Deaf::no);
+		// Else the loss of the connection tells.
+		if (deaf != was_deaf && served.link && served.link->heard()) {
+			log_->log(deaf ? spdlog::level::warn : spdlog::level::info,
+				  "service {}: the server {} the agent's heartbeats; the service is "
+				  "{}served",
+				  served.service.name,
+				  deaf ? "does not answer, or refuses," : "answers",
+				  deaf ? "not " : "");
+		}
 		report_[i].deaf = static_cast<std::uint64_t>(deaf ? how : Deaf::no);
 	}
 }

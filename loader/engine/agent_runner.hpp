@@ -94,6 +94,7 @@ private:
 		bool wall_clock = false;
 		bool let_in = true; // or the server refused the opening the last time
 		bool told_lost = false; // once per outage
+		bool told_not_let_in = false; // the same
 		bool told_refused = false; // once per connection
 	};
 

@@ -3,19 +3,22 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
+
+#include "agent_resp.hpp"
 
 namespace prestack
 {
 namespace
 {
 
-constexpr std::size_t longest_line = 4096;
 constexpr std::size_t longest_opening = 65536; // of one answer; HELLO's lists the modules
 constexpr std::size_t longest_key = 512; // a longer one is in no entry
 constexpr std::size_t longest_value = 4096; // nor is such a value
-constexpr std::int64_t longest_bulk = std::int64_t{1} << 40; // more is nonsense
-constexpr std::string_view line_end = "\r\n";
+// So many heartbeats, about a second, between two looks at what we may read.
+constexpr unsigned beats_per_look = 10;
+// All that is answered from the cache must be allowed; of a key that need not be there.
+constexpr std::array<std::string_view, 4> reads{"GET", "MGET", "STRLEN", "EXISTS"};
+constexpr std::string_view no_key = "prestack:no such key";
 
 using Status = AgentReply::Status;
 
@@ -33,88 +36,6 @@ AgentNews news_of(AgentNews::Status status, std::size_t consumed = 0)
 	news.status = status;
 	news.consumed = consumed;
 	return news;
-}
-
-std::optional<std::int64_t> number(std::string_view text)
-{
-	std::int64_t value = 0;
-	const auto [rest, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
-	if (problem != std::errc{} || rest != text.data() + text.size()) {
-		return std::nullopt;
-	}
-	return value;
-}
-
-// One element of the protocol: a line, whose first byte is its type, and what belongs to that.
-struct Element {
-	enum class Status { incomplete, whole, broken };
-	Status status = Status::incomplete;
-	char type = 0;
-	std::string_view text; // of the line, without type and end
-	std::size_t head = 0; // bytes of the line
-	std::size_t bulk = 0; // bytes of text after it, without their CRLF
-	bool has_bulk = false;
-	std::uint64_t elements = 0; // that are in it, as elements of their own
-	bool null = false;
-
-	// With the bulk; may be beyond the input.
-	[[nodiscard]] std::size_t size() const
-	{
-		return head + (has_bulk ? bulk + line_end.size() : 0);
-	}
-	// The bulk, if all of it is in the input that this was read from.
-	[[nodiscard]] std::optional<std::string_view> bulk_in(std::string_view input) const
-	{
-		return has_bulk && input.size() >= size() ? std::optional(input.substr(head, bulk))
-							  : std::nullopt;
-	}
-	[[nodiscard]] bool ends_well(std::string_view input) const
-	{
-		return input.substr(head + bulk, line_end.size()) == line_end;
-	}
-};
-
-Element read_element(std::string_view input)
-{
-	Element element;
-	const auto end = input.substr(0, longest_line).find(line_end);
-	if (end == std::string_view::npos) {
-		element.status = input.size() < longest_line ? Element::Status::incomplete
-							     : Element::Status::broken;
-		return element;
-	}
-	element.status = Element::Status::broken;
-	if (end == 0) {
-		return element;
-	}
-	element.type = input.front();
-	element.text = input.substr(1, end - 1);
-	element.head = end + line_end.size();
-	constexpr std::string_view scalars = "+-:_,#(";
-	constexpr std::string_view bulks = "$!=";
-	constexpr std::string_view aggregates = "*~>%|";
-	if (scalars.find(element.type) != std::string_view::npos) {
-		element.null = element.type == '_';
-		element.status = Element::Status::whole;
-		return element;
-	}
-	const auto count = number(element.text);
-	if (!count || *count < -1 || *count > longest_bulk) {
-		return element;
-	}
-	element.null = *count == -1;
-	const auto length = static_cast<std::uint64_t>(std::max(*count, std::int64_t{0}));
-	if (bulks.find(element.type) != std::string_view::npos) {
-		element.has_bulk = !element.null;
-		element.bulk = length;
-		element.status = Element::Status::whole;
-	} else if (aggregates.find(element.type) != std::string_view::npos) {
-		const bool pairs = element.type == '%' || element.type == '|';
-		// An attribute comes before the value that it belongs to.
-		element.elements = (pairs ? 2 * length : length) + (element.type == '|' ? 1 : 0);
-		element.status = Element::Status::whole;
-	}
-	return element;
 }
 
 // The whole value at the start of the input, whatever is in it: 0 if it is incomplete.
@@ -139,6 +60,17 @@ std::optional<std::size_t> size_of_value(std::string_view input)
 	return pos <= input.size() ? pos : 0;
 }
 
+// Whether who is told this may not use the command at all, or nobody may now. Some keys may be denied,
+// or be elsewhere in a cluster: each key is asked about by itself.
+bool denies_reading(std::string_view error)
+{
+	constexpr std::array<std::string_view, 3> harmless{"MOVED ", "ASK ", "WRONGTYPE "};
+	if (error.starts_with("NOPERM ")) {
+		return error.find(" key") == std::string_view::npos;
+	}
+	return std::ranges::none_of(harmless, [error](auto start) { return error.starts_with(start); });
+}
+
 void append_command(std::string &out, std::string_view name, std::string_view key)
 {
 	const auto append = [&out](std::string_view argument) {
@@ -158,6 +90,8 @@ public:
 	unsigned open(std::string &out) override
 	{
 		left_ = 0;
+		looks_ = beats_ = 0;
+		denied_ = false;
 		ttl_.reset();
 		out += "*2\r\n$5\r\nHELLO\r\n$1\r\n3\r\n"
 		       "*5\r\n$6\r\nCLIENT\r\n$8\r\nTRACKING\r\n$2\r\nON\r\n$5\r\nBCAST\r\n"
@@ -204,21 +138,34 @@ public:
 
 	AgentReply decode_repair(std::string_view) override { return failed(Status::broken); }
 
-	void encode_heartbeat(std::string &out) override { out += "*1\r\n$4\r\nPING\r\n"; }
+	// Rights are taken without news, so what we may do is looked at now and then.
+	void encode_heartbeat(std::string &out) override
+	{
+		looks_ = beats_++ % beats_per_look == 0 ? reads.size() : 0;
+		denied_ = looks_ == 0 && denied_;
+		for (std::size_t i = 0; i < looks_; ++i) {
+			append_command(out, reads[i], no_key);
+		}
+		out += "*1\r\n$4\r\nPING\r\n";
+	}
 
 	AgentReply decode_heartbeat(std::string_view input) override
 	{
+		if (looks_ != 0) {
+			return decode_look(input);
+		}
 		const auto element = read_element(input);
 		if (element.status == Element::Status::incomplete) {
 			return failed(Status::incomplete);
 		}
-		if (element.type == '-') {
-			// It does not like that it cannot save; reads are answered.
-			const bool answers = element.text.starts_with("MISCONF");
-			return failed(answers ? Status::answered : Status::refused, element.head);
+		bool answers = element.type == '+' && element.text == "PONG";
+		if (!answers && element.type != '-') {
+			return failed(Status::broken);
 		}
-		const bool pong = element.type == '+' && element.text == "PONG";
-		return failed(pong ? Status::answered : Status::broken, element.head);
+		// It does not like that it cannot save; reads are answered.
+		answers = answers || element.text.starts_with("MISCONF ");
+		return failed(answers && !denied_ ? Status::answered : Status::refused,
+			      element.head);
 	}
 
 	// A push of two: "invalidate", and the keys, or null for all there are. What is pushed besides
@@ -275,6 +222,19 @@ private:
 		bool refused = false;
 		std::int64_t milliseconds = 0; // -1: for ever, -2: there is no such key
 	};
+
+	AgentReply decode_look(std::string_view input)
+	{
+		const auto size = size_of_value(input);
+		if (!size || *size == 0) {
+			const bool wait = size && input.size() < longest_opening;
+			return failed(wait ? Status::incomplete : Status::broken);
+		}
+		const auto element = read_element(input);
+		denied_ = denied_ || (element.type == '-' && denies_reading(element.text));
+		--looks_;
+		return failed(Status::part, *size);
+	}
 
 	AgentReply decode_ttl(const Element &element)
 	{
@@ -374,6 +334,9 @@ private:
 		return news_of(AgentNews::Status::news, element.size());
 	}
 
+	std::size_t looks_ = 0; // answers to come before that to PING
+	unsigned beats_ = 0;
+	bool denied_ = false; // as of the last look
 	std::optional<Ttl> ttl_; // of the question whose value comes next
 	std::uint64_t left_ = 0; // elements to come of the push that we are in
 	bool in_keys_ = false;

@@ -80,6 +80,8 @@ private:
 		}
 		left_ -= opening ? 1 : 0;
 		turn_ += opening ? 0 : 1;
+		if (turn_ % 3 == 2)
+			codec_->encode_heartbeat(out_);
 		log_ += reply.status == Status::refused ? "r" : "a";
 		log_ += reply.present ? "+" : "-";
 		log_ += std::to_string(reply.milliseconds_left.value_or(~0ULL));

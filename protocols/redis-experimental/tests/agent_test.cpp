@@ -31,6 +31,21 @@ protected:
 		reply.consumed += first;
 		return reply;
 	}
+	// Whether a heartbeat whose answers are these and PONG counts.
+	bool beat(const std::string &answers)
+	{
+		std::string out;
+		codec_->encode_heartbeat(out);
+		const std::string all = answers + "+PONG\r\n";
+		std::size_t pos = 0;
+		auto reply = codec_->decode_heartbeat(all);
+		for (; reply.status == Status::part;
+		     reply = codec_->decode_heartbeat(std::string_view(all).substr(pos)))
+			pos += reply.consumed;
+		EXPECT_EQ(pos + reply.consumed, all.size());
+		EXPECT_TRUE(reply.status == Status::answered || reply.status == Status::refused);
+		return reply.status == Status::answered;
+	}
 	// All the keys that the news at the start of the input tell of, and '*' for anything.
 	std::string news(std::string_view input, std::size_t *consumed = nullptr)
 	{
@@ -204,6 +219,7 @@ TEST_F(RedisCodec, ANewConnectionBeginsAnew)
 
 TEST_F(RedisCodec, TheHeartbeat)
 {
+	EXPECT_TRUE(beat("_\r\n*1\r\n_\r\n:0\r\n:0\r\n")) << "the first one looks";
 	std::string out;
 	codec_->encode_heartbeat(out);
 	EXPECT_EQ(out, "*1\r\n$4\r\nPING\r\n");
@@ -217,6 +233,33 @@ TEST_F(RedisCodec, TheHeartbeat)
 	}
 	EXPECT_EQ(codec_->decode_heartbeat("-MISCONF Errors writing\r\n").status, Status::answered)
 		<< "reads are answered then";
+}
+
+TEST_F(RedisCodec, WhatMayNotBeReadIsNotServed)
+{
+	const std::string good = "$1\r\nx\r\n*1\r\n_\r\n:0\r\n";
+	const auto expect = [&](const std::string &error, bool served) {
+		codec_ = make_redis_experimental_agent();
+		EXPECT_EQ(beat(good + error), served) << error;
+		EXPECT_EQ(beat(""), served) << error << ", until the next look";
+	};
+	expect("-NOPERM this user has no permissions to run the 'exists' command\r\n", false);
+	expect("-MASTERDOWN Link with MASTER is down\r\n", false);
+	expect("-NOPERM this user has no permissions to access one of the keys used as arguments\r\n",
+	       true);
+	expect("-MOVED 1 10.0.0.9:6379\r\n", true);
+	expect("-WRONGTYPE Operation\r\n", true);
+	expect(":1\r\n", true);
+}
+
+TEST_F(RedisCodec, LooksAgainWhatMayBeRead)
+{
+	const std::string denied = "-NOPERM this user has no permissions to run it\r\n";
+	EXPECT_FALSE(beat(denied + denied + denied + denied));
+	for (int i = 1; i < 10; ++i)
+		EXPECT_FALSE(beat("")) << i;
+	EXPECT_TRUE(beat("_\r\n*1\r\n_\r\n:0\r\n:0\r\n"));
+	EXPECT_TRUE(beat(""));
 }
 
 TEST_F(RedisCodec, NewsOfKeys)
