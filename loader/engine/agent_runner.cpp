@@ -239,12 +239,13 @@ void AgentRunner::tell_who_is_deaf()
 		const bool was_deaf = report_[i].deaf != static_cast<std::uint64_t>(Deaf::no);
 		// Else the loss of the connection tells.
 		if (deaf != was_deaf && served.link && served.link->heard()) {
-			log_->log(deaf ? spdlog::level::warn : spdlog::level::info,
-				  "service {}: the server {} the agent's heartbeats; the service is "
-				  "{}served",
-				  served.service.name,
-				  deaf ? "does not answer, or refuses," : "answers",
-				  deaf ? "not " : "");
+			log_->log(
+				deaf ? spdlog::level::warn : spdlog::level::info,
+				"service {}: the server {} the agent's heartbeats; the service is "
+				"{}served",
+				served.service.name,
+				deaf ? "does not answer, or refuses," : "answers",
+				deaf ? "not " : "");
 		}
 		report_[i].deaf = static_cast<std::uint64_t>(deaf ? how : Deaf::no);
 	}

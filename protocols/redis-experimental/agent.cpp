@@ -68,7 +68,8 @@ bool denies_reading(std::string_view error)
 	if (error.starts_with("NOPERM ")) {
 		return error.find(" key") == std::string_view::npos;
 	}
-	return std::ranges::none_of(harmless, [error](auto start) { return error.starts_with(start); });
+	return std::ranges::none_of(harmless,
+				    [error](auto start) { return error.starts_with(start); });
 }
 
 void append_command(std::string &out, std::string_view name, std::string_view key)

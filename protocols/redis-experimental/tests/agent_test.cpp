@@ -245,7 +245,8 @@ TEST_F(RedisCodec, WhatMayNotBeReadIsNotServed)
 	};
 	expect("-NOPERM this user has no permissions to run the 'exists' command\r\n", false);
 	expect("-MASTERDOWN Link with MASTER is down\r\n", false);
-	expect("-NOPERM this user has no permissions to access one of the keys used as arguments\r\n",
+	expect("-NOPERM this user has no permissions to access one of the keys used as "
+	       "arguments\r\n",
 	       true);
 	expect("-MOVED 1 10.0.0.9:6379\r\n", true);
 	expect("-WRONGTYPE Operation\r\n", true);
