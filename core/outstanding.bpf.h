@@ -297,25 +297,69 @@ __noinline int ps_writes_again(struct ps_flow *f, __u32 at)
 	return 0;
 }
 
-/* A request that began in an earlier segment is complete: from here on the server may execute it. */
-static __always_inline void ps_request_arrived(struct ps_flow *f, struct ps_scratch *s, __u32 kind,
-					       __u64 hash, __u32 cohort, __u32 at)
+/* A segment begins: perhaps within a request, which goes on with what it has written. */
+__noinline int ps_request_resume(struct ps_flow *f)
 {
+	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
+	struct ps_unfinished *u;
+
+	if (!s || !f)
+		return 0;
+	u = &s->unfinished;
+	u->is = f->going || f->in.skip;
+	if (!u->is)
+		return 0;
+	s->segment.wrote = u->kind = f->body_kind;
+	s->segment.wrote_at = u->at = f->body_at;
+	s->write.hash = u->hash = f->body_hash;
+	s->write.cohort = u->cohort = f->body_cohort;
+	return 0;
+}
+
+/* What this request has written before arrives once more: from here on the server may execute it. */
+static __always_inline void ps_request_arrived(struct ps_flow *f, const struct ps_scratch *s,
+					       const struct ps_unfinished *u)
+{
+	__u32 cohort, at = u->at;
+	bool noted = at && ps_seq_diff(at, ps_read_once(f->popped)) > 0;
 	struct ps_outstanding *w;
 
-	if (kind == PS_BODY_WRITES && at && ps_seq_diff(at, ps_read_once(f->popped)) > 0)
+	if (u->kind == PS_BODY_WRITES && noted)
 		ps_writes_again(f, at);
-	else if (kind == PS_BODY_WRITES || kind == PS_BODY_ANY)
+	else if (u->kind == PS_BODY_WRITES || u->kind == PS_BODY_ANY)
 		ps_flush(s->pkt.service);
-	if (kind != PS_BODY_WRITE)
+	if (u->kind != PS_BODY_WRITE)
 		return;
-	cohort = ps_write_again(hash, cohort);
-	if (!at || ps_seq_diff(at, ps_read_once(f->popped)) <= 0)
+	cohort = ps_write_again(u->hash, u->cohort);
+	if (!noted)
 		return;
 	at--;
 	ps_opaque(at);
 	w = &f->ring[ps_ring_slot(at)];
 	w->cohort = cohort;
+}
+
+/*
+ * The segment is read. If it ends within a request, what that has written is kept; if it began within one
+ * that is over, because it is all there or another one has `begun`, that has arrived.
+ */
+__noinline int ps_request_leave(struct ps_flow *f, __u32 begun)
+{
+	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
+	bool goes_on;
+
+	if (!s || !f)
+		return 0;
+	goes_on = f->going || f->in.skip;
+	if (goes_on) {
+		f->body_kind = s->segment.wrote;
+		f->body_hash = s->write.hash;
+		f->body_cohort = s->write.cohort;
+		f->body_at = s->segment.wrote_at;
+	}
+	if (s->unfinished.is && (begun || !goes_on))
+		ps_request_arrived(f, s, &s->unfinished);
+	return 0;
 }
 
 #endif /* PRESTACK_OUTSTANDING_BPF_H */

@@ -84,6 +84,15 @@ struct ps_write {
 	__u64 expires;
 };
 
+/* TCP: the request within which the segment at hand begins, and what it had written before. */
+struct ps_unfinished {
+	__u64 hash; /* as ps_flow.body_... */
+	__u32 cohort;
+	__u32 at;
+	__u32 kind;
+	__u32 is; /* there is one */
+};
+
 struct ps_scratch {
 	struct ps_packet pkt;
 	__u64 tick; /* the clock of this CPU, see ps_now */
@@ -92,6 +101,7 @@ struct ps_scratch {
 	struct ps_key key;
 	struct ps_flow_key flow; /* TCP: the connection */
 	struct ps_segment segment;
+	struct ps_unfinished unfinished;
 	struct ps_reader reader; /* TCP: where in the segment we are */
 	struct ps_message message; /* TCP: what the plug-in says of the message at `pos` */
 	__u64 in_sum; /* one's complement sum of the payload, XDP only */

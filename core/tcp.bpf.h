@@ -161,20 +161,12 @@ static __always_inline int ps_read_requests(struct xdp_md *ctx, struct ps_flow *
 					    long (*step)(__u32 i, struct ps_requests_step *c))
 {
 	struct ps_requests_step c = {.ctx = ctx, .flow = f};
-	__u32 begin = f->in.next, body_kind = f->body_kind, body_at = f->body_at;
-	__u32 body_cohort = f->body_cohort;
-	__u64 body_hash = f->body_hash;
-	bool within = f->going || f->in.skip;
+	__u32 begin = f->in.next;
 
 	f->stuck_since = 0;
 	f->splice.passed_at = s->pkt.now;
 	s->segment.fresh = s->pkt.payload + old;
-	if (within) {
-		s->segment.wrote = body_kind;
-		s->segment.wrote_at = body_at;
-		s->write.hash = body_hash;
-		s->write.cohort = body_cohort;
-	}
+	ps_request_resume(f);
 	ps_stream_open(&f->in, &s->reader, s->segment.len - old);
 	c.step = ps_stream_step(&f->in, &s->reader);
 	if (c.step != PS_STEP_DONE)
@@ -183,15 +175,7 @@ static __always_inline int ps_read_requests(struct xdp_md *ctx, struct ps_flow *
 		return ps_requests_lost(f, s, PS_LOST_MESSAGE);
 	ps_stream_close(&f->in, &s->reader, s->in);
 	ps_remember(ctx, f, s, begin);
-	if (f->going || f->in.skip) {
-		f->body_kind = s->segment.wrote;
-		f->body_hash = s->write.hash;
-		f->body_cohort = s->write.cohort;
-		f->body_at = s->segment.wrote_at;
-		within = within && c.begun;
-	}
-	if (within)
-		ps_request_arrived(f, s, body_kind, body_hash, body_cohort, body_at);
+	ps_request_leave(f, c.begun);
 	return XDP_PASS;
 }
 
