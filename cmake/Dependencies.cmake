@@ -17,6 +17,7 @@ pkg_check_modules(libcap-ng REQUIRED IMPORTED_TARGET libcap-ng)
 if(BUILD_TESTING)
 	find_package(GTest REQUIRED)
 	pkg_check_modules(libmemcached REQUIRED IMPORTED_TARGET libmemcached)
+	pkg_check_modules(hiredis REQUIRED IMPORTED_TARGET hiredis)
 endif()
 find_package(benchmark QUIET)
 

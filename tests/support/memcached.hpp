@@ -7,8 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "netns.hpp"
-#include "process.hpp"
+#include "server.hpp"
 
 namespace prestack::test
 {
@@ -19,7 +18,7 @@ struct MemcachedOptions {
 	std::vector<std::string> extra{}; // further command line arguments
 };
 
-class Memcached
+class Memcached : public Server
 {
 public:
 	// Starts the server as user nobody and waits until it answers. Throws when it does not.
@@ -30,24 +29,14 @@ public:
 	std::map<std::string, std::string> stats() const;
 	// One number of it.
 	std::uint64_t stat(const std::string &name) const;
-
-	// Ends the process (its items are gone) and starts it again.
-	void restart();
-	// The same, and returns at once: the new process may not answer yet.
-	void restart_without_waiting();
-	// Stops all of its threads (SIGSTOP) and returns once they stand; what arrives waits.
-	void pause();
-	void resume();
 	// The threads that serve clients.
 	std::vector<pid_t> workers() const;
 
 private:
-	void spawn();
-	void start();
+	Process spawn() const override;
+	void ask() const override;
 
-	const Netns &ns_;
 	MemcachedOptions options_;
-	Process process_;
 };
 
 } // namespace prestack::test
