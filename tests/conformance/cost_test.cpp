@@ -81,6 +81,9 @@ private:
 
 TEST_P(Cost, OfAPacket)
 {
+	// Of a segment it depends on the connection: tests/bench measures that.
+	if (!dialect().has_datagrams())
+		return;
 	const std::string_view plugin = dialect().plugin();
 	const auto row = [&](const std::string &what, const std::string &payload, int verdict) {
 		report(plugin, "ns per " + what + " (key 16, value 32 bytes)",
@@ -92,8 +95,7 @@ TEST_P(Cost, OfAPacket)
 	row("write", dialect().writes("0123456789abcdeX").front().payload, kPass);
 }
 
-INSTANTIATE_TEST_SUITE_P(Costs, Cost, testing::ValuesIn(dialects()),
-			 [](const auto &info) { return std::string(info.param->plugin()); });
+INSTANTIATE_TEST_SUITE_P(Costs, Cost, testing::ValuesIn(dialects()), dialect_name);
 
 } // namespace
 

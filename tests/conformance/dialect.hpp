@@ -36,6 +36,9 @@ public:
 	// Keys that one read can name and that are served; at most PS_MAX_KEYS.
 	virtual std::size_t most_keys() const { return 1; }
 	virtual bool has_flags() const { return false; }
+	// False: the protocol is spoken over streams alone. Then read(), reply(), hit() and other_reads() are
+	// segments, requests have no numbers, and there are no writes() nor flushes().
+	virtual bool has_datagrams() const { return true; }
 
 	// A read of all `keys`. `request` is the client's number for it, as the protocol echoes it.
 	virtual std::string read(std::uint16_t request,
@@ -47,11 +50,11 @@ public:
 	virtual std::string hit(std::uint16_t request, const std::vector<Item> &items) const = 0;
 
 	// One write of every kind that the protocol has, to `key`, as datagrams.
-	virtual std::vector<Message> writes(const std::string &key) const = 0;
+	virtual std::vector<Message> writes(const std::string & /*key*/) const { return {}; }
 	// The same as segments; none if the protocol is not spoken over streams.
 	virtual std::vector<Message> stream_writes(const std::string & /*key*/) const { return {}; }
 	// Requests that may change any key, or that nobody can understand, as datagrams.
-	virtual std::vector<Message> flushes() const = 0;
+	virtual std::vector<Message> flushes() const { return {}; }
 	virtual std::vector<Message> stream_flushes() const { return {}; }
 	// Reads of `key` in forms that the plug-in leaves to the server; they change nothing.
 	virtual std::vector<Message> other_reads(const std::string & /*key*/) const { return {}; }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "fixture.hpp"
 
+#include <algorithm>
+
 #include "report.hpp"
 #include "support/frame.hpp"
 
@@ -21,9 +23,16 @@ void Conformance::TearDown()
 {
 	const std::string test = testing::UnitTest::GetInstance()->current_test_info()->name();
 	report(dialect().plugin(), spaced(test.substr(0, test.find('/'))),
-	       HasFailure()  ? "no"
-	       : applicable_ ? "yes"
-			     : "n.a.");
+	       HasFailure()	    ? "no"
+	       : otherwise_.empty() ? "yes"
+				    : otherwise_);
+}
+
+bool Conformance::needs_datagrams()
+{
+	if (!dialect().has_datagrams())
+		otherwise_ = "-";
+	return !dialect().has_datagrams();
 }
 
 bool Conformance::arrives(const std::string &payload, Transport transport)
@@ -60,8 +69,51 @@ void Conformance::connect(Packet &packet)
 	EXPECT_EQ(datapath_.egress(handshake.bytes()).verdict, kNext);
 }
 
+// A connection on which the server has answered a read, and owes nothing.
+StreamClient &Conformance::reader()
+{
+	if (!reader_ || reader_->waits()) {
+		reader_.emplace(datapath_, client_, connection_port_++);
+		const Item proof{"proof-" + std::to_string(connection_port_), "value", 0};
+		EXPECT_FALSE(reader_->asks(dialect().read(0, {proof.key})));
+		for (const std::string &segment : dialect().reply(0, {proof}))
+			reader_->answers(segment);
+	}
+	return *reader_;
+}
+
+bool Conformance::asks(const std::string &payload)
+{
+	if (dialect().has_datagrams())
+		return arrives(payload);
+	auto answer = reader().asks(payload);
+	if (answer)
+		answer_ = *answer;
+	return answer.has_value();
+}
+
+std::vector<Message> Conformance::changes(const std::string &key) const
+{
+	const bool datagrams = dialect().has_datagrams();
+	auto all = datagrams ? dialect().writes(key) : dialect().stream_writes(key);
+	const auto flushes = datagrams ? dialect().flushes() : dialect().stream_flushes();
+	all.insert(all.end(), flushes.begin(), flushes.end());
+	return all;
+}
+
+bool Conformance::changes(const Message &change)
+{
+	return arrives(change.payload, dialect().has_datagrams() ? Transport::udp : Transport::tcp);
+}
+
 void Conformance::leaves(const std::string &payload)
 {
+	if (!dialect().has_datagrams()) {
+		ASSERT_TRUE(reader_);
+		reader_->answers(payload);
+		datapath_.vouch();
+		return;
+	}
 	const std::string frame = client_.reply(payload).bytes();
 	const Outcome outcome = datapath_.egress(frame);
 	EXPECT_EQ(outcome.verdict, kNext);
@@ -72,7 +124,7 @@ void Conformance::leaves(const std::string &payload)
 void Conformance::fill(const std::vector<Item> &items)
 {
 	const std::uint16_t request = next_request();
-	EXPECT_FALSE(arrives(dialect().read(request, keys_of(items)))) << "is cached already";
+	EXPECT_FALSE(asks(dialect().read(request, keys_of(items)))) << "is cached already";
 	for (const std::string &datagram : dialect().reply(request, items))
 		leaves(datagram);
 }
@@ -80,7 +132,7 @@ void Conformance::fill(const std::vector<Item> &items)
 bool Conformance::hits(const std::vector<Item> &items)
 {
 	const std::uint16_t request = next_request();
-	if (!arrives(dialect().read(request, keys_of(items))))
+	if (!asks(dialect().read(request, keys_of(items))))
 		return false;
 	EXPECT_EQ(answer_, dialect().hit(request, items));
 	return true;
@@ -90,6 +142,13 @@ void Conformance::ensure(const Item &item)
 {
 	fill({item});
 	ASSERT_TRUE(hits(item));
+}
+
+std::string dialect_name(const testing::TestParamInfo<const Dialect *> &info)
+{
+	std::string name(info.param->plugin());
+	std::ranges::replace(name, '-', '_');
+	return name;
 }
 
 std::vector<std::string> keys_of(const std::vector<Item> &items)

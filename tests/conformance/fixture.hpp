@@ -4,10 +4,12 @@
 
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "dialect.hpp"
+#include "stream_client.hpp"
 #include "support/datapath.hpp"
 #include "support/packet.hpp"
 
@@ -23,7 +25,9 @@ protected:
 	}
 	// Puts the outcome into the table; a test that says not_applicable() counts neither way.
 	void TearDown() override;
-	void not_applicable() { applicable_ = false; }
+	void not_applicable() { otherwise_ = "n.a."; }
+	// The same for what only datagrams have: true if the protocol has none.
+	bool needs_datagrams();
 
 	const Dialect &dialect() const { return *GetParam(); }
 	std::uint16_t next_request() { return request_number_++; }
@@ -31,8 +35,13 @@ protected:
 	// A client's message arrives, over TCP as the first of a new connection; true if it is answered, with the reply in `answer_`. One that
 	// passes must not be changed.
 	bool arrives(const std::string &payload, Transport transport = Transport::udp);
-	// A message of the server leaves; it must not be changed either.
+	// A read arrives: the same, but without datagrams on a connection that has been answered before.
+	bool asks(const std::string &payload);
+	// A message of the server leaves, to who has read last; it must not be changed either.
 	void leaves(const std::string &payload);
+	// Any change of `key`, or of everything, in the form that the protocol has; and its arrival.
+	std::vector<Message> changes(const std::string &key) const;
+	bool changes(const Message &change);
 
 	// The client reads items that are not cached and the server answers.
 	void fill(const std::vector<Item> &items);
@@ -50,10 +59,16 @@ private:
 	// Makes this segment the first of a connection whose handshake the programs have seen.
 	void connect(Packet &packet);
 
+	StreamClient &reader();
+
 	std::uint16_t connection_port_ = 20'000;
 	std::uint16_t request_number_ = 0x1234;
-	bool applicable_ = true;
+	std::string otherwise_; // instead of "yes"
+	std::optional<StreamClient> reader_; // without datagrams: who reads
 };
+
+// As part of a test's name.
+std::string dialect_name(const testing::TestParamInfo<const Dialect *> &info);
 
 std::vector<std::string> keys_of(const std::vector<Item> &items);
 

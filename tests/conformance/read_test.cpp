@@ -46,6 +46,8 @@ TEST_P(Conformance, MissIsPassed)
 
 TEST_P(Conformance, EveryRequestNumberIsEchoed)
 {
+	if (needs_datagrams())
+		return;
 	ensure(kItem);
 	for (unsigned request = 0; request < 0x10000; request += 251) {
 		ASSERT_TRUE(arrives(dialect().read(static_cast<std::uint16_t>(request), {"key"})));
@@ -122,7 +124,7 @@ TEST_P(Conformance, LongestKey)
 	const std::string longest(PS_MAX_KEY, 'k');
 	ensure({longest, "value"});
 	EXPECT_FALSE(hits(Item{longest.substr(1), ""}));
-	EXPECT_FALSE(arrives(dialect().read(1, {longest + 'k'})));
+	EXPECT_FALSE(asks(dialect().read(1, {longest + 'k'})));
 }
 
 TEST_P(Conformance, EveryByteInAKey)
@@ -178,8 +180,7 @@ TEST_P(Conformance, VlanTags)
 	ensure({"key2", "value"});
 }
 
-INSTANTIATE_TEST_SUITE_P(Reads, Conformance, testing::ValuesIn(dialects()),
-			 [](const auto &info) { return std::string(info.param->plugin()); });
+INSTANTIATE_TEST_SUITE_P(Reads, Conformance, testing::ValuesIn(dialects()), dialect_name);
 
 } // namespace
 

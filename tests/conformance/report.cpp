@@ -59,12 +59,14 @@ public:
 			rule += " | " + std::string(column(*dialect), '-');
 		}
 		std::printf("\n%s |\n%s |\n", head.c_str(), rule.c_str());
-		for (Row &row : rows()) {
+		for (const Row &row : rows()) {
 			std::string line =
 				"| " + row.name + std::string(width - row.name.size(), ' ');
-			for (const Dialect *dialect : dialects())
-				line += " | " +
-					padded(row.cells[std::string(dialect->plugin())], *dialect);
+			for (const Dialect *dialect : dialects()) {
+				const auto cell = row.cells.find(dialect->plugin());
+				line += " | " + padded(cell == row.cells.end() ? "-" : cell->second,
+						       *dialect);
+			}
 			std::printf("%s |\n", line.c_str());
 		}
 		std::printf("\n");

@@ -15,6 +15,8 @@ const Item kBystander{"bystander", "value", 0};
 
 TEST_P(Conformance, WriteInvalidates)
 {
+	if (needs_datagrams())
+		return;
 	for (const Message &write : dialect().writes(kItem.key)) {
 		SCOPED_TRACE(write.what);
 		ensure(kItem);
@@ -25,6 +27,8 @@ TEST_P(Conformance, WriteInvalidates)
 
 TEST_P(Conformance, WriteLeavesOtherKeys)
 {
+	if (needs_datagrams())
+		return;
 	ensure(kBystander);
 	for (const Message &write : dialect().writes(kItem.key)) {
 		SCOPED_TRACE(write.what);
@@ -50,6 +54,8 @@ TEST_P(Conformance, StreamWriteInvalidates)
 
 TEST_P(Conformance, OddRequestFlushes)
 {
+	if (needs_datagrams())
+		return;
 	for (const Message &flush : dialect().flushes()) {
 		SCOPED_TRACE(flush.what);
 		ensure(kItem);
@@ -74,14 +80,11 @@ TEST_P(Conformance, OddSegmentFlushes)
 // The reply to a read that was overtaken by a write holds the old value.
 TEST_P(Conformance, OldReplyDoesNotFill)
 {
-	std::vector<Message> changes = dialect().writes(kItem.key);
-	const auto flushes = dialect().flushes();
-	changes.insert(changes.end(), flushes.begin(), flushes.end());
-	for (const Message &change : changes) {
+	for (const Message &change : changes(kItem.key)) {
 		SCOPED_TRACE(change.what);
 		const std::uint16_t request = next_request();
-		EXPECT_FALSE(arrives(dialect().read(request, {kItem.key})));
-		EXPECT_FALSE(arrives(change.payload));
+		EXPECT_FALSE(asks(dialect().read(request, {kItem.key})));
+		EXPECT_FALSE(changes(change));
 		for (const std::string &datagram : dialect().reply(request, {kItem}))
 			leaves(datagram);
 		EXPECT_FALSE(hits(kItem));
@@ -90,6 +93,9 @@ TEST_P(Conformance, OldReplyDoesNotFill)
 
 TEST_P(Conformance, UnsolicitedReplyDoesNotFill)
 {
+	// Over a stream, replies are those of the requests before them.
+	if (needs_datagrams())
+		return;
 	for (const std::string &datagram : dialect().reply(7, {kItem}))
 		leaves(datagram);
 	EXPECT_FALSE(hits(kItem));
@@ -109,7 +115,7 @@ TEST_P(Conformance, OddReplyDoesNotFill)
 	for (const Message &reply : dialect().odd_replies(0, kItem)) {
 		SCOPED_TRACE(reply.what);
 		const std::uint16_t request = next_request();
-		EXPECT_FALSE(arrives(dialect().read(request, {kItem.key})));
+		EXPECT_FALSE(asks(dialect().read(request, {kItem.key})));
 		for (const Message &same : dialect().odd_replies(request, kItem)) {
 			if (same.what == reply.what)
 				leaves(same.payload);
@@ -126,7 +132,7 @@ TEST_P(Conformance, OtherReadsPassAndChangeNothing)
 	ensure(kItem);
 	for (const Message &read : reads) {
 		SCOPED_TRACE(read.what);
-		EXPECT_FALSE(arrives(read.payload));
+		EXPECT_FALSE(asks(read.payload));
 		EXPECT_TRUE(hits(kItem));
 	}
 }
@@ -134,6 +140,9 @@ TEST_P(Conformance, OtherReadsPassAndChangeNothing)
 // What remains of a read is no read of this key: it may only pass.
 TEST_P(Conformance, TruncatedReadPasses)
 {
+	// Over a stream, the rest of it may come.
+	if (needs_datagrams())
+		return;
 	const std::string whole = dialect().read(next_request(), {kItem.key});
 	for (std::size_t length = 0; length < whole.size(); ++length) {
 		if (!hits(kItem))
@@ -145,6 +154,8 @@ TEST_P(Conformance, TruncatedReadPasses)
 // Whatever is answered to damaged reads, it is the item's: nothing else is in the cache.
 TEST_P(Conformance, DamagedReadsAndReplies)
 {
+	if (needs_datagrams())
+		return;
 	std::mt19937 random(1);
 	const auto damaged = [&](std::string message) {
 		for (unsigned i = 0; i < 1 + random() % 3; ++i)
