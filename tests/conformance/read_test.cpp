@@ -60,7 +60,11 @@ TEST_P(Conformance, ManyKeysInOneRead)
 	if (dialect().most_keys() < 2)
 		return not_applicable();
 	const auto items = many(dialect().most_keys());
-	fill(items);
+	if (dialect().has_datagrams())
+		fill(items);
+	// Of a reply that does not name them, some may go unnoticed.
+	for (std::size_t i = 0; i < items.size() && !dialect().has_datagrams(); ++i)
+		fill({items[i]});
 	for (std::size_t count = 1; count <= items.size(); ++count)
 		EXPECT_TRUE(
 			hits({items.begin(), items.begin() + static_cast<std::ptrdiff_t>(count)}))

@@ -14,6 +14,7 @@ namespace
 
 constexpr std::size_t max_shared_stages = 4;
 constexpr unsigned audit_rate = 50; // entries per second
+constexpr unsigned max_value = 1'024;
 
 std::list<std::pair<RedisStageOptions, std::unique_ptr<RedisStage>>> &shared_stages()
 {
@@ -54,7 +55,8 @@ RedisOptions redis_options(std::vector<std::string> addresses, const RedisStageO
 
 PrestackOptions prestack_options(const RedisStageOptions &options)
 {
-	return {.settle = options.settle,
+	return {.max_value = max_value,
+		.settle = options.settle,
 		.audit_rate = audit_rate,
 		.services = {redis_service(options.ipv6 ? "fd00::1" : "10.0.0.1")}};
 }
@@ -214,7 +216,8 @@ std::string RedisStage::expect_truth(const std::string &key)
 std::string RedisStage::expect_truth_and_cached_again(const std::string &key)
 {
 	std::string answer = expect_truth(key);
-	return answer.front() != '$' || answer == no_value ? answer : cache(key);
+	const bool fits = answer.front() == '$' && answer != no_value && answer.size() < max_value;
+	return fits ? cache(key) : answer;
 }
 
 std::string ask(TcpClient &client, const std::vector<std::string> &words)
