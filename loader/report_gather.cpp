@@ -145,6 +145,7 @@ Result<json> gather_status(const InstanceView &view)
 		service["old_connections"] = agent->old_connections;
 		service["bypassing_connections"] = agent->bypassing;
 		service["agent_connected"] = agent->connected != 0;
+		service["agent_listens"] = agent->listens != 0;
 		service["agent_deaf"] = agent->deaf != static_cast<std::uint64_t>(Deaf::no);
 		service["agent_refused"] = agent->deaf == static_cast<std::uint64_t>(Deaf::refused);
 		const bool known = (conf->flags & PS_SERVICE_SERVER_KNOWN) != 0;

@@ -77,13 +77,18 @@ void render_agent(std::string &out, const json &service)
 	if (service["bypassing_connections"] != 0) {
 		line(out, 2, "bypass",
 		     fmt::format("{} connections do not pass a served interface: their writes are "
-				 "not seen",
-				 plain(service["bypassing_connections"])));
+				 "{}",
+				 plain(service["bypassing_connections"]),
+				 service["agent_listens"].get<bool>() ? "heard of from the server"
+								      : "not seen"));
 	}
-	line(out, 2, "agent",
-	     service["agent_connected"].get<bool>()
-		     ? "connected to the server"
-		     : "not connected: what it would have to ask about is not served");
+	std::string agent = "not connected";
+	if (service["agent_connected"].get<bool>()) {
+		agent = "connected to the server";
+	} else if (!service["agent_listens"].get<bool>()) {
+		agent += ": what it would have to ask about is not served";
+	}
+	line(out, 2, "agent", agent);
 }
 
 void render_service(std::string &out, const json &service)

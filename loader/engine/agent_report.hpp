@@ -41,7 +41,7 @@ struct AgentCounters {
 	std::uint64_t bypassing = 0; // connections that pass no served interface
 	std::uint64_t news = 0; // a counter again
 	std::uint64_t deaf = 0; // enum class Deaf
-	std::array<std::uint64_t, 1> reserved{};
+	std::uint64_t listens = 0; // the server's changes are heard of, or nothing is served
 };
 static_assert(sizeof(AgentCounters) == 16 * sizeof(std::uint64_t));
 

@@ -93,6 +93,8 @@ AgentRunner::create(const std::vector<ServiceConfig> &services, const CacheConfi
 			const auto codec = one.make_agent();
 			one.must_listen = codec->must_listen();
 			one.wall_clock = codec->lives_by_wall_clock();
+			report[static_cast<std::uint32_t>(served.size())].listens =
+				one.must_listen ? 1 : 0;
 		}
 		served.push_back(std::move(one));
 	}

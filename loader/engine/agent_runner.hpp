@@ -98,10 +98,10 @@ private:
 		bool told_refused = false; // once per connection
 	};
 
-	AgentRunner(std::vector<Served> services, Voucher voucher, Forgetter forgetter,
+	AgentRunner(std::vector<Served> services, Voucher voucher, const Forgetter &forgetter,
 		    AgentReport &report, std::shared_ptr<spdlog::logger> log)
 		: services_(std::move(services)), voucher_(std::move(voucher)),
-		  forgetter_(std::move(forgetter)), report_(report), log_(std::move(log))
+		  forgetter_(forgetter), report_(report), log_(std::move(log))
 	{
 	}
 	void on_question(const ps_question &question);

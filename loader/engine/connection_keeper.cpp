@@ -190,9 +190,13 @@ void ConnectionKeeper::count_bypassing(std::uint32_t service,
 {
 	const auto count = bypassing(connections, own, routes_);
 	if (count != 0 && report_[service].bypassing == 0) {
-		log_->warn("service {}: {} connections do not pass a served interface: their "
-			   "writes are not seen, and what they change may be served stale",
-			   watched_[service].service.name, count);
+		const bool listens = report_[service].listens != 0;
+		log_->log(listens ? spdlog::level::info : spdlog::level::warn,
+			  "service {}: {} connections do not pass a served interface: their "
+			  "writes are {}",
+			  watched_[service].service.name, count,
+			  listens ? "heard of from the server"
+				  : "not seen, and what they change may be served stale");
 	}
 	report_[service].bypassing = count;
 }
