@@ -298,8 +298,6 @@ ps_inline void rd_request_inline(const struct ps_cursor *c, struct ps_message *m
 	/* Keys may be quoted: none is looked for. */
 	if (args == RD_ARGS_WRITE)
 		what = RD_CLASS_FLUSH;
-	if (args == RD_ARGS_READ)
-		what = RD_CLASS_PURE;
 	if (args >= RD_ARGS_SELECT) {
 		arg = ps_cursor_blanks(c, pos + len);
 		len = ps_cursor_token(c, arg, RD_MAX_WORD + 1);

@@ -81,8 +81,9 @@ private:
 	void load(ps_reader &reader, const std::string &segment)
 	{
 		const __u32 carried = ps_stream_uncarry(&stream_, &reader, window_.data());
-		// What lies behind must not matter: digits would make any number another one.
-		std::memset(window_.data() + carried, '1', window_.size() - carried);
+		// What lies behind must not matter, such as digits after a number.
+		const char leftover = "1\r\n$"[segment.size() % 4];
+		std::memset(window_.data() + carried, leftover, window_.size() - carried);
 		const __u32 from = reader.pos + carried - reader.carried;
 		const __u32 fresh = std::min<__u32>(PS_IN_SIZE - carried,
 						    static_cast<__u32>(segment.size()) - from);
@@ -162,7 +163,7 @@ private:
 class Replies : public Reading
 {
 public:
-	// `wanted`: what arrays hold, too.
+	// `wanted`: what the first one holds, if it is an array, too.
 	explicit Replies(bool counted = true, bool wanted = false)
 		: counted_(counted), wanted_(wanted)
 	{
@@ -183,7 +184,8 @@ protected:
 	{
 		rd_answer answer{};
 		const bool opaque = (message.state & RD_OPAQUE) != 0;
-		rd_reply(&cursor, &message, &answer, counted_ ? 1 : 0, wanted_ ? 1 : 0);
+		const bool wanted = wanted_ && replies() == 0;
+		rd_reply(&cursor, &message, &answer, counted_ ? 1 : 0, wanted ? 1 : 0);
 		if (message.kind != PS_MESSAGE_WHOLE)
 			return;
 		if ((message.state & RD_OPAQUE) != 0) {

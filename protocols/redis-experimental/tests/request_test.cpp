@@ -230,6 +230,7 @@ TEST(RedisRequests, Lost)
 				       "*-01\r\n"s,
 				       "*262145\r\n"s,
 				       "*99999999999\r\n"s,
+				       "*1\r\n$12345678901\r\n"s,
 				       "*4294967297\r\n$4\r\nPING\r\n"s,
 				       "*1\r\nPING\r\n"s,
 				       "*1\r\n$-1\r\n"s,
