@@ -33,7 +33,7 @@ std::uint64_t to_ns(AgentLink::Clock::time_point time)
 std::optional<std::uint64_t> sure_expiry(const AgentReply &reply, std::uint64_t asked_at)
 {
 	if (reply.milliseconds_left) {
-		// Its clock may be slewed against ours, and is read in whole milliseconds.
+		// Read in whole milliseconds, by a clock that need not run quite as ours does.
 		const auto left = std::min(*reply.milliseconds_left, most_milliseconds);
 		const auto unsure = left / 1000 + 1;
 		if (left <= unsure) {

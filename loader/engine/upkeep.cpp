@@ -80,11 +80,15 @@ Result<void> Upkeep::start()
 Result<void> Upkeep::watch_clock()
 {
 	return loop_.on_clock_step([this]() -> Result<void> {
+		bool any = false;
 		for (std::uint32_t i = 0; i < services_.services(); ++i) {
 			if (agents_.lives_by_wall_clock(i)) {
 				services_.flush(i);
-				log_->info("the wall clock was set: service {} flushed", i);
+				any = true;
 			}
+		}
+		if (any) {
+			log_->info("cache flushed: the wall clock was set");
 		}
 		return {};
 	});
