@@ -4,6 +4,8 @@
 #include <pwd.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "endpoint.hpp"
 #include "resp.hpp"
 #include "system_error.hpp"
@@ -45,7 +47,8 @@ Process Redis::spawn() const
 			       .netns_fd = ns().fd()};
 	process.argv.insert(process.argv.end(), options_.addresses.begin(),
 			    options_.addresses.end());
-	process.argv.emplace_back(loopback);
+	if (std::ranges::find(options_.addresses, loopback) == options_.addresses.end())
+		process.argv.emplace_back(loopback);
 	if (options_.unix_socket)
 		process.argv.insert(process.argv.end(), {"--unixsocket", unix_socket()});
 	process.argv.insert(process.argv.end(), options_.extra.begin(), options_.extra.end());

@@ -27,18 +27,21 @@ struct Weather {
 	bool ipv6;
 	bool sack;
 	bool timestamps;
+	const Protocol *protocol = &memcached_protocol;
 };
 
 std::string weather_name(const testing::TestParamInfo<Weather> &info)
 {
 	const Weather &weather = info.param;
-	return "Of" + std::to_string(weather.rate) + (weather.ipv6 ? "V6" : "V4") +
+	return (weather.protocol == &redis_protocol ? "Redis" : "") + std::string("Of") +
+	       std::to_string(weather.rate) + (weather.ipv6 ? "V6" : "V4") +
 	       (weather.sack ? "Sack" : "") + (weather.timestamps ? "Timestamps" : "");
 }
 
 StandOptions in_weather(const Weather &weather)
 {
-	return {.ipv6 = weather.ipv6,
+	return {.protocol = weather.protocol,
+		.ipv6 = weather.ipv6,
 		.chaos = chaos_of(weather.rate),
 		.sysctls = {{"ipv4/tcp_sack", weather.sack ? "1" : "0"},
 			    {"ipv4/tcp_timestamps", weather.timestamps ? "1" : "0"}}};
@@ -50,6 +53,9 @@ class Chaotic : public TcpReads, public testing::WithParamInterface<Weather>
 
 TEST_P(Chaotic, EachConnectionGetsAllOfItsReplies)
 {
+	skip_without(GetParam().protocol);
+	if (IsSkipped())
+		return;
 	Stand stand(in_weather(GetParam()));
 	const auto plays = stand.rehearse(the_seed(), 10'000, connections, short_ones());
 	expect_all_complete(stand.perform(plays, {.at_a_time = 48}), plays.size());
@@ -74,6 +80,7 @@ std::vector<Weather> weathers()
 		all.push_back({rate, false, false, false});
 		all.push_back({rate, true, true, false});
 		all.push_back({rate, true, false, true});
+		all.push_back({rate, rate == 10, rate != 10, true, &redis_protocol});
 	}
 	return all;
 }
@@ -84,6 +91,7 @@ struct Break {
 	bool kill;
 	unsigned rate;
 	bool ipv6;
+	const Protocol *protocol = &memcached_protocol;
 };
 
 // prestack ends and comes back while connections are open, some of them in the middle of a conversation.
@@ -119,7 +127,10 @@ protected:
 
 TEST_P(Restarted, NoClientGetsAWrongByteNorHangs)
 {
-	StandOptions options{.ipv6 = GetParam().ipv6};
+	skip_without(GetParam().protocol);
+	if (IsSkipped())
+		return;
+	StandOptions options{.protocol = GetParam().protocol, .ipv6 = GetParam().ipv6};
 	if (GetParam().rate != 0)
 		options.chaos = chaos_of(GetParam().rate);
 	Stand stand(options);
@@ -161,9 +172,12 @@ TEST_P(Restarted, NoClientGetsAWrongByteNorHangs)
 
 INSTANTIATE_TEST_SUITE_P(All, Restarted,
 			 testing::Values(Break{false, 0, false}, Break{false, 10, true},
-					 Break{true, 0, true}, Break{true, 10, false}),
+					 Break{true, 0, true}, Break{true, 10, false},
+					 Break{true, 0, false, &redis_protocol}),
 			 [](const auto &info) {
-				 return std::string(info.param.kill ? "Kill" : "Stop") +
+				 return std::string(info.param.protocol == &redis_protocol ? "Redis"
+											   : "") +
+					(info.param.kill ? "Kill" : "Stop") +
 					(info.param.rate == 0 ? "Calm" : "InChaos") +
 					(info.param.ipv6 ? "V6" : "V4");
 			 });

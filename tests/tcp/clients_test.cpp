@@ -6,63 +6,12 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "fixture.hpp"
-#include "support/process.hpp"
+#include "real_client.hpp"
 
 namespace prestack::test
 {
 namespace
 {
-
-constexpr Milliseconds patience{60'000};
-
-class RealClient : public TcpReads
-{
-protected:
-	// Runs the command for the server under test and for the one beside: "{host}" and "{port}" are
-	// replaced. Both have to end well and to print the same.
-	std::string compare(const std::vector<std::string> &argv)
-	{
-		const std::string with = run_for(argv, Stand::server_address, stand_.client_ns());
-		const std::string alone = run_for(argv, Stand::beside_address, stand_.beside_ns());
-		EXPECT_FALSE(with.empty());
-		EXPECT_EQ(with, alone);
-		return with;
-	}
-
-	void expect_many_hits() const
-	{
-		print_counters(stand_);
-		expect_hits(stand_, 4);
-	}
-
-	static std::string script(const std::string &name)
-	{
-		return std::string(PRESTACK_SOURCE_DIR) + "/tests/tcp/clients/" + name;
-	}
-
-	Stand stand_;
-
-private:
-	static std::string run_for(const std::vector<std::string> &argv, const std::string &host,
-				   const Netns &ns)
-	{
-		const std::string packages = PRESTACK_NODE_CLIENTS "/node_modules";
-		ProcessOptions options;
-		options.netns_fd = ns.fd();
-		options.environment = {"NODE_PATH=" + packages};
-		for (std::string word : argv) {
-			for (const auto &[name, value] :
-			     {std::pair<std::string, std::string>{"{host}", host},
-			      {"{port}", std::to_string(Stand::port)}}) {
-				if (const auto at = word.find(name); at != std::string::npos)
-					word.replace(at, name.size(), value);
-			}
-			options.argv.push_back(word);
-		}
-		return run_ok(options, patience).output;
-	}
-};
 
 TEST_F(RealClient, Pymemcache)
 {
@@ -114,7 +63,7 @@ TEST_F(RealClient, MemcachedTool)
 	if (!std::filesystem::exists(tool))
 		GTEST_SKIP() << "no " << tool;
 	const std::string server =
-		std::string(Stand::server_address) + ":" + std::to_string(Stand::port);
+		std::string(Stand::server_address) + ":" + std::to_string(stand_.port());
 	const auto ask = [&](const std::string &what) {
 		return run_ok({.argv = {tool, server, what}, .netns_fd = stand_.client_ns().fd()})
 			.output;
@@ -124,12 +73,12 @@ TEST_F(RealClient, MemcachedTool)
 }
 
 // All that libmemcached makes of a session, as text.
-std::string libmemcached_session(const char *host, bool binary)
+std::string libmemcached_session(const char *host, std::uint16_t port, bool binary)
 {
 	const std::unique_ptr<memcached_st, decltype(&memcached_free)> client(
 		memcached_create(nullptr), memcached_free);
 	memcached_behavior_set(client.get(), MEMCACHED_BEHAVIOR_BINARY_PROTOCOL, binary ? 1 : 0);
-	memcached_server_add(client.get(), host, Stand::port);
+	memcached_server_add(client.get(), host, port);
 	std::string told;
 	const auto tell = [&](memcached_return_t outcome) {
 		told += std::string(memcached_strerror(client.get(), outcome)) + "\n";
@@ -185,10 +134,12 @@ std::string libmemcached_session(const char *host, bool binary)
 TEST_F(RealClient, Libmemcached)
 {
 	for (const bool binary : {false, true}) {
-		const std::string with = stand_.client_ns().in(
-			[&] { return libmemcached_session(Stand::server_address, binary); });
-		const std::string alone = stand_.beside_ns().in(
-			[&] { return libmemcached_session(Stand::beside_address, binary); });
+		const std::string with = stand_.client_ns().in([&] {
+			return libmemcached_session(Stand::server_address, stand_.port(), binary);
+		});
+		const std::string alone = stand_.beside_ns().in([&] {
+			return libmemcached_session(Stand::beside_address, stand_.port(), binary);
+		});
 		EXPECT_EQ(with, alone);
 		EXPECT_NE(with.find("text 77 SUCCESS"), std::string::npos);
 	}

@@ -39,6 +39,7 @@ public:
 	{
 		try {
 			open();
+			greet();
 			for (const Step &step : play_.script.steps)
 				follow(step);
 			end();
@@ -118,8 +119,32 @@ private:
 		progress();
 	}
 
+	// Sends the opening, and takes the reply to it.
+	void greet()
+	{
+		if (play_.script.opening.empty())
+			return;
+		greeting_.emplace();
+		follow({.bytes = play_.script.opening});
+		while (greeting_) {
+			if (ended_)
+				over(Outcome::broken, "closed by the server");
+			turn(false, patience_int());
+		}
+	}
+
 	void compare(std::string_view bytes)
 	{
+		if (greeting_) {
+			greeting_->append(bytes);
+			const std::size_t length = play_.reply_length(*greeting_);
+			if (length == 0)
+				return;
+			if (length < greeting_->size())
+				over(Outcome::wrong, "more than one reply to the opening");
+			greeting_.reset();
+			return;
+		}
 		const std::string_view right =
 			std::string_view(play_.replies).substr(got_, bytes.size());
 		if (bytes == right) {
@@ -207,7 +232,9 @@ private:
 		if (ending == Ending::half_close)
 			::shutdown(fd_.get(), SHUT_WR);
 		receive(play_.replies.size());
-		if (ending == Ending::half_close || ending == Ending::quit) {
+		if (ending == Ending::late_half_close)
+			::shutdown(fd_.get(), SHUT_WR);
+		if (ending != Ending::close && ending != Ending::reset) {
 			while (!ended_)
 				turn(false, patience_int());
 		}
@@ -225,6 +252,7 @@ private:
 	Clock::time_point deadline_ = Clock::now() + patience_;
 	UniqueFd fd_;
 	bool ended_ = false; // the server has sent its FIN
+	std::optional<std::string> greeting_; // what there is of the reply to the opening
 	std::size_t got_ = 0;
 	Result result_;
 	std::vector<char> chunk_ = std::vector<char>(65'536);
@@ -238,11 +266,11 @@ Result perform(const Endpoint &server, const Play &play, const SocketOptions &op
 	return Conversation(server, play, options, patience).perform();
 }
 
-Play make_play(Script script, std::string replies)
+Play make_play(Script script, std::string replies, ReplyLength length_of)
 {
-	Play play{std::move(script), std::move(replies), {0}};
+	Play play{std::move(script), std::move(replies), {0}, length_of};
 	for (std::size_t at = 0; at < play.replies.size(); play.due.push_back(at)) {
-		const std::size_t length = reply_length(std::string_view(play.replies).substr(at));
+		const std::size_t length = length_of(std::string_view(play.replies).substr(at));
 		if (length == 0)
 			throw std::runtime_error(play.script.name + ": half a reply: " +
 						 printable(play.replies.substr(at)));

@@ -12,16 +12,18 @@
 
 #include "script.hpp"
 #include "support/endpoint.hpp"
+#include "support/tcp_client.hpp"
 #include "support/wait.hpp"
 
 namespace prestack::test
 {
 
-// A script with the answers that memcached alone gives to it.
+// A script with the answers that the server alone gives to it.
 struct Play {
 	Script script;
 	std::string replies;
 	std::vector<std::size_t> due; // bytes of the first n replies
+	ReplyLength reply_length;
 };
 
 // What the test and its clients tell each other: a client waits at the end of a part until its next
@@ -42,7 +44,7 @@ struct SocketOptions {
 enum class Outcome {
 	complete, // all replies, and where the script says so the server has closed
 	broken, // ended early by the server or the network, which the client was told
-	wrong, // other bytes than memcached's
+	wrong, // other bytes than the server's
 	stuck, // neither answered nor closed
 };
 
@@ -56,6 +58,6 @@ Result perform(const Endpoint &server, const Play &play, const SocketOptions &op
 	       Milliseconds patience);
 
 // Adds `due`; throws if `replies` does not hold as many as the script foresees.
-Play make_play(Script script, std::string replies);
+Play make_play(Script script, std::string replies, ReplyLength length);
 
 } // namespace prestack::test

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Thousands of connections: what each client receives is byte for byte what memcached alone sends.
+// Thousands of connections: what each client receives is byte for byte what the server alone sends.
 #include "fixture.hpp"
 
 namespace prestack::test
@@ -41,6 +41,46 @@ TEST_F(Differential, WithCommandsThatNobodyKnows)
 	expect_all_complete(stand.perform(plays), plays.size());
 	print_counters(stand);
 	EXPECT_GT(stand.counter("flows_lost"), 0U);
+}
+
+// Redis: half as many connections, since each says more. Those with transactions, scripts and other
+// databases are not answered by the kernel, and what they do flushes what others have cached.
+TEST_F(Differential, EachConnectionGetsWhatRedisAloneSends)
+{
+	skip_without(&redis_protocol);
+	if (IsSkipped())
+		return;
+	const Stand stand({.protocol = &redis_protocol});
+	const auto plays = stand.rehearse(the_seed(), 0, connections / 2);
+	expect_all_complete(stand.perform(plays), plays.size());
+	print_counters(stand);
+	expect_hits(stand, 20);
+	EXPECT_EQ(stand.counter("flows_lost"), 0U);
+}
+
+TEST_F(Differential, RedisWithTransactionsAndScripts)
+{
+	skip_without(&redis_protocol);
+	if (IsSkipped())
+		return;
+	const Stand stand({.protocol = &redis_protocol, .ipv6 = true});
+	const auto plays = stand.rehearse(the_seed(), 0, fewer, {.unknown = true});
+	expect_all_complete(stand.perform(plays), plays.size());
+	print_counters(stand);
+	EXPECT_GT(stand.counter("stream_hits"), 0U);
+	EXPECT_EQ(stand.counter("flows_lost"), 0U);
+}
+
+TEST_F(Differential, OfRedisAlone)
+{
+	skip_without(&redis_protocol);
+	if (IsSkipped())
+		return;
+	const Stand stand({.protocol = &redis_protocol, .with_prestack = false});
+	for (const bool unknown : {false, true}) {
+		const auto plays = stand.rehearse(the_seed(), 0, fewer, {.unknown = unknown});
+		expect_all_complete(stand.perform(plays), plays.size());
+	}
 }
 
 // The test itself: without prestack the same holds, and one wrong byte is found.

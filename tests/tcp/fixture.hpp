@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "stand.hpp"
+#include "support/redis.hpp"
 
 namespace prestack::test
 {
@@ -20,6 +21,13 @@ protected:
 	{
 		if (!prestack_binary())
 			GTEST_SKIP() << "no prestack binary: set PRESTACK_BIN";
+	}
+
+	static void skip_without(const Protocol *protocol)
+	{
+		const std::string why_not = protocol == &redis_protocol ? why_no_redis() : "";
+		if (!why_not.empty())
+			GTEST_SKIP() << why_not;
 	}
 
 	static std::string details(const Tally &tally)

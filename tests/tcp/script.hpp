@@ -30,6 +30,7 @@ struct Step {
 
 enum class Ending {
 	half_close, // says that it is done, reads what is left
+	late_half_close, // the same once all replies are there
 	quit, // the server closes
 	close,
 	reset,
@@ -37,6 +38,7 @@ enum class Ending {
 
 struct Script {
 	std::string name; // begins all of its keys
+	std::string opening{}; // sent first; its one reply is not the same twice, and not compared
 	std::vector<Step> steps;
 	Ending ending = Ending::half_close;
 
@@ -49,13 +51,8 @@ struct ScriptOptions {
 	std::chrono::microseconds think{0}; // at most, before a question that follows an answer
 	bool resets = true; // some end with RST
 	unsigned phases = 1; // of the test: the script is cut into as many parts
-	// Some send what no server understands. That flushes all that is cached.
+	// Some send what no server understands, or what may change any key: all that is cached is flushed.
 	bool unknown = false;
 };
-
-Script make_script(std::uint64_t seed, unsigned number, const ScriptOptions &options = {});
-
-// The commands that store the shared keys.
-std::vector<std::string> shared_items();
 
 } // namespace prestack::test

@@ -20,12 +20,6 @@ constexpr std::uint64_t usual_seed = 20261121;
 constexpr std::size_t most_told = 5; // details
 constexpr unsigned rehearsals_at_a_time = 4;
 
-// Nothing may be evicted: the two would not evict the same.
-MemcachedOptions server_options(std::vector<std::string> addresses)
-{
-	return {.addresses = std::move(addresses), .extra = {"-m", "1024", "-t", "2"}};
-}
-
 // Runs `work` in the namespace, on several threads at a time.
 template <typename Work>
 void in_threads(const Netns &ns, unsigned count, Work work)
@@ -61,17 +55,27 @@ std::uint64_t the_seed()
 }
 
 Stand::Stand(const StandOptions &options)
-	: options_(options), endpoint_(options.ipv6 ? "fd00::1" : server_address, port),
+	: options_(options), endpoint_(options.ipv6 ? "fd00::1" : server_address, port()),
 	  server_("server"), client_("client"), beside_("beside"),
 	  link_(with_addresses(VethPair(server_, client_, {.vlan_depth = options.vlan_depth}))),
-	  memcached_(server_, server_options({server_address, "fd00::1"})),
-	  reference_(beside_, server_options({beside_address}))
+	  behind_(protocol().start(server_, {server_address, "fd00::1"})),
+	  reference_(protocol().start(beside_, {beside_address}))
 {
 	if (options.with_prestack)
-		prestack_ = std::make_unique<Prestack>(server_, PrestackOptions{.memory = "32MiB"});
-	for (const std::string &item : shared_items()) {
-		TcpClient(client_, endpoint_).ask(item);
-		TcpClient(beside_, Endpoint(beside_address, port)).ask(item);
+		prestack_ = std::make_unique<Prestack>(
+			server_,
+			PrestackOptions{.memory = "32MiB", .services = {protocol().service}});
+	for (const std::string &item : protocol().shared_items()) {
+		TcpClient(client_, endpoint_).ask(item, 1, protocol().reply_length);
+		TcpClient(beside_, Endpoint(beside_address, port()))
+			.ask(item, 1, protocol().reply_length);
+	}
+	if (options.with_prestack && !protocol().first_read.empty()) {
+		TcpClient reader(client_, endpoint_);
+		eventually([&] {
+			reader.ask(protocol().first_read, 1, protocol().reply_length);
+			return counter("stream_hits") > 0;
+		});
 	}
 	if (options.chaos)
 		chaos_ = std::make_unique<Chaos>(client_, link_.interface(), *options.chaos);
@@ -98,16 +102,27 @@ std::vector<Play> Stand::rehearse(std::uint64_t seed, unsigned first, unsigned c
 	std::atomic<unsigned> next{0};
 	in_threads(beside_, rehearsals_at_a_time, [&] {
 		for (unsigned i = next++; i < count; i = next++) {
-			Script script = make_script(seed, first + i, options);
-			TcpClient client(beside_, Endpoint(beside_address, port));
+			Script script = protocol().make_script(seed, first + i, options);
+			TcpClient client(beside_, Endpoint(beside_address, port()));
+			if (!script.opening.empty())
+				client.ask(script.opening, 1, protocol().reply_length);
+			const std::string last_words =
+				script.ending == Ending::quit ? "" : protocol().last_words;
 			// Neither side waits for the other to read.
 			std::thread sender([&] {
-				client.send(script.bytes());
-				::shutdown(client.fd(), SHUT_WR);
+				client.send(script.bytes() + last_words);
+				if (protocol().last_words.empty())
+					::shutdown(client.fd(), SHUT_WR);
 			});
 			std::string replies = client.receive_to_servers_end();
 			sender.join();
-			plays[i] = make_play(std::move(script), std::move(replies));
+			if (!last_words.empty()) {
+				if (!replies.ends_with(protocol().last_reply))
+					throw std::runtime_error(script.name + ": it was cut off");
+				replies.erase(replies.size() - protocol().last_reply.size());
+			}
+			plays[i] = make_play(std::move(script), std::move(replies),
+					     protocol().reply_length);
 		}
 	});
 	return plays;

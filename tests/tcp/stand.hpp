@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// memcached behind prestack on one end of a link, clients on the other, and beside them a memcached that
+// A server behind prestack on one end of a link, clients on the other, and beside them another one that
 // is asked for the right answers.
 #pragma once
 
@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "conversation.hpp"
+#include "protocol.hpp"
 #include "support/chaos.hpp"
 #include "support/memcached.hpp"
 #include "support/prestack.hpp"
@@ -20,6 +21,7 @@ namespace prestack::test
 {
 
 struct StandOptions {
+	const Protocol *protocol = &memcached_protocol;
 	bool ipv6 = false;
 	unsigned vlan_depth = 0;
 	bool with_prestack = true;
@@ -51,7 +53,7 @@ class Stand
 public:
 	explicit Stand(const StandOptions &options = {});
 
-	// Scripts number first.. of the seed, with the answers of the memcached beside.
+	// Scripts number first.. of the seed, with the answers of the server beside.
 	std::vector<Play> rehearse(std::uint64_t seed, unsigned first, unsigned count,
 				   const ScriptOptions &options = {}) const;
 	// Performs them all, a bounded number at a time.
@@ -63,18 +65,20 @@ public:
 	std::map<std::string, std::uint64_t> passed() const;
 
 	Prestack &prestack() { return *prestack_; }
-	Memcached &memcached() { return memcached_; }
+	// If that is what it is.
+	Memcached &memcached() { return dynamic_cast<Memcached &>(*behind_); }
 	Chaos &chaos() { return *chaos_; }
 	const Netns &server_ns() const { return server_; }
 	const Netns &client_ns() const { return client_; }
 	const Endpoint &server() const { return endpoint_; }
-	// The memcached beside: where it is, and where it can be reached.
+	// The server beside: where it is, and where it can be reached.
 	const Netns &beside_ns() const { return beside_; }
 	static constexpr const char *beside_address = "127.0.0.1";
 	static constexpr const char *server_address = "10.0.0.1";
-	static constexpr std::uint16_t port = 11211;
+	std::uint16_t port() const { return protocol().service.port; }
 
 private:
+	const Protocol &protocol() const { return *options_.protocol; }
 	VethPair with_addresses(VethPair link) const;
 
 	const StandOptions options_;
@@ -83,8 +87,8 @@ private:
 	Netns client_;
 	Netns beside_;
 	VethPair link_;
-	Memcached memcached_;
-	Memcached reference_;
+	std::unique_ptr<Server> behind_;
+	std::unique_ptr<Server> reference_;
 	std::unique_ptr<Prestack> prestack_;
 	std::unique_ptr<Chaos> chaos_;
 };

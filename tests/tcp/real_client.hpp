@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Clients that people use, run for the server behind prestack and for the one beside.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "fixture.hpp"
+#include "support/process.hpp"
+
+namespace prestack::test
+{
+
+class RealClient : public TcpReads
+{
+protected:
+	explicit RealClient(const StandOptions &options = {}) : stand_(options) {}
+
+	// Runs the command for the server under test and for the one beside: "{host}" and "{port}" are
+	// replaced. Both have to end well and to print the same.
+	std::string compare(const std::vector<std::string> &argv)
+	{
+		const std::string with = run_for(argv, Stand::server_address, stand_.client_ns());
+		const std::string alone = run_for(argv, Stand::beside_address, stand_.beside_ns());
+		EXPECT_FALSE(with.empty());
+		EXPECT_EQ(with, alone);
+		return with;
+	}
+
+	void expect_many_hits() const
+	{
+		print_counters(stand_);
+		expect_hits(stand_, 4);
+	}
+
+	static std::string script(const std::string &name)
+	{
+		return std::string(PRESTACK_SOURCE_DIR) + "/tests/tcp/clients/" + name;
+	}
+
+	Stand stand_;
+
+private:
+	std::string run_for(const std::vector<std::string> &argv, const std::string &host,
+			    const Netns &ns) const
+	{
+		constexpr Milliseconds patience{60'000};
+		const std::string packages = PRESTACK_NODE_CLIENTS "/node_modules";
+		ProcessOptions options;
+		options.netns_fd = ns.fd();
+		options.environment = {"NODE_PATH=" + packages};
+		for (std::string word : argv) {
+			for (const auto &[name, value] :
+			     {std::pair<std::string, std::string>{"{host}", host},
+			      {"{port}", std::to_string(stand_.port())}}) {
+				if (const auto at = word.find(name); at != std::string::npos)
+					word.replace(at, name.size(), value);
+			}
+			options.argv.push_back(word);
+		}
+		return run_ok(options, patience).output;
+	}
+};
+
+} // namespace prestack::test
