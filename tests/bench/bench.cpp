@@ -110,11 +110,14 @@ void print_table(Samples &samples, std::uint64_t bytes_per_item)
 	fmt::print("\nMemory per such item: {} bytes\n", bytes_per_item);
 }
 
-// What is passed on, one packet at a time: caches are as cold as a system call leaves them.
+// What is passed on, one packet at a time: caches are as cold as a system call leaves them. All kinds take
+// turns; what counts is the least of the turns' medians, since others that use the machine only add to it.
 void print_passing()
 {
 	using prestack::bench::Passing;
-	constexpr unsigned times = 20'000;
+	using prestack::bench::PassCost;
+	constexpr unsigned turns = 8;
+	constexpr unsigned times = 4'000;
 	constexpr std::pair<Passing, const char *> rows[] = {
 		{Passing::udp_miss, "get over UDP, a miss"},
 		{Passing::tcp_miss, "get over TCP, a miss"},
@@ -122,17 +125,23 @@ void print_passing()
 		{Passing::tcp_pipeline, "16 sets over TCP in a segment"},
 	};
 	prestack::bench::Exchange exchange;
-	const auto floor = exchange.measure(Passing::neighbour, times);
-	fmt::print(
-		"\nWhat passes, above a packet for another port ({:.0f} and {:.0f} ns), medians:\n",
-		floor.request, floor.reply);
+	PassCost floor;
+	PassCost costs[std::size(rows)];
+	for (unsigned turn = 0; turn < turns; ++turn) {
+		exchange.measure(Passing::neighbour, times, floor);
+		for (std::size_t i = 0; i < std::size(rows); ++i) {
+			exchange.measure(rows[i].first, times, costs[i]);
+		}
+	}
+	fmt::print("\nWhat passes, above a packet for another port ({:.0f} and {:.0f} ns), least "
+		   "of {} medians:\n",
+		   floor.request, floor.reply, turns);
 	fmt::print("{:<32}{:>12}{:>12}{:>12}\n", "", "request", "reply", "sum");
-	for (const auto &[what, title] : rows) {
-		const auto cost = exchange.measure(what, times);
-		const double request = cost.request - floor.request;
-		const double reply = cost.reply - floor.reply;
-		fmt::print("{:<32}{:>9.0f} ns{:>9.0f} ns{:>9.0f} ns\n", title, request, reply,
-			   request + reply);
+	for (std::size_t i = 0; i < std::size(rows); ++i) {
+		const double request = costs[i].request - floor.request;
+		const double reply = costs[i].reply - floor.reply;
+		fmt::print("{:<32}{:>9.0f} ns{:>9.0f} ns{:>9.0f} ns\n", rows[i].second, request,
+			   reply, request + reply);
 	}
 }
 
@@ -146,6 +155,11 @@ int main(int argc, char **argv)
 	arguments.insert(arguments.begin() + 1, interleave.data());
 	int count = static_cast<int>(arguments.size());
 	benchmark::Initialize(&count, arguments.data());
+	// NOLINTNEXTLINE(concurrency-mt-unsafe): one thread
+	if (std::getenv("PRESTACK_BENCH_PASSING") != nullptr) {
+		print_passing();
+		return 0;
+	}
 	const char *ways =
 		std::getenv("PRESTACK_BENCH_WAYS"); // NOLINT(concurrency-mt-unsafe): one thread
 	auto rig = Rig::create(ways != nullptr ? static_cast<std::uint32_t>(std::stoul(ways)) : 4);

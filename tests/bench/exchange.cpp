@@ -40,6 +40,12 @@ std::string frame_header(std::uint32_t number)
 	return header;
 }
 
+// As every segment of Linux has: two no-ops, and timestamps.
+std::string stamps()
+{
+	return {"\x01\x01\x08\x0a\0\0\0\x01\0\0\0\x01", 12};
+}
+
 std::string set(std::uint32_t number)
 {
 	return fmt::format("set key-{:012} 0 0 32\r\n{:032}\r\n", number % keys, number);
@@ -116,7 +122,7 @@ std::string Exchange::reply(Passing what, std::uint32_t number)
 	return text;
 }
 
-PassCost Exchange::measure(Passing what, unsigned times)
+PassCost Exchange::measure_once(Passing what, unsigned times)
 {
 	std::vector<std::uint32_t> requests;
 	std::vector<std::uint32_t> replies;
@@ -136,6 +142,7 @@ PassCost Exchange::measure(Passing what, unsigned times)
 		if (over_tcp(what)) {
 			in.transport = out.transport = test::Transport::tcp;
 			in.tcp_flags = out.tcp_flags = ack | push;
+			in.tcp_options = out.tcp_options = stamps();
 			in.tcp_sequence = client_next_;
 			in.tcp_acknowledgement = out.tcp_sequence = server_next_;
 			client_next_ += static_cast<std::uint32_t>(text.size());
@@ -159,6 +166,13 @@ PassCost Exchange::measure(Passing what, unsigned times)
 		}
 	}
 	return {median(std::move(requests)), median(std::move(replies))};
+}
+
+void Exchange::measure(Passing what, unsigned times, PassCost &least)
+{
+	const auto now = measure_once(what, times);
+	least.request = std::min(least.request, now.request);
+	least.reply = std::min(least.reply, now.reply);
 }
 
 } // namespace prestack::bench
