@@ -199,6 +199,22 @@ static __always_inline void ps_hit_note(struct ps_hit *hit, struct ps_entry *e, 
 }
 
 /*
+ * Misses come in rows, and a miss wants its fence: if the last look-up was one, that memory is fetched together
+ * with the index' and not after it.
+ */
+static __always_inline void ps_expect_miss(struct ps_scratch *s)
+{
+	const struct ps_fence *f;
+
+	if (s->missing) {
+		f = ps_fence_of(s->key.hash);
+		if (f)
+			(void)ps_read_once(f->generation);
+	}
+	s->missing = 1;
+}
+
+/*
  * Looks up s->key. On true, *hit describes an entry as it was a moment ago: nothing of it counts
  * until ps_put_value has copied the value and returned 0. XDP only.
  */
@@ -212,6 +228,7 @@ static __always_inline bool ps_lookup(struct ps_scratch *s, struct ps_hit *hit)
 	hit->large = NULL;
 	if (!line || !state)
 		return false;
+	ps_expect_miss(s);
 	epoch = ps_read_once(state->epoch);
 	for (__u32 way = 0; way < PS_MAX_WAYS; way++) {
 		struct ps_entry *e;
@@ -231,6 +248,7 @@ static __always_inline bool ps_lookup(struct ps_scratch *s, struct ps_hit *hit)
 			if ((seq & 1) || !ps_entry_match(e, s, epoch, PS_SMALL_WORDS))
 				continue;
 			hit->small = e;
+			s->missing = 0;
 			ps_hit_note(hit, e, seq);
 			return true;
 		}
@@ -243,6 +261,7 @@ static __always_inline bool ps_lookup(struct ps_scratch *s, struct ps_hit *hit)
 			if ((seq & 1) || !ps_entry_match(e, s, epoch, ps_config.large_room / 8))
 				continue;
 			hit->large = e;
+			s->missing = 0;
 			ps_hit_note(hit, e, seq);
 			return true;
 		}

@@ -109,6 +109,8 @@ struct ps_scratch {
 	__u32 out_len; /* bytes of out[] in use */
 	__u32 asked; /* enum ps_asking: what is noted of this packet's request, XDP only */
 	__u32 serial; /* ps_asked.serial of the read that this is, or answers; 0: nothing is noted */
+	__u32 missing; /* the last key that was looked up was not there */
+	__u32 reserved;
 	__u64 user[8]; /* the plug-in's own */
 	__u32 options[16]; /* TCP: of the segment that is translated */
 	__u8 head[PS_HANDOVER_HEAD + 8]; /* TCP: headers of a segment that is sent */
