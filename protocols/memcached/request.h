@@ -24,31 +24,51 @@ enum mc_tail {
 
 /*
  * What follows the key of by far most storage commands: " <flags> <exptime> <bytes>\r\n", numbers of 32
- * bits with one blank before each. 0: it is something else, perhaps also right.
+ * bits with one blank before each. The line is at its end then. 0: it is something else, perhaps also right.
  */
 ps_inline int mc_parse_plain_storage(const struct ps_cursor *c, struct mc_command *cmd, __u32 pos)
 {
-	__u32 flags, seconds, bytes, len;
+	__u32 flags, seconds = 0, bytes, len;
 
-	if (ps_cursor_at(c, pos) != ' ')
-		return 0;
-	len = ps_cursor_number(c, pos + 1, &flags);
-	pos += 1 + len;
-	if (!len || ps_cursor_at(c, pos) != ' ')
-		return 0;
-	len = ps_cursor_number(c, pos + 1, &seconds);
-	pos += 1 + len;
-	if (!len || ps_cursor_at(c, pos) != ' ')
-		return 0;
+	if ((ps_cursor_word(c, pos) & ps_low_bytes(5)) == MC_NAME5(' ', '0', ' ', '0', ' ')) {
+		pos += 4;
+	} else {
+		if (ps_cursor_at(c, pos) != ' ')
+			return 0;
+		len = ps_cursor_number(c, pos + 1, &flags);
+		pos += 1 + len;
+		if (!len || ps_cursor_at(c, pos) != ' ')
+			return 0;
+		len = ps_cursor_number(c, pos + 1, &seconds);
+		pos += 1 + len;
+		if (!len || ps_cursor_at(c, pos) != ' ')
+			return 0;
+	}
 	len = ps_cursor_number(c, pos + 1, &bytes);
-	pos += 1 + len;
-	if (!len || bytes > MC_MAX_DATA || (ps_cursor_word(c, pos) & 0xffff) != MC_CRLF ||
-	    pos + 2 != cmd->line_end)
+	pos += 1 + len + 2;
+	if (!len || bytes > MC_MAX_DATA || pos > c->end ||
+	    (ps_cursor_word(c, pos - 2) & 0xffff) != MC_CRLF)
 		return 0;
 	mc_set_expiry(cmd, seconds);
-	cmd->next = cmd->line_end + bytes + 2;
+	cmd->line_end = pos;
+	cmd->next = pos + bytes + 2;
 	cmd->kind = MC_WRITE;
 	return 1;
+}
+
+/* "set <key>" and that, at c->pos: told without looking for the end of the line first. 0: another command. */
+ps_inline int mc_parse_plain_set(const struct ps_cursor *c, struct mc_command *cmd)
+{
+	__u32 key = c->pos + 4, len;
+
+	if ((ps_cursor_word(c, c->pos) & 0xffffffff) != MC_NAME4('s', 'e', 't', ' '))
+		return 0;
+	len = ps_cursor_token(c, key, MC_MAX_KEY + 1);
+	if (!len || len > MC_MAX_KEY)
+		return 0;
+	cmd->key = key;
+	cmd->key_len = len;
+	return mc_parse_plain_storage(c, cmd, key + len);
 }
 
 /*
@@ -280,6 +300,8 @@ ps_inline void mc_parse_command(const struct ps_cursor *c, struct mc_command *cm
 	cmd->replies = MC_REPLIES_ONE;
 	cmd->expiry = MC_EXPIRY_UNKNOWN;
 	cmd->seconds = cmd->mark = 0;
+	if (mc_parse_plain_set(c, cmd))
+		return;
 	cmd->key = cmd->key_len = 0;
 	cmd->line_end = cmd->next = ps_cursor_line(c, pos);
 	if (!cmd->line_end)

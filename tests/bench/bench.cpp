@@ -114,8 +114,8 @@ void print_table(Samples &samples, std::uint64_t bytes_per_item)
 // turns; what counts is the least of the turns' medians, since others that use the machine only add to it.
 void print_passing()
 {
-	using prestack::bench::Passing;
 	using prestack::bench::PassCost;
+	using prestack::bench::Passing;
 	constexpr unsigned turns = 8;
 	constexpr unsigned times = 4'000;
 	constexpr std::pair<Passing, const char *> rows[] = {
