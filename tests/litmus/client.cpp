@@ -6,21 +6,6 @@
 namespace prestack::test
 {
 
-namespace
-{
-
-constexpr std::int64_t second = 1'000'000'000;
-// memcached's clock has whole seconds, and its flush spares what is younger than one of them.
-constexpr std::int64_t flush_spares = 2 * second;
-
-// Mean time between the writes of a mortal key.
-constexpr std::chrono::seconds mortal_interval{5};
-// Its clock may go by two at a time: an item may be gone so much before its time, or after it.
-constexpr std::int64_t expiry_early = 2 * second;
-constexpr std::int64_t expiry_late = second;
-
-} // namespace
-
 std::int64_t now_ns()
 {
 	return std::chrono::nanoseconds(Clock::now().time_since_epoch()).count();
@@ -29,8 +14,7 @@ std::int64_t now_ns()
 std::uint32_t Client::any_key_to_write()
 {
 	const std::uint32_t key = any_key();
-	// It has to be left alone for long enough to die.
-	const auto times = mortal_interval / options().write_interval;
+	const auto times = protocol().clock().mortal_interval / options().write_interval;
 	if (kind_of(key) == KeyKind::mortal && below(static_cast<unsigned>(times)) != 0)
 		return any_key_to_write();
 	return key;
@@ -40,14 +24,15 @@ Command Client::any_write(bool datagram)
 {
 	const unsigned flush_all_of = options().flush_all_of;
 	const bool flush = flush_all_of != 0 && below(flush_all_of) == 0;
-	return any_command(random_, any_key_to_write(), next_version(),
-			   {.quiet = !datagram, .base64 = options().base64, .flush = flush});
+	return protocol().any_write(
+		*this, {.quiet = !datagram, .base64 = options().base64, .flush = flush});
 }
 
 std::chrono::microseconds Client::interval()
 {
 	const LoadOptions &load = options();
-	const unsigned writers = load.tcp_writers + load.udp_writers + load.careless;
+	const unsigned writers =
+		load.tcp_writers + load.udp_writers + load.careless + load.aside_writers;
 	const double mean = static_cast<double>(load.write_interval.count()) * writers / load.keys;
 	std::uniform_real_distribution<> around(0.1 * mean, 1.9 * mean);
 	return std::chrono::microseconds(static_cast<std::int64_t>(around(random_)));
@@ -60,8 +45,14 @@ Clock::time_point Client::some_time_from_now()
 
 void Client::record(const Operation &operation)
 {
-	history_.push_back(operation);
-	history_.back().client = id_;
+	Operation &latest = history_.emplace_back(operation);
+	latest.client = id_;
+	if (aside_ && latest.kind == OperationKind::write) {
+		latest.heard_late = true;
+		latest.until = latest.last_effect();
+		if (latest.end != never)
+			latest.end += std::chrono::nanoseconds(options().heard_within).count();
+	}
 	shared_.operations.fetch_add(1, std::memory_order_relaxed);
 }
 
@@ -84,28 +75,47 @@ void Client::record_write(const Command &command, Operation write)
 	if (command.effect == Effect::none)
 		return;
 	if (command.effect == Effect::erase_all) {
-		write.replaces_before = write.start - flush_spares;
+		write.replaces_before = write.start - protocol().clock().flush_spares;
 		for (write.key = 0; write.key < options().keys; ++write.key)
 			record(write);
 		return;
 	}
-	if (command.lives == 0) {
-		record(write);
-		return;
-	}
-	const std::int64_t lives = command.lives * second;
-	if (write.last_effect() != never)
-		write.lives_until = write.last_effect() + lives + expiry_late;
+	if (command.lives.count() != 0)
+		return record_death(command, write);
 	record(write);
+	for (const auto &[key, version] : command.more) {
+		write.key = key;
+		write.version = version;
+		record(write);
+	}
+}
+
+// A write of what does not live for ever, or one that says when what is there dies.
+void Client::record_death(const Command &command, const Operation &write)
+{
+	const std::int64_t lives = std::chrono::nanoseconds(command.lives).count();
+	const auto [spares, early, late, interval] = protocol().clock();
+	const auto after_life = [&](std::int64_t time) {
+		return time == never || time == always ? time : time + lives + late;
+	};
 	// And then it is gone, unless something else has taken its place.
-	record({.kind = OperationKind::write,
-		.key = command.key,
-		.version = absent_version,
-		.start = write.start + lives - expiry_early,
-		.end = never,
-		.until = never,
-		.certain = false,
-		.how = "expiry"});
+	Operation death = write;
+	death.version = absent_version;
+	death.start = write.start + lives - early;
+	if (command.effect == Effect::shorten) {
+		death.replaces_before = write.start;
+		death.end = after_life(write.end);
+		death.until = after_life(write.until);
+		return record(death);
+	}
+	Operation life = write;
+	if (write.last_effect() != never)
+		life.lives_until = after_life(write.last_effect());
+	record(life);
+	death.end = death.until = never;
+	death.certain = false;
+	death.how = "expiry";
+	record(death);
 }
 
 void Client::wrote(const Command &command, std::uint64_t version, std::int64_t start,

@@ -12,6 +12,7 @@
 
 #include "command.hpp"
 #include "history.hpp"
+#include "protocol.hpp"
 #include "support/endpoint.hpp"
 #include "support/netns.hpp"
 #include "support/wait.hpp"
@@ -28,8 +29,12 @@ struct LoadOptions {
 	unsigned tcp_writers = 5;
 	unsigned udp_writers = 3;
 	unsigned careless = 1; // over UDP, each request with the same number
+	unsigned aside_writers = 0; // over the loopback, which prestack does not see
+	// By then prestack has heard what they did, or serves nothing: docs/coherence.md.
+	Milliseconds heard_within{1'100};
 	std::chrono::microseconds write_interval{100'000}; // of one key, on average
 	unsigned flush_all_of = 500; // one write of so many; 0: none
+	unsigned replace_of = 10; // and of a stream's: one that replaces just what was read
 	bool base64 = true; // some meta commands name their key in base64
 	bool split = true; // commands over TCP, over several segments
 	// Datagrams are lost and doubled: replies come late, twice or never, and requests may be
@@ -44,7 +49,9 @@ struct LoadOptions {
 std::int64_t now_ns();
 
 struct Shared {
+	const Protocol &protocol;
 	const Netns &ns;
+	const Netns &server_ns;
 	const Endpoint server;
 	const LoadOptions options;
 	std::atomic<bool> stop{false};
@@ -64,7 +71,10 @@ public:
 	Client(const Client &) = delete;
 	Client &operator=(const Client &) = delete;
 
+	const Protocol &protocol() const { return shared_.protocol; }
 	const Netns &ns() const { return shared_.ns; }
+	const Netns &server_ns() const { return shared_.server_ns; }
+	std::uint32_t id() const { return id_; }
 	const Endpoint &server() const { return shared_.server; }
 	const LoadOptions &options() const { return shared_.options; }
 	bool stopped() const { return shared_.stop; }
@@ -81,6 +91,8 @@ public:
 	// options().write_interval.
 	std::chrono::microseconds interval();
 	void pause() { std::this_thread::sleep_for(interval()); }
+	// From now on prestack does not see what it does.
+	void go_aside() { aside_ = true; }
 	// When to leave a connection for a new one.
 	Clock::time_point some_time_from_now();
 
@@ -99,10 +111,12 @@ public:
 
 private:
 	void record_write(const Command &command, Operation write);
+	void record_death(const Command &command, const Operation &write);
 
 	Shared &shared_;
 	std::uint32_t id_;
 	std::mt19937 random_;
+	bool aside_ = false;
 	std::vector<Operation> history_;
 };
 
@@ -113,5 +127,6 @@ void write_datagrams(Client &client);
 void be_careless(Client &client);
 void read_streams(Client &client);
 void write_streams(Client &client);
+void write_aside(Client &client);
 
 } // namespace prestack::test

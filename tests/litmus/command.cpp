@@ -162,7 +162,7 @@ private:
 			made(head + "\r\n" + value + "\r\n", Effect::store, "STORED\r\n", how);
 		command.replied = !noreply_;
 		command.conditional = conditional;
-		command.lives = lives();
+		command.lives = std::chrono::seconds{lives()};
 		return command;
 	}
 	Command storage(const std::string &verb, const char *how, bool conditional)
@@ -201,7 +201,7 @@ private:
 				       Effect::store, "HD", how);
 		command.replied = !noreply_;
 		command.conditional = conditional;
-		command.lives = lives();
+		command.lives = std::chrono::seconds{lives()};
 		return command;
 	}
 	Command meta_set(const std::string &mode, const char *how, bool conditional)

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Write commands of every kind, and what their replies mean.
+// Write commands, and memcached's of every kind.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <random>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "history.hpp"
 
@@ -19,10 +22,13 @@ enum class Effect : std::uint8_t {
 	erase,
 	count, // the reply tells the version
 	erase_all,
+	shorten, // what is there lives no longer than `lives`
 };
 
+// What is sent at once to change a key.
 struct Command {
 	std::string bytes{};
+	unsigned replies = 1; // of which the last one tells
 	std::uint32_t key = 0;
 	Effect effect = Effect::none;
 	std::uint64_t version = absent_version;
@@ -30,7 +36,9 @@ struct Command {
 	bool replied =
 		true; // false: `noreply`, or quiet, and nothing at all is answered if it is done
 	bool conditional = false; // may be refused: nothing is changed then
-	int lives = 0; // seconds; 0: for ever
+	std::chrono::milliseconds lives{0}; // 0: for ever
+	// Other keys that it changes as well, and to what.
+	std::vector<std::pair<std::uint32_t, std::uint64_t>> more{};
 	const char *how = "";
 };
 

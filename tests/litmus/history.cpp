@@ -16,6 +16,22 @@ namespace
 
 using Why = Violation::Why;
 
+// From `time` on, nothing that took effect before `from` is current, but for `version` itself.
+struct Replacement {
+	std::int64_t time;
+	std::int64_t from;
+	std::uint64_t version;
+	const Operation *by;
+
+	bool operator<(const Replacement &other) const { return time > other.time; }
+	bool by_read() const { return by->kind == OperationKind::read; }
+	// What was read may have been old news for who had not heard of `write`.
+	bool replaces(const Operation &write) const
+	{
+		return from > (by_read() ? write.last_unseen() : write.last_effect());
+	}
+};
+
 // Writes of which any may have given what was read: deletions, or those with an unknown result.
 class Spells
 {
@@ -26,18 +42,22 @@ public:
 	{
 		std::ranges::sort(writes_, {}, &Operation::start);
 		latest_.reserve(writes_.size());
-		std::int64_t latest = always;
+		Latest latest{always, always};
 		for (const Operation &each : writes_) {
-			latest = std::max(latest, each.last_effect());
+			latest.effect = std::max(latest.effect, each.last_effect());
+			latest.unseen = std::max(latest.unseen, each.last_unseen());
 			latest_.push_back(latest);
 		}
 	}
 
-	// Whether one of them may have taken effect within [from, to].
-	bool possible(std::int64_t from, std::int64_t to) const
+	// Whether one of them, begun by then, is not replaced by `newer`.
+	bool possible(const Replacement &newer, std::int64_t to) const
 	{
 		const auto begun = begun_by(to);
-		return begun > 0 && latest_[begun - 1] >= from;
+		if (begun == 0)
+			return false;
+		const Latest &latest = latest_[begun - 1];
+		return (newer.by_read() ? latest.unseen : latest.effect) >= newer.from;
 	}
 	bool any_by(std::int64_t time) const { return begun_by(time) > 0; }
 
@@ -49,18 +69,13 @@ private:
 			writes_.begin());
 	}
 
+	struct Latest {
+		std::int64_t effect;
+		std::int64_t unseen;
+	};
+
 	std::vector<Operation> writes_; // by start
-	std::vector<std::int64_t> latest_; // last effect of any of writes_[0..i]
-};
-
-// From `time` on, nothing that took effect before `from` is current, but for `version` itself.
-struct Replacement {
-	std::int64_t time;
-	std::int64_t from;
-	std::uint64_t version;
-	const Operation *by;
-
-	bool operator<(const Replacement &other) const { return time > other.time; }
+	std::vector<Latest> latest_; // of any of writes_[0..i]
 };
 
 // The replacement with the latest `from`, and that of any other version.
@@ -121,7 +136,7 @@ public:
 private:
 	void pass(const Replacement &next)
 	{
-		if (next.by->kind == OperationKind::read)
+		if (next.by_read())
 			return seen_.add(next);
 		acknowledged_.add(next);
 	}
@@ -134,7 +149,8 @@ private:
 			unknown_.add(write);
 		else
 			written_.emplace(write.version, &write);
-		const bool slow = write.end - write.start > options_.seen_within.count();
+		const bool slow =
+			write.heard_late || write.end - write.start > options_.seen_within.count();
 		if (slow && !write.by_restart && write.version == absent_version)
 			slow_deletions_.add(write);
 		if (slow && write.version == unknown_version)
@@ -173,7 +189,7 @@ private:
 		if (read.end < written->start)
 			return Violation{Why::from_the_future, read, *written};
 		for (const auto &newer : newer_than(read.version)) {
-			if (newer && newer->from > written->last_effect())
+			if (newer && newer->replaces(*written))
 				return Violation{stale_by(*newer), read, *written, *newer->by};
 		}
 		if (read.start > written->lives_until)
@@ -185,7 +201,7 @@ private:
 					      const Spells &spells) const
 	{
 		for (const auto &newer : newer_than(version)) {
-			if (newer && !spells.possible(newer->from, read.end))
+			if (newer && !spells.possible(*newer, read.end))
 				return Violation{stale_by(*newer), read, {}, *newer->by};
 		}
 		return std::nullopt;
@@ -199,7 +215,7 @@ private:
 
 	static Why stale_by(const Replacement &newer)
 	{
-		return newer.by->kind == OperationKind::read ? Why::backwards : Why::stale;
+		return newer.by_read() ? Why::backwards : Why::stale;
 	}
 
 	// A read that is right makes what was current before it old.
@@ -210,7 +226,8 @@ private:
 		if (written != nullptr) {
 			const auto known =
 				std::min(written->end, first_seen_.find(read.version)->second);
-			const bool in_time = known - written->start <= options_.seen_within.count();
+			const bool in_time = !written->heard_late &&
+					     known - written->start <= options_.seen_within.count();
 			if (in_time || written->took_effect())
 				coming_.push({in_time ? read.end : std::max(read.end, written->end),
 					      std::max(read.start, written->start), read.version,
@@ -219,10 +236,11 @@ private:
 		}
 		const bool absent = read.version == absent_version;
 		const std::uint64_t version = absent ? absent_version : unknown_version;
-		std::int64_t since = always;
+		const Spells &slow = absent ? slow_deletions_ : slow_unknown_;
+		bool seen_late = slow.any_by(read.end);
 		for (const auto &newer : newer_than(version))
-			since = std::max(since, newer ? newer->from : always);
-		if (!(absent ? slow_deletions_ : slow_unknown_).possible(since, read.end))
+			seen_late = seen_late && (!newer || slow.possible(*newer, read.end));
+		if (!seen_late)
 			coming_.push({read.end, read.start, version, &read});
 	}
 
@@ -262,6 +280,8 @@ std::string line(const std::string &what, const Operation &operation, std::int64
 	std::string text = "\n    " + what + ": version " + name_of(operation.version) +
 			   " by client " + std::to_string(operation.client) + " (" + operation.how +
 			   ") from " + relative(operation.start) + " to " + relative(operation.end);
+	if (operation.heard_late)
+		text += " at the latest";
 	if (operation.until > operation.end)
 		text += ", perhaps until " + relative(operation.until);
 	return text + " us";

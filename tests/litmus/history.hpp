@@ -41,10 +41,14 @@ struct Operation {
 	std::int64_t replaces_before = never; // only versions that were there before; else `start`
 	std::int64_t lives_until = never; // a read that begins later must not see it any more
 	bool by_restart = false; // the server's end deleted it
+	// prestack did not see it pass, and heard of it by `end`: until then it makes nothing old.
+	bool heard_late = false;
 	const char *how = ""; // for messages
 
 	bool took_effect() const { return certain && end != never; }
 	std::int64_t last_effect() const { return until == always ? end : until; }
+	// A read that begins by then may still have been answered with what was there before.
+	std::int64_t last_unseen() const { return heard_late ? end : last_effect(); }
 	std::int64_t replaces_from() const
 	{
 		return replaces_before < start ? replaces_before : start;

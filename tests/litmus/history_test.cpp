@@ -280,6 +280,37 @@ TEST(History, AWriteThatWasSeenTooLateMakesNothingOld)
 	EXPECT_EQ(verdicts(deleted, seen_within(119)), good);
 }
 
+TEST(History, AWriteThatIsHeardOfLateMakesNothingOldUntilThen)
+{
+	Operation aside = write(2, 30, 200);
+	aside.until = 40;
+	aside.heard_late = true;
+	const std::vector<Operation> history{write(1, 10, 20), aside, read(2, 50, 60)};
+	const auto with = [&](const Operation &last) {
+		auto all = history;
+		all.push_back(last);
+		return verdicts(all);
+	};
+	EXPECT_EQ(with(read(1, 70, 80)), good);
+	EXPECT_EQ(with(read(1, 201, 210)), stale);
+	// It is as old as any other once it was replaced by a write that was seen.
+	EXPECT_EQ(verdicts({write(1, 10, 20), aside, write(3, 50, 60), read(2, 70, 80)}), stale);
+	EXPECT_EQ(verdicts({write(1, 10, 20), aside, write(3, 50, 60), read(1, 70, 80)}), stale);
+	// Who reads what was there before has not heard of it: that does not make it old.
+	EXPECT_EQ(verdicts({write(1, 10, 20), aside, read(1, 50, 60), read(2, 70, 80)}), good);
+	EXPECT_EQ(verdicts({write(1, 10, 20), write(2, 30, 40), read(2, 50, 60), read(1, 70, 80)}),
+		  stale);
+	// The same for a deletion.
+	aside.version = absent_version;
+	EXPECT_EQ(
+		verdicts({write(1, 10, 20), aside, read(1, 50, 60), read(absent_version, 70, 80)}),
+		good);
+	EXPECT_EQ(
+		verdicts({write(1, 10, 20), aside, read(absent_version, 50, 60), read(1, 70, 80)}),
+		good);
+	EXPECT_EQ(verdicts({write(1, 10, 20), aside, read(1, 201, 210)}), stale);
+}
+
 // Writes that are more than a value at a time.
 
 TEST(History, AWriteThatMayHappenTwiceIsStaleOnlyAfterwards)

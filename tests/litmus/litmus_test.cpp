@@ -54,12 +54,12 @@ TEST_F(Litmus, ManyWritesThatHardlySettle)
 	expect_coherent(scene, options);
 }
 
-#ifdef PRESTACK_BROKEN_GENERATION_BINARY
+#ifdef PRESTACK_BROKEN_MEMCACHED_GENERATION_BINARY
 TEST_F(Litmus, FindsTheMissingGenerationCheck)
 {
 	EXPECT_GT(violations_of({.settle = settle_short,
 				 .load = furious,
-				 .binary = PRESTACK_BROKEN_GENERATION_BINARY}),
+				 .binary = PRESTACK_BROKEN_MEMCACHED_GENERATION_BINARY}),
 		  0U)
 		<< "the litmus is blind";
 }
@@ -70,7 +70,7 @@ TEST_F(Litmus, FindsTheReplyThatRemovesNothing)
 {
 	EXPECT_GT(violations_of({.settle = settle_shortest,
 				 .load = brisk,
-				 .binary = PRESTACK_BROKEN_REPLY_BINARY,
+				 .binary = PRESTACK_BROKEN_MEMCACHED_REPLY_BINARY,
 				 .stream_reads = false},
 				stumble),
 		  0U)

@@ -6,16 +6,17 @@
 namespace prestack::test
 {
 
-Load::Load(const Netns &ns, const Endpoint &server, const LoadOptions &options)
+Load::Load(const Protocol &protocol, const Netns &ns, const Netns &server_ns,
+	   const Endpoint &server, const LoadOptions &options)
 	: seed_(options.seed != 0 ? options.seed : std::random_device{}()),
-	  shared_{.ns = ns, .server = server, .options = options}
+	  shared_{.protocol = protocol,
+		  .ns = ns,
+		  .server_ns = server_ns,
+		  .server = server,
+		  .options = options}
 {
-	start(options.udp_readers, read_datagrams);
-	start(options.udp_meta_readers, read_meta_datagrams);
-	start(options.tcp_readers, read_streams);
-	start(options.tcp_writers, write_streams);
-	start(options.udp_writers, write_datagrams);
-	start(options.careless, be_careless);
+	for (const Clients &each : protocol.clients(options))
+		start(each.count, each.loop);
 }
 
 Load::~Load()

@@ -16,7 +16,8 @@ class Load
 {
 public:
 	// Starts all clients.
-	Load(const Netns &ns, const Endpoint &server, const LoadOptions &options);
+	Load(const Protocol &protocol, const Netns &ns, const Netns &server_ns,
+	     const Endpoint &server, const LoadOptions &options);
 	Load(const Load &) = delete;
 	Load &operator=(const Load &) = delete;
 	~Load();

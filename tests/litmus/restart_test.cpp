@@ -76,7 +76,7 @@ TEST_P(Restart, MemcachedKilledAndStartedAgain)
 	Scene scene(options);
 	for (unsigned i = 0; i < disturbances; ++i) {
 		pause(between_disturbances);
-		scene.restart_memcached();
+		scene.restart_server();
 	}
 	scene.run([] { pause(); });
 	expect_coherent(scene, options);

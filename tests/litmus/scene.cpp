@@ -53,11 +53,13 @@ std::ostream &operator<<(std::ostream &out, const ChaosCounters &counters)
 Scene::Scene(const SceneOptions &options)
 	: options_(options), server_("server"), client_("client"),
 	  link_(with_addresses(VethPair(server_, client_, {}))),
-	  memcached_(server_, {.addresses = {"10.0.0.1"}, .extra = {"-t", "4"}})
+	  running_(options_.protocol->start(server_, "10.0.0.1"))
 {
+	const ServiceOptions service = options_.protocol->service();
 	if (options_.with_prestack) {
 		PrestackOptions how{.xdp_mode = "native",
 				    .settle = std::to_string(options_.settle.count()) + "ms",
+				    .services = {service},
 				    .binary = options_.binary};
 		if (!options_.stream_reads)
 			how.services.front().transports = {"udp"};
@@ -69,7 +71,8 @@ Scene::Scene(const SceneOptions &options)
 		load.lossy = true;
 		load.loss_patience = Milliseconds{100}; // longer than anything is held
 	}
-	load_ = std::make_unique<Load>(client_, Endpoint("10.0.0.1", 11211), load);
+	load_ = std::make_unique<Load>(*options_.protocol, client_, server_,
+				       Endpoint("10.0.0.1", service.port), load);
 }
 
 VethPair Scene::with_addresses(VethPair link)
@@ -91,10 +94,10 @@ void Scene::run(const std::function<void()> &disturb)
 	}
 }
 
-void Scene::restart_memcached()
+void Scene::restart_server()
 {
 	const std::int64_t killed = now_ns();
-	memcached_.restart();
+	running_->restart();
 	restarts_.emplace_back(killed, now_ns());
 }
 

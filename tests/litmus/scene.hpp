@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// One run: memcached behind prestack, a network that may be bad, clients, and the verdict.
+// One run: a server behind prestack, a network that may be bad, clients, and the verdict.
 #pragma once
 
 #include <chrono>
@@ -20,6 +20,7 @@ namespace prestack::test
 {
 
 struct SceneOptions {
+	const Protocol *protocol = &memcached_protocol();
 	Milliseconds settle{100};
 	LoadOptions load{};
 	std::optional<ChaosOptions> chaos{};
@@ -56,9 +57,10 @@ public:
 	void count();
 
 	// Kills it, with all that it knew, and starts it again.
-	void restart_memcached();
+	void restart_server();
 
-	Memcached &memcached() { return memcached_; }
+	Server &server() { return *running_; }
+	Memcached &memcached() { return dynamic_cast<Memcached &>(*running_); }
 	Prestack &prestack() { return *prestack_; }
 	Chaos &chaos() { return *chaos_; }
 	Load &load() { return *load_; }
@@ -72,11 +74,11 @@ private:
 	Netns server_;
 	Netns client_;
 	VethPair link_;
-	Memcached memcached_;
+	std::unique_ptr<Server> running_;
 	std::unique_ptr<Prestack> prestack_;
 	std::unique_ptr<Chaos> chaos_;
 	std::unique_ptr<Load> load_;
-	// When memcached was killed, and when a new one answered.
+	// When the server was killed, and when a new one answered.
 	std::vector<std::pair<std::int64_t, std::int64_t>> restarts_;
 	std::map<std::string, std::uint64_t> counters_; // of all runs of prestack
 };

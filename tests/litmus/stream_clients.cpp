@@ -19,12 +19,11 @@ namespace
 
 constexpr unsigned most_commands = 4; // of one pipeline
 constexpr unsigned most_pieces = 5;
-constexpr std::string_view sync = "mn\r\n"; // answered once all before it is done
-constexpr std::string_view synced = "MN\r\n";
 
 struct Element {
-	std::optional<Command> write{}; // else a read of `key`
-	std::uint32_t key = 0;
+	std::optional<Command> write{};
+	Read read{}; // if it is no write
+	unsigned replies = 1; // that are still to come
 	std::size_t last_byte = 0; // in the pipeline
 	std::int64_t start = 0;
 };
@@ -32,39 +31,45 @@ struct Element {
 class Pipeline
 {
 public:
-	explicit Pipeline(Client &client) : client_(client) {}
+	explicit Pipeline(Client &client) : client_(client), protocol_(client.protocol()) {}
 
-	void add_read(std::uint32_t key)
+	void add_read()
 	{
-		constexpr std::array verbs{"get ", "gets ", "mg "};
-		const std::string verb = verbs.at(client_.below(verbs.size()));
-		add({.key = key}, verb + key_name(key) + (verb == "mg " ? " v\r\n" : "\r\n"));
+		const Read read = protocol_.any_read(client_);
+		add({.read = read}, read.bytes);
 	}
 
 	void add_write(const Command &command)
 	{
-		add({.write = command, .key = command.key}, command.bytes);
+		add({.write = command, .replies = command.replies}, command.bytes);
 	}
 
 	// Sends it all and records what the replies say.
 	void run(TcpClient &tcp)
 	{
-		bytes_ += sync;
+		const bool syncs =
+			protocol_.always_syncs() || !std::ranges::all_of(elements_, replied);
+		if (syncs)
+			bytes_ += protocol_.sync();
 		std::size_t next = 0; // whose reply is next
 		try {
 			send(tcp);
 			for (;;) {
-				const std::string reply = tcp.receive();
+				const std::string reply = tcp.receive(1, protocol_.reply_length());
 				const std::int64_t end = now_ns();
-				if (reply == synced)
+				while (next < elements_.size() && !replied(elements_[next]))
+					++next;
+				if (syncs && next == elements_.size() &&
+				    reply == protocol_.synced())
 					return finish(end);
 				if (reply.find(quiet_mark) != std::string::npos)
 					continue; // refused; finish() does not count on it
-				while (next < elements_.size() && !replied(elements_[next]))
-					++next;
 				if (next == elements_.size())
 					throw std::runtime_error("a reply too many: " + reply);
-				take(elements_[next++], reply, end);
+				if (--elements_[next].replies == 0)
+					take(elements_[next++], reply, end);
+				if (!syncs && next == elements_.size())
+					return finish(end);
 			}
 		} catch (const std::exception &) {
 			for (const Element &each : elements_) {
@@ -120,12 +125,11 @@ private:
 		const std::int64_t start = element.start;
 		element.start = 0; // done with
 		if (!element.write) {
-			const auto version = version_in(element.key, reply);
-			client_.read(element.key, version.value_or(garbage_version), start, end,
-				     "tcp");
+			for (const auto &[key, version] : protocol_.seen_in(element.read, reply))
+				client_.read(key, version, start, end, "tcp");
 			return;
 		}
-		if (const auto version = version_after(*element.write, reply))
+		if (const auto version = protocol_.version_after(*element.write, reply))
 			client_.wrote(*element.write, *version, start, end);
 	}
 
@@ -140,41 +144,50 @@ private:
 	}
 
 	Client &client_;
+	const Protocol &protocol_;
 	std::string bytes_;
 	std::vector<Element> elements_;
 };
 
-// The value by gets, and then one that replaces just that.
+void greet(Client &client, TcpClient &tcp)
+{
+	const std::string greeting = client.protocol().greeting(client);
+	if (!greeting.empty())
+		tcp.ask(greeting, 1, client.protocol().reply_length());
+}
+
+// The value, and then one that replaces just that.
 void replace_what_was_read(Client &client, TcpClient &tcp)
 {
+	const Protocol &protocol = client.protocol();
 	std::uint32_t key = client.any_key_to_write();
 	while (kind_of(key) != KeyKind::text)
 		key = client.any_key_to_write();
-	const std::string found = tcp.ask("gets " + key_name(key) + "\r\n");
-	const auto fields = words(found.substr(0, found.find("\r\n")));
-	if (fields.size() != 5)
+	const Look look = protocol.look_at(key);
+	const std::string found = tcp.ask(look.bytes, look.replies, protocol.reply_length());
+	const auto command = protocol.replace(key, client.next_version(), found);
+	if (!command)
 		return;
 	Pipeline pipeline(client);
-	pipeline.add_write(compare_and_store(key, client.next_version(), fields[4]));
+	pipeline.add_write(*command);
 	pipeline.run(tcp);
 }
 
 void write_some(Client &client, TcpClient &tcp)
 {
-	if (client.below(10) == 0)
+	if (client.below(client.options().replace_of) == 0)
 		return replace_what_was_read(client, tcp);
 	Pipeline pipeline(client);
 	for (unsigned i = 1 + client.below(most_commands); i > 0; --i) {
 		if (client.below(3) == 0) {
-			pipeline.add_read(client.any_key());
+			pipeline.add_read();
 			continue;
 		}
 		const Command command = client.any_write(false);
 		pipeline.add_write(command);
 		// Absent keys are not what is to be looked at.
 		if (command.effect == Effect::erase && client.below(3) != 0)
-			pipeline.add_write(
-				plain_set(client.random(), command.key, client.next_version()));
+			pipeline.add_write(client.protocol().plain_set(client, command.key));
 	}
 	pipeline.run(tcp);
 }
@@ -185,6 +198,7 @@ void write_streams(Client &client)
 {
 	client.pause();
 	TcpClient tcp(client.ns(), client.server());
+	greet(client, tcp);
 	const auto enough = client.some_time_from_now();
 	for (;;) {
 		write_some(client, tcp);
@@ -196,14 +210,28 @@ void write_streams(Client &client)
 	}
 }
 
+// Without reads: those do not pass prestack.
+void write_aside(Client &client)
+{
+	client.go_aside();
+	TcpClient tcp(client.server_ns(), Endpoint("127.0.0.1", client.protocol().service().port));
+	while (!client.stopped()) {
+		client.pause();
+		Pipeline pipeline(client);
+		pipeline.add_write(client.any_write(false));
+		pipeline.run(tcp);
+	}
+}
+
 void read_streams(Client &client)
 {
 	TcpClient tcp(client.ns(), client.server());
+	greet(client, tcp);
 	const auto enough = client.some_time_from_now();
 	while (!client.stopped() && Clock::now() < enough) {
 		Pipeline pipeline(client);
 		for (unsigned i = 1 + client.below(most_commands); i > 0; --i)
-			pipeline.add_read(client.any_key());
+			pipeline.add_read();
 		pipeline.run(tcp);
 		std::this_thread::sleep_for(std::chrono::microseconds{client.below(2'000)});
 	}
