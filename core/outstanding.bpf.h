@@ -115,8 +115,8 @@ __noinline int ps_stream_writes(__u64 expires, __u32 replied)
 	s->write.expires = expires;
 	s->write.replied = replied;
 	if (s->segment.wrote != PS_BODY_ANY)
-		s->segment.wrote = s->segment.wrote == PS_BODY_OTHER ? PS_BODY_WRITE :
-								       PS_BODY_WRITES;
+		s->segment.wrote =
+			s->segment.wrote == PS_BODY_OTHER ? PS_BODY_WRITE : PS_BODY_WRITES;
 	return 0;
 }
 

@@ -56,11 +56,11 @@ ParsedOptions parse_options(int argc, char **argv)
 {
 	ParsedOptions parsed;
 	Options &o = parsed.options;
-	CLI::App app{
-		"Closed-loop clients of memcached: gets over UDP or TCP, sets over TCP; or of "
-		"Redis, over TCP. Every answer is compared byte for byte with what it must be. Prints one JSON object per second, "
-		"and one for the whole run at the end.",
-		"prestack-load"};
+	CLI::App app{"Closed-loop clients of memcached: gets over UDP or TCP, sets over TCP; or of "
+		     "Redis, over TCP. Every answer is compared byte for byte with what it must "
+		     "be. Prints one JSON object per second, "
+		     "and one for the whole run at the end.",
+		     "prestack-load"};
 	app.option_defaults()->always_capture_default();
 	unsigned timeout_ms = static_cast<unsigned>(o.timeout.count());
 	std::string transport = "udp";

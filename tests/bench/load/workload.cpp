@@ -51,7 +51,8 @@ Workload::Workload(const Options &options)
 		const auto size = size_within(options.key_size, mix(std::uint64_t{key} << 2));
 		// Alike at the front, so that a comparison of a part of the key shows.
 		keys_.add(fmt::format("{:k>{}}{:07}", "", size - 7, key));
-		heads_.add(wording_.head(keys_.at(key), flags_of(key), value_size(value_size_, key)));
+		heads_.add(
+			wording_.head(keys_.at(key), flags_of(key), value_size(value_size_, key)));
 	}
 	Random random(options.seed);
 	std::generate_n(std::back_inserter(pool_), pool_size + options.value_size.most,
