@@ -16,6 +16,8 @@
 #define RD_ROW_WANTED (1U << 30) /* its elements are values that can be cached */
 #define RD_REPLIES (1U << 31) /* a reply was seen */
 
+/* Elements that are eaten at once. Each more costs verifiers as much as all else (the newest most of all). */
+#define RD_REPLY_ROW 6
 #define RD_LINE_LOOK 16 /* bytes of a line that are looked at */
 
 /* What a reply tells, besides what it is to the stream. */
@@ -167,7 +169,7 @@ ps_inline int rd_is_replication(const struct ps_cursor *c)
 ps_inline void rd_reply_row(const struct ps_cursor *c, struct rd_element *el, __u32 *left,
 			    __u32 wanted)
 {
-	for (__u32 i = 0; i < RD_ROW; i++) {
+	for (__u32 i = 0; i < RD_REPLY_ROW; i++) {
 		__u32 pos = el->next + el->body;
 		struct rd_element one;
 

@@ -13,7 +13,7 @@
 #define RD_MAX_BULK (512U << 20) /* bytes of a bulk string; the server's own limit, as it comes */
 #define RD_NAME_WORDS 3
 #define RD_MAX_NAME (8 * RD_NAME_WORDS) /* bytes of a command's name that are looked at */
-#define RD_ROW 16 /* elements that are eaten at once */
+#define RD_ROW 16 /* arguments that are eaten at once */
 
 /* First bytes of a word, so that names can be compared at once. */
 #define RD_NAME1(a) ((__u64)(a))
