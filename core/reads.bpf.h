@@ -27,10 +27,19 @@ struct {
 	__type(value, struct ps_read);
 } ps_reads SEC(".maps");
 
-/* Who asks for the i-th key of the request at hand. Never 0. */
+/*
+ * Who asks for the i-th key of the request at hand; 0: nobody knows. The connection by its first sequence
+ * numbers too: what an earlier one with these ports has asked for is not what this one is answered.
+ */
 static __always_inline __u64 ps_read_who(const struct ps_scratch *s, __u32 i)
 {
-	return ps_mix_end(ps_mix(ps_who(&s->pkt, s->segment.ordinal | PS_STREAM_REQUEST), i)) | 1;
+	const struct ps_flow *f = bpf_map_lookup_elem(&ps_flows, &s->flow);
+	__u64 h = ps_who(&s->pkt, s->segment.ordinal | PS_STREAM_REQUEST);
+
+	if (!f)
+		return 0;
+	h = ps_mix(h, (__u64)f->origin[PS_REQUESTS] << 32 | f->origin[PS_REPLIES]);
+	return ps_mix_end(ps_mix(h, i)) | 1;
 }
 
 static __always_inline struct ps_read *ps_read_of(__u64 who)
@@ -54,7 +63,7 @@ __noinline int ps_read_note(__u32 i)
 	who = ps_read_who(s, i);
 	r = ps_read_of(who);
 	len = s->key.len;
-	if (!r || len > PS_MAX_KEY)
+	if (!who || !r || len > PS_MAX_KEY)
 		return 0;
 	r->who = 0;
 	ps_ordered();
@@ -81,7 +90,7 @@ __noinline int ps_read_asked(__u32 i)
 		return 0;
 	who = ps_read_who(s, i);
 	r = ps_read_of(who);
-	if (!r || ps_read_once(r->who) != who)
+	if (!who || !r || ps_read_once(r->who) != who)
 		return 0;
 	len = ps_read_once(r->len);
 	if (len > PS_MAX_KEY)
