@@ -266,8 +266,8 @@ enum ps_answered {
 #define PS_MAX_PIPELINE 64 /* requests answered in one segment */
 
 /*
- * Renders the answers to all requests of the segment. Returns how many they are; 0: not all can be. If it is
- * the first that is missing, and the plug-in has said so in s->message, it need not be looked at again.
+ * Renders the answers to all requests of the segment. Returns how many they are; 0: not all can be. If there
+ * is just one, and the plug-in has said in s->message what it is, it need not be looked at again.
  */
 static __always_inline __u32 ps_answer_all(struct ps_scratch *s, __u32 state, int (*answer)(void))
 {
@@ -285,8 +285,9 @@ static __always_inline __u32 ps_answer_all(struct ps_scratch *s, __u32 state, in
 				return i;
 			continue;
 		}
-		s->segment.missed =
-			done == PS_ANSWERED_MISS && i == 1 && s->message.kind == PS_MESSAGE_WHOLE;
+		s->segment.missed = done == PS_ANSWERED_MISS && i == 1 &&
+				    s->message.kind == PS_MESSAGE_WHOLE &&
+				    s->message.next == s->segment.len;
 		why = done == PS_ANSWERED_MISS	  ? PS_COUNT_misses
 		      : done == PS_ANSWERED_RACED ? PS_COUNT_raced
 		      : done == PS_ANSWERED_LONG  ? PS_COUNT_reply_too_long

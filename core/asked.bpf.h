@@ -34,6 +34,18 @@ static __always_inline struct ps_asked *ps_asked_of(__u64 who)
 	return bpf_map_lookup_elem(&ps_asked, &i);
 }
 
+/* As ps_expect_miss: the place of a request that probably has to be noted is fetched together with the rest. */
+static __always_inline void ps_expect_ask(struct ps_scratch *s, __u32 request)
+{
+	const struct ps_asked *a;
+
+	if (!s->missing || s->asked != PS_ASKING_NOT)
+		return;
+	a = ps_asked_of(ps_mix_end(ps_asker(s, request)));
+	if (a)
+		(void)ps_read_once(a->who);
+}
+
 /* Another serial than all leases so far were taken with. Never 0. */
 static __always_inline __u32 ps_ask_serial(struct ps_asked *a)
 {
@@ -76,24 +88,19 @@ static __always_inline void ps_ask_forget(struct ps_asked *a, __u64 who, __u32 c
 	a->lost = lost < PS_ASKED_MOST ? lost : PS_ASKED_MOST;
 }
 
-/*
- * Notes the request that is being looked at, of enum ps_asked_kind, in s->asked. A write is the one
- * in s->write. Returns 0. XDP only.
- */
-__noinline int ps_ask(__u32 request, __u32 kind, __u64 expires)
+/* See ps_ask. */
+static __always_inline void ps_ask_here(struct ps_scratch *s, __u32 request, __u32 kind,
+					__u64 expires)
 {
-	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
 	__u32 cohort, asking = PS_ASKING_NO_LEASE, serial = 0;
 	__u64 who, key, now;
 	struct ps_asked *a;
 	bool same, waits;
 
-	if (!s)
-		return 0;
-	who = ps_mix_end(ps_who(&s->pkt, request));
+	who = ps_mix_end(ps_asker(s, request));
 	a = ps_asked_of(who);
 	if (!a)
-		return 0;
+		return;
 	now = s->pkt.now;
 	key = s->write.hash;
 	cohort = s->write.cohort;
@@ -136,6 +143,18 @@ __noinline int ps_ask(__u32 request, __u32 kind, __u64 expires)
 	bpf_spin_unlock(&a->lock);
 	s->asked = asking;
 	s->serial = serial;
+}
+
+/*
+ * Notes the request that is being looked at, of enum ps_asked_kind, in s->asked. A write is the one
+ * in s->write. Returns 0. XDP only.
+ */
+__noinline int ps_ask(__u32 request, __u32 kind, __u64 expires)
+{
+	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
+
+	if (s)
+		ps_ask_here(s, request, kind, expires);
 	return 0;
 }
 
@@ -168,26 +187,20 @@ static __always_inline void ps_expect_read(struct ps_scratch *s, __u32 request)
 }
 
 /* See ps_lease_take. */
-__noinline int ps_lease_now(__u32 request)
+static __always_inline void ps_lease_now(struct ps_scratch *s, __u32 request)
 {
-	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
-	struct ps_service_state *state;
+	struct ps_service_state *state = ps_state_of(s->pkt.service);
+	struct ps_fence *f = ps_fence_of(s->key.hash);
 	__u32 generation, epoch;
-	struct ps_fence *f;
 
-	if (!s)
-		return 0;
-	state = ps_state_of(s->pkt.service);
-	f = ps_fence_of(s->key.hash);
 	if (!f || !state)
-		return 0;
+		return;
 	generation = ps_read_once(f->generation);
 	epoch = ps_read_once(state->epoch);
 	ps_ordered();
 	if (ps_held(f, s->pkt.now) || ps_read_once(state->settle_until) > s->pkt.now)
-		return 0;
+		return;
 	f->lease = ps_lease_of(s, request, generation, epoch);
-	return 0;
 }
 
 /*
@@ -201,35 +214,32 @@ static __always_inline void ps_lease_take(struct ps_scratch *s, __u32 request)
 {
 	if (s->pkt.transport == PS_TRANSPORT_UDP) {
 		if (s->asked == PS_ASKING_NOT)
-			ps_ask(request, PS_ASKED_READ, PS_EXPIRES_ASK);
+			ps_ask_here(s, request, PS_ASKED_READ, PS_EXPIRES_ASK);
 		if (ps_read_once(s->asked) != PS_ASKING_LEASE)
 			return;
 	}
-	ps_lease_now(request);
+	ps_lease_now(s, request);
 }
 
 enum ps_reply_flags {
-	PS_REPLY_READS_ONLY = 1,
-	PS_REPLY_AS_ASKED = 2,
-	PS_REPLY_GOES_ON = 4,
+	PS_REPLY_READS_ONLY = 1, /* it holds nothing but values, or tells that there are none */
+	PS_REPLY_AS_ASKED = 2, /* it tells that the write has done what it was asked to */
+	PS_REPLY_GOES_ON = 4, /* in the next datagram */
 };
 
-/* See ps_reply_leaves. */
-__noinline int ps_reply_seen(__u32 request, __u32 flags)
+/* What a reply tells: ps_reply_leaves for a plug-in that knows it as `flags`, enum ps_reply_flags. TC only. */
+static __always_inline void ps_reply_leaves_as(struct ps_scratch *s, __u32 request, __u32 flags)
 {
 	__u32 kind = PS_ASKED_NOTHING, cohort = PS_COHORT_NONE, count = 0, serial = 0;
-	struct ps_scratch *s = ps_scratch(PS_HOOK_TC);
 	__u64 who, key = 0, expires = PS_EXPIRES_ASK;
 	struct ps_service_state *state;
 	bool known = false;
 	struct ps_asked *a;
 
-	if (!s)
-		return 0;
-	who = ps_mix_end(ps_who(&s->pkt, request));
+	who = ps_mix_end(ps_asker(s, request));
 	a = ps_asked_of(who);
 	if (!a)
-		return 0;
+		return;
 	bpf_spin_lock(&a->lock);
 	if (a->who == who) {
 		kind = a->kind;
@@ -271,6 +281,15 @@ __noinline int ps_reply_seen(__u32 request, __u32 flags)
 		if (state)
 			ps_end_epoch(s->pkt.service, state);
 	}
+}
+
+/* The same in a function of its own. */
+__noinline int ps_reply_seen(__u32 request, __u32 flags)
+{
+	struct ps_scratch *s = ps_scratch(PS_HOOK_TC);
+
+	if (s)
+		ps_reply_leaves_as(s, request, flags);
 	return 0;
 }
 

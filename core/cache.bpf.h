@@ -78,18 +78,12 @@ static __always_inline void ps_key_load(__u32 hook, __u32 pos, __u32 len)
  * Finds a token as ps_cursor_token does, at in[pos], and makes it the current key as ps_key_load
  * does, in one pass. Returns its length; if that is 0 or beyond PS_MAX_KEY there is no current key.
  */
-__noinline __u32 ps_key_scan(__u32 hook, __u32 pos)
+static __always_inline __u32 ps_key_scan_here(struct ps_scratch *s, __u32 hook, __u32 pos)
 {
-	struct ps_scratch *s = ps_scratch(hook);
-	__u32 len = 0, left;
-	struct ps_cursor c;
-	__u64 h;
+	struct ps_cursor c = ps_payload(s, hook, pos);
+	__u32 len = 0, left = ps_cursor_left(&c);
+	__u64 h = ps_key_hash_begin(s);
 
-	if (!s)
-		return 0;
-	c = ps_payload(s, hook, pos);
-	left = ps_cursor_left(&c);
-	h = ps_key_hash_begin(s);
 	for (__u32 i = 0; i < PS_KEY_WORDS; i++) {
 		__u64 w = ps_cursor_word(&c, pos + i * 8), marks = ps_bytes_below(w, 0x21);
 		bool last = marks || left < 8;
@@ -113,7 +107,16 @@ __noinline __u32 ps_key_scan(__u32 hook, __u32 pos)
 			break;
 	}
 	ps_key_hash_end(s, h, len);
-	return len;
+	/* Read anew, so that the verifier sees one length here and not one per turn of the loop. */
+	return ps_read_once(s->key.len);
+}
+
+/* The same in a function of its own, for where the verifier would look at its loop too often. */
+__noinline __u32 ps_key_scan(__u32 hook, __u32 pos)
+{
+	struct ps_scratch *s = ps_scratch(hook);
+
+	return s ? ps_key_scan_here(s, hook, pos) : 0;
 }
 
 static __always_inline __u32 ps_set_of(__u64 hash)

@@ -105,7 +105,7 @@ static __always_inline int ps_ingress_segment(struct xdp_md *ctx, struct ps_scra
 		return ps_ingress_signal(ctx, s, service);
 	s->in_sum = 0;
 	s->segment.loaded = s->segment.len <= PS_IN_SIZE;
-	if (s->segment.loaded ? ps_copy_payload(ctx) : !ps_sum_payload(ctx))
+	if (s->segment.loaded ? ps_copy_payload(ctx, s) : !ps_sum_payload(ctx))
 		return ps_unread_segment(ctx, service);
 	if (!ps_ip_sum_good(ctx, &s->pkt) || !ps_segment_sum_good(ctx, s)) {
 		ps_count(service, PS_COUNT_bad_checksum);
@@ -161,6 +161,7 @@ static __always_inline int ps_ingress(struct xdp_md *ctx)
 	s->pkt.service = service;
 	s->pkt.now = ps_now(s);
 	s->asked = PS_ASKING_NOT;
+	s->who = 0;
 	s->serial = 0;
 	/* Before anything is looked up: a delayed flush that is over voids what was there. */
 	dead = ps_read_once(state->dead);
@@ -184,7 +185,7 @@ static __always_inline int ps_ingress(struct xdp_md *ctx)
 		ps_count(service, PS_COUNT_too_long);
 		return XDP_PASS;
 	}
-	if (ps_copy_payload(ctx)) {
+	if (ps_copy_payload(ctx, s)) {
 		ps_count(service, PS_COUNT_bad_header);
 		return XDP_PASS;
 	}
@@ -222,16 +223,23 @@ static __always_inline int ps_unread_reply(__u32 service, struct ps_service_stat
 	return PS_TC_NEXT;
 }
 
-/* Something of the server's leaves on this path. A function of its own for the verifier. */
-__noinline int ps_note_path(struct __sk_buff *skb)
+/* Something of the server's leaves on a path that is not proven. A function of its own for the verifier. */
+__noinline int ps_new_path(struct __sk_buff *skb)
 {
 	struct ps_scratch *s = ps_scratch(PS_HOOK_TC);
 	struct ps_service_state *state = s && skb ? ps_state_of(s->pkt.service) : NULL;
 	struct ps_service_conf *conf = state ? ps_conf_of(s->pkt.service, state) : NULL;
 
-	if (conf && !ps_path_proven(state, &s->pkt) && ps_sender_is_server(skb, &s->pkt, conf))
+	if (conf && ps_sender_is_server(skb, &s->pkt, conf))
 		ps_path_prove(state, &s->pkt);
 	return 0;
+}
+
+static __always_inline void ps_note_path(struct __sk_buff *skb, const struct ps_scratch *s,
+					 const struct ps_service_state *state)
+{
+	if (!ps_path_proven(state, &s->pkt))
+		ps_new_path(skb);
 }
 
 /* A TCP segment of a service leaves. */
@@ -248,7 +256,7 @@ static __always_inline int ps_egress_segment(struct __sk_buff *skb, struct ps_sc
 	if (verdict != PS_TC_READ)
 		return verdict;
 	if (conf->flags & PS_SERVICE_TCP)
-		ps_note_path(skb);
+		ps_note_path(skb, s, state);
 	bpf_tail_call(skb, &ps_tc_progs, ps_program_of(service, PS_SLOT_STREAM));
 	return ps_unread_reply(service, state);
 }
@@ -277,19 +285,14 @@ static __always_inline int ps_opaque_reply(struct __sk_buff *skb)
 
 /*
  * Whether this was sent by a socket with that port (net). One of our own replies to a client on this
- * host is not: it was that client's request, and may still belong to its socket. Of TCP also those that
- * are no whole sockets: a connection's beginning and its end.
+ * host is not: it was that client's request, and may still belong to its socket. What is no whole socket, a TCP
+ * connection's beginning and its end, has that port, too.
  */
-static __always_inline bool ps_sent_from_port(struct __sk_buff *skb, __u16 port, bool tcp)
+static __always_inline bool ps_sent_from_port(const struct __sk_buff *skb, __u16 port)
 {
-	struct bpf_sock *sk = skb->sk;
+	const struct bpf_sock *sk = skb->sk;
 
-	if (ps_config.trust_sender)
-		return true;
-	if (!sk)
-		return false;
-	sk = bpf_sk_fullsock(sk);
-	return sk ? bpf_htons(sk->src_port) == port : tcp;
+	return ps_config.trust_sender || (sk && bpf_htons(sk->src_port) == port);
 }
 
 SEC("tc")
@@ -323,17 +326,18 @@ int ps_tc_egress(struct __sk_buff *skb)
 		return ps_unread_reply(service, state);
 	s->pkt.now = ps_now(s);
 	s->serial = 0;
+	s->who = 0;
 	if (!ps_describe(&s->pkt, data, end, skb->ifindex, &h, false) ||
 	    !ps_find_payload(&s->pkt, data, end, &h, skb->len))
 		return ps_unread_reply(service, state);
-	if (!ps_sent_from_port(skb, h.sport, h.protocol == IPPROTO_TCP))
+	if (!ps_sent_from_port(skb, h.sport))
 		return PS_TC_NEXT;
 	if (h.protocol == IPPROTO_TCP)
 		return ps_egress_segment(skb, s, service, state, conf);
 	/* No packet of a test comes from a server's socket: there the mark tells which it would be. */
 	ps_server_socket(service, state,
 			 ps_config.trust_sender ? skb->mark : bpf_get_socket_cookie(skb));
-	ps_note_path(skb);
+	ps_note_path(skb, s, state);
 	len = s->pkt.payload_len;
 	if (!len)
 		return PS_TC_NEXT;

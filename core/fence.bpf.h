@@ -79,14 +79,24 @@ static __always_inline __u64 ps_who(const struct ps_packet *p, __u32 request)
 	return ps_mix(h, (__u64)request << 32 | (__u32)p->client_port << 16 | p->local_port);
 }
 
+/* The same for the packet at hand; kept, since it is asked for several times. */
+static __always_inline __u64 ps_asker(struct ps_scratch *s, __u32 request)
+{
+	if (!s->who || s->who_request != request) {
+		s->who = ps_who(&s->pkt, request);
+		s->who_request = request;
+	}
+	return s->who;
+}
+
 /*
  * The lease of this packet's far end for a key: `request` tells the client's requests apart (a
  * request id, an ordinal), and s->serial those of one id. Never 0.
  */
-static __always_inline __u64 ps_lease_of(const struct ps_scratch *s, __u32 request,
-					 __u32 generation, __u32 epoch)
+static __always_inline __u64 ps_lease_of(struct ps_scratch *s, __u32 request, __u32 generation,
+					 __u32 epoch)
 {
-	__u64 h = ps_mix(ps_who(&s->pkt, request) + s->serial, s->key.hash);
+	__u64 h = ps_mix(ps_asker(s, request) + s->serial, s->key.hash);
 
 #ifdef PRESTACK_BREAK_GENERATION
 	generation = 0; /* tests only: see fill.bpf.h */

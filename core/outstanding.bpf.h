@@ -21,28 +21,6 @@ static __always_inline void ps_flush_leaving(__u32 service)
 		ps_end_epoch(service, state);
 }
 
-/*
- * A write arrives once more. Its first arrival is taken back, or it would be counted twice; leases that
- * are taken in between are void with the new generation. Returns its new cohort.
- */
-__noinline __u32 ps_write_again(__u64 hash, __u32 cohort)
-{
-	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
-	struct ps_fence *f = ps_fence_of(hash);
-	struct ps_service_state *state;
-
-	if (!s || !f)
-		return PS_COHORT_NONE;
-	state = ps_state_of(s->pkt.service);
-	if (!state)
-		return PS_COHORT_NONE;
-	if (cohort != PS_COHORT_NONE)
-		ps_release(f, cohort & PS_HOLD_COUNT);
-	cohort = ps_fence_raise(state, hash, s->pkt.now);
-	ps_kill(s->pkt.service, hash);
-	return cohort;
-}
-
 #define ps_ring_slot(i) ((i) & (PS_RING - 1))
 
 /*
@@ -71,7 +49,21 @@ static __always_inline __u32 ps_outstanding_push(struct ps_flow *f, __u64 hash, 
 	return f->pushed;
 }
 
-/* Puts the write that waits for it into the ring. `f`: whose requests are owned. */
+/* The write in s->write finds no room in the ring: it arrives at once. */
+__noinline int ps_write_at_once(void)
+{
+	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
+	struct ps_service_state *state = s ? ps_state_of(s->pkt.service) : NULL;
+
+	if (state)
+		s->write.cohort = ps_write_arrives(s, state, s->write.hash);
+	return 0;
+}
+
+/*
+ * Puts the write that waits for it into the ring. `f`: whose requests are owned. It arrives when all of the
+ * segment is read, see ps_writes_arrive.
+ */
 static __always_inline void ps_outstanding_note(struct ps_flow *f, struct ps_scratch *s)
 {
 	__u32 at;
@@ -79,12 +71,25 @@ static __always_inline void ps_outstanding_note(struct ps_flow *f, struct ps_scr
 	if (!s->write.pending)
 		return;
 	s->write.pending = 0;
-	at = ps_outstanding_push(f, s->write.hash, s->write.cohort, s->write.expires,
+	at = ps_outstanding_push(f, s->write.hash, PS_COHORT_NONE, s->write.expires,
 				 s->write.replied);
+	if (!at && s->write.hash)
+		ps_write_at_once();
 	if (s->segment.wrote != PS_BODY_WRITES)
 		s->segment.wrote_at = at;
 	else if (!at)
 		s->segment.wrote = PS_BODY_ANY;
+}
+
+/* See ps_outstanding_wait. */
+__noinline int ps_outstanding_room(void)
+{
+	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
+	struct ps_flow *f = s ? bpf_map_lookup_elem(&ps_flows, &s->flow) : NULL;
+
+	if (f)
+		ps_outstanding_note(f, s);
+	return 0;
 }
 
 /*
@@ -93,31 +98,83 @@ static __always_inline void ps_outstanding_note(struct ps_flow *f, struct ps_scr
  */
 static __always_inline void ps_outstanding_wait(struct ps_scratch *s)
 {
-	struct ps_flow *f;
-
-	if (s->write.pending) {
-		f = bpf_map_lookup_elem(&ps_flows, &s->flow);
-		if (f)
-			ps_outstanding_note(f, s);
-	}
+	if (s->write.pending)
+		ps_outstanding_room();
 	s->write.pending = 1;
 }
 
-/* See ps_stream_write. */
-__noinline int ps_stream_writes(__u64 expires, __u32 replied)
+/* The write at `i` in the ring arrives. What may have changed anything has flushed where it was seen. */
+static __always_inline void ps_outstanding_arrives_here(struct ps_flow *f, struct ps_scratch *s,
+							__u32 i)
+{
+	struct ps_service_state *state = ps_state_of(s->pkt.service);
+	struct ps_outstanding *w;
+
+	ps_opaque(i);
+	w = &f->ring[ps_ring_slot(i)];
+	if (w->hash && state)
+		w->cohort = ps_write_arrives(s, state, w->hash);
+	s->write.cohort = w->cohort;
+}
+
+/* The same in a function of its own, for a loop. */
+__noinline int ps_outstanding_arrives(struct ps_flow *f, __u32 i)
 {
 	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
 
-	if (!s)
-		return 0;
+	if (s && f)
+		ps_outstanding_arrives_here(f, s, i);
+	return 0;
+}
+
+/* The memory that the write at `i` needs is asked for. */
+static __always_inline void ps_outstanding_expects(const struct ps_flow *f, __u32 i)
+{
+	ps_opaque(i);
+	ps_write_expects(f->ring[ps_ring_slot(i)].hash);
+}
+
+/*
+ * The segment's writes arrive, before it goes on: those in the ring from the one on after which `pushed`
+ * was `from`. `alone`: mostly there is one, which is done without a call.
+ */
+static __always_inline void ps_writes_arrive(struct ps_flow *f, struct ps_scratch *s, __u32 from,
+					     const bool alone)
+{
+	__u32 last = s->write.cohort, count = f->pushed - from;
+
+	if (!count)
+		return;
+	ps_outstanding_expects(f, from);
+	if (alone && count == 1) {
+		ps_outstanding_arrives_here(f, s, from);
+	} else {
+		for (__u32 n = 1; n < PS_RING; n++) {
+			if (n >= count)
+				break;
+			ps_outstanding_expects(f, from + n);
+		}
+		for (__u32 n = 0; n < PS_RING; n++) {
+			if (n >= count)
+				break;
+			ps_outstanding_arrives(f, from + n);
+		}
+	}
+	/* Of the request that the segment may end within: not if it found no room, and has arrived before. */
+	if (s->segment.wrote_at != f->pushed)
+		s->write.cohort = last;
+}
+
+/* See ps_stream_write. */
+static __always_inline void ps_stream_writes(struct ps_scratch *s, __u64 expires, __u32 replied)
+{
 	ps_outstanding_wait(s);
-	ps_invalidate(PS_HOOK_XDP);
+	s->write.hash = s->key.hash;
 	s->write.expires = expires;
 	s->write.replied = replied;
 	if (s->segment.wrote != PS_BODY_ANY)
 		s->segment.wrote =
 			s->segment.wrote == PS_BODY_OTHER ? PS_BODY_WRITE : PS_BODY_WRITES;
-	return 0;
 }
 
 /* See ps_stream_flush. */
@@ -270,96 +327,6 @@ static __always_inline bool ps_count_reply(struct ps_flow *f, const struct ps_me
 	if (f->popped != ps_read_once(f->pushed))
 		ps_outstanding_pop(f, m->flags & PS_MESSAGE_AS_ASKED);
 	return true;
-}
-
-/* All writes of a request arrive once more: those in the ring from the one on after which `pushed` was `at`. */
-__noinline int ps_writes_again(struct ps_flow *f, __u32 at)
-{
-	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
-	__u32 ordinal = 0;
-
-	if (!s || !f)
-		return 0;
-	for (__u32 n = 0; n < PS_RING; n++) {
-		__u32 i = at - 1 + n;
-		struct ps_outstanding *w;
-
-		if (i == f->pushed)
-			break;
-		ps_opaque(i);
-		w = &f->ring[ps_ring_slot(i)];
-		if (!n)
-			ordinal = w->ordinal;
-		if (w->ordinal != ordinal || !w->hash)
-			break;
-		w->cohort = ps_write_again(w->hash, w->cohort);
-	}
-	return 0;
-}
-
-/* A segment begins: perhaps within a request, which goes on with what it has written. */
-__noinline int ps_request_resume(struct ps_flow *f)
-{
-	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
-	struct ps_unfinished *u;
-
-	if (!s || !f)
-		return 0;
-	u = &s->unfinished;
-	u->is = f->going || f->in.skip;
-	if (!u->is)
-		return 0;
-	s->segment.wrote = u->kind = f->body_kind;
-	s->segment.wrote_at = u->at = f->body_at;
-	s->write.hash = u->hash = f->body_hash;
-	s->write.cohort = u->cohort = f->body_cohort;
-	return 0;
-}
-
-/* What this request has written before arrives once more: from here on the server may execute it. */
-static __always_inline void ps_request_arrived(struct ps_flow *f, const struct ps_scratch *s,
-					       const struct ps_unfinished *u)
-{
-	__u32 cohort, at = u->at;
-	bool noted = at && ps_seq_diff(at, ps_read_once(f->popped)) > 0;
-	struct ps_outstanding *w;
-
-	if (u->kind == PS_BODY_WRITES && noted)
-		ps_writes_again(f, at);
-	else if (u->kind == PS_BODY_WRITES || u->kind == PS_BODY_ANY)
-		ps_flush(s->pkt.service);
-	if (u->kind != PS_BODY_WRITE)
-		return;
-	cohort = ps_write_again(u->hash, u->cohort);
-	if (!noted)
-		return;
-	at--;
-	ps_opaque(at);
-	w = &f->ring[ps_ring_slot(at)];
-	w->cohort = cohort;
-}
-
-/*
- * The segment is read. If it ends within a request, what that has written is kept; if it began within one
- * that is over, because it is all there or another one has `begun`, that has arrived.
- */
-__noinline int ps_request_leave(struct ps_flow *f, __u32 begun)
-{
-	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
-	bool goes_on;
-
-	if (!s || !f)
-		return 0;
-	goes_on = f->going || f->in.skip;
-	if (goes_on) {
-		f->body_kind = s->segment.wrote;
-		f->body_hash = s->write.hash;
-		f->body_cohort = s->write.cohort;
-		f->body_at = s->segment.wrote_at;
-	}
-	if (s->unfinished.is && (begun || !goes_on))
-		ps_request_arrived(f, s, &s->unfinished);
-	return 0;
 }
 
 #endif /* PRESTACK_OUTSTANDING_BPF_H */

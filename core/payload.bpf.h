@@ -68,30 +68,34 @@ static __always_inline bool ps_checksums_good(struct xdp_md *ctx, struct ps_scra
 
 #define PS_DIRECT_PAYLOAD 128 /* payloads up to this many bytes are copied without a helper */
 
-/*
- * Copies the payload that s->pkt describes into s->in and sums it up; 0 if that is done. Short ones
- * in words, the last of which overlaps the one before: a helper's fixed cost is most of such a copy. A
- * function of its own, so that the verifier looks at it once and not once per service.
- */
-__noinline int ps_copy_payload(struct xdp_md *ctx)
+/* Payloads of any length, with a helper. A function of its own for the verifier, as it has a loop. */
+__noinline int ps_copy_long(struct xdp_md *ctx)
 {
-	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end, *from;
 	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
-	__u64 w, sum = 0;
-	__u32 at, len, last;
+	__u32 len;
 
 	if (!s)
 		return -1;
-	at = s->pkt.payload & 0x3ff;
 	len = s->pkt.payload_len;
-	if (len < 8 || len > PS_DIRECT_PAYLOAD) {
-		if (!ps_size_fits(&len, PS_IN_SIZE) ||
-		    bpf_xdp_load_bytes(ctx, s->pkt.payload, s->in, len))
-			return -1;
-		s->in_sum = ps_sum(s->in, len, 0, PS_IN_SIZE / 8);
-		return 0;
-	}
-	last = len - 8;
+	if (!ps_size_fits(&len, PS_IN_SIZE) || bpf_xdp_load_bytes(ctx, s->pkt.payload, s->in, len))
+		return -1;
+	s->in_sum = ps_sum(s->in, len, 0, PS_IN_SIZE / 8);
+	return 0;
+}
+
+/*
+ * Copies the payload that s->pkt describes into s->in and sums it up; 0 if that is done. Short ones
+ * in words, the last of which overlaps the one before: a helper's fixed cost is most of such a copy.
+ */
+static __always_inline int ps_copy_payload(struct xdp_md *ctx, struct ps_scratch *s)
+{
+	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end, *from;
+	__u32 at = ps_read_once(s->pkt.payload) & 0x3ff, len = ps_read_once(s->pkt.payload_len);
+	__u32 last = len - 8;
+	__u64 w, sum = 0;
+
+	if (len < 8 || len > PS_DIRECT_PAYLOAD)
+		return ps_copy_long(ctx);
 	from = data + at;
 	for (__u32 i = 0; i < PS_DIRECT_PAYLOAD / 8; i++) {
 		if (i * 8 > last)
@@ -103,6 +107,9 @@ __noinline int ps_copy_payload(struct xdp_md *ctx)
 		sum += (w & 0xffffffff) + (w >> 32);
 		from += 8;
 	}
+	ps_opaque(last);
+	if (last > PS_DIRECT_PAYLOAD - 8)
+		return -1;
 	from = data + at + last;
 	if (from + 8 > end)
 		return -1;

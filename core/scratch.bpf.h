@@ -69,8 +69,8 @@ struct ps_segment {
 	__u32 ordinal; /* number of the request, or of the reply, at hand; 0: not known */
 	__u32 wrote; /* enum ps_body: what the request at hand writes */
 	__u32 wrote_at; /* ps_flow.pushed after its first write; 0: that is not in the ring */
-	__u32 missed; /* its first request is in `message`: it reads the current key, which is not cached */
-	__u32 reserved;
+	__u32 missed; /* it is the request in `message`, which reads the current key, and that is not cached */
+	__u32 begun; /* a request has begun in it */
 };
 
 /* The write that ps_invalidate saw last: what its reply has to be told, see ps_write_done. */
@@ -104,13 +104,14 @@ struct ps_scratch {
 	struct ps_unfinished unfinished;
 	struct ps_reader reader; /* TCP: where in the segment we are */
 	struct ps_message message; /* TCP: what the plug-in says of the message at `pos` */
+	__u64 who; /* ps_who of this packet's far end and `who_request`; 0: not made yet */
 	__u64 in_sum; /* one's complement sum of the payload, XDP only */
 	__u32 pos; /* the plug-in's position in in[], for what it does over several calls */
 	__u32 out_len; /* bytes of out[] in use */
 	__u32 asked; /* enum ps_asking: what is noted of this packet's request, XDP only */
 	__u32 serial; /* ps_asked.serial of the read that this is, or answers; 0: nothing is noted */
 	__u32 missing; /* the last key that was looked up was not there */
-	__u32 reserved;
+	__u32 who_request;
 	__u64 user[8]; /* the plug-in's own */
 	__u32 options[16]; /* TCP: of the segment that is translated */
 	__u8 head[PS_HANDOVER_HEAD + 8]; /* TCP: headers of a segment that is sent */

@@ -91,22 +91,27 @@ __noinline int ps_sum_payload(struct xdp_md *ctx)
 	return !left;
 }
 
-/* Sum of the TCP header; 0 if it cannot be read (which is no sum). */
-__noinline __u32 ps_tcp_header_sum(struct xdp_md *ctx, __u32 at, __u32 len)
+/* Sum of a TCP header of any length; 0 if it cannot be read (which is no sum). */
+__noinline __u32 ps_long_header_sum(struct xdp_md *ctx, __u32 at, __u32 len)
 {
-	__u64 header[PS_TCP_LONGEST_HEADER / 8 + 2] = {}, *w, sum;
-	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	__u64 header[PS_TCP_LONGEST_HEADER / 8 + 2] = {};
 
-	/* By far most: with timestamps. */
-	w = data + (at & 0x3ff);
-	if (len == 4 * sizeof(*w) && (void *)(w + 4) <= end) {
-		sum = (w[0] & 0xffffffff) + (w[0] >> 32) + (w[1] & 0xffffffff) + (w[1] >> 32);
-		sum += (w[2] & 0xffffffff) + (w[2] >> 32) + (w[3] & 0xffffffff) + (w[3] >> 32);
-		return ps_fold(sum);
-	}
 	if (!ps_size_fits(&len, PS_TCP_LONGEST_HEADER) || bpf_xdp_load_bytes(ctx, at, header, len))
 		return 0;
 	return ps_fold(ps_sum(header, len, 0, PS_TCP_LONGEST_HEADER / 8));
+}
+
+/* The same; of by far most, those with timestamps, without a call. */
+static __always_inline __u32 ps_tcp_header_sum(struct xdp_md *ctx, __u32 at, __u32 len)
+{
+	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	__u64 *w = data + (at & 0x3ff), sum;
+
+	if (len != 4 * sizeof(*w) || (void *)(w + 4) > end)
+		return ps_long_header_sum(ctx, at, len);
+	sum = (w[0] & 0xffffffff) + (w[0] >> 32) + (w[1] & 0xffffffff) + (w[1] >> 32);
+	sum += (w[2] & 0xffffffff) + (w[2] >> 32) + (w[3] & 0xffffffff) + (w[3] >> 32);
+	return ps_fold(sum);
 }
 
 /*

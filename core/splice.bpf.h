@@ -205,4 +205,24 @@ __noinline int ps_translate_out(struct __sk_buff *skb)
 	return PS_TC_NEXT;
 }
 
+/*
+ * The numbers of an answer long ago would soon be taken for later ones: sets them to now, where all that
+ * the server has sent before is known to have arrived.
+ */
+static __always_inline void ps_splice_settle(struct ps_flow *f)
+{
+	struct ps_splice *sp = &f->splice;
+
+	if (!sp->in_skip || !ps_shift_is_far(sp, sp->sent, f->in.next) ||
+	    (__s32)(sp->server_una - sp->at) < 0)
+		return;
+	sp->turn++;
+	ps_ordered();
+	sp->at = sp->server_una;
+	sp->len = 0;
+	sp->from = sp->to = f->in.next;
+	ps_ordered();
+	sp->turn++;
+}
+
 #endif /* PRESTACK_SPLICE_BPF_H */

@@ -13,8 +13,8 @@
 #include "answer.bpf.h"
 #include "fill.bpf.h"
 #include "net.bpf.h"
-#include "outstanding.bpf.h"
 #include "segment.bpf.h"
+#include "unfinished.bpf.h"
 #include "vouch.bpf.h"
 
 #define PS_MAX_STEPS (1 << 18) /* messages and windows in one segment, which has less than 64 KiB */
@@ -28,7 +28,7 @@
  */
 static __always_inline void ps_stream_write(struct ps_scratch *s, __u64 expires, bool replied)
 {
-	ps_stream_writes(expires, replied);
+	ps_stream_writes(s, expires, replied);
 }
 
 /* In a request function: this request may change anything. */
@@ -60,6 +60,16 @@ static __always_inline void ps_stream_fill(struct __sk_buff *skb, struct ps_scra
 	if (s->segment.ordinal)
 		ps_fill(skb, s, s->segment.ordinal | PS_STREAM_REQUEST, from, len, flags, expires);
 }
+
+struct ps_requests_step;
+
+/* The plug-in's functions, as PS_ANSWER_REQUESTS makes them: known when this is compiled. */
+struct ps_reading {
+	int (*first)(struct xdp_md *ctx, struct ps_flow *f, __u32 pushed); /* ps_read_first */
+	long (*step)(__u32 i, struct ps_requests_step *c); /* ps_request_step */
+	bool (*may)(__u32 state, __u64 start); /* see ps_answer_segment */
+	int (*answer)(void);
+};
 
 struct ps_requests_step {
 	struct xdp_md *ctx;
@@ -103,11 +113,10 @@ static __always_inline bool ps_request_window(struct xdp_md *ctx, struct ps_flow
 	return true;
 }
 
-/*
- * One message of a segment of requests; `parse` is the plug-in's. The first may have been looked at already, in
- * vain: see ps_answer_all. 1 ends the loop.
- */
-static __always_inline long ps_request_step(struct ps_requests_step *c, int (*parse)(void))
+/* One message of a segment of requests; `parse` is the plug-in's. 1 ends the loop. */
+static __always_inline long ps_request_step(struct ps_requests_step *c,
+					    void (*parse)(struct ps_scratch *s,
+							  struct ps_message *m))
 {
 	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
 	struct ps_flow *f = c->flow;
@@ -122,14 +131,9 @@ static __always_inline long ps_request_step(struct ps_requests_step *c, int (*pa
 		s->segment.wrote = PS_BODY_OTHER;
 		c->begun = 1;
 	}
-	if (s->segment.missed) {
-		s->segment.missed = 0;
-		ps_stream_read(s);
-	} else {
-		ps_message_begin(s, f->in.state);
-		parse();
-		ps_outstanding_note(f, s);
-	}
+	ps_message_begin(s, f->in.state);
+	parse(s, &s->message);
+	ps_outstanding_note(f, s);
 	step = ps_stream_take(&f->in, &s->reader, &s->message);
 	if (s->message.flags & PS_MESSAGE_ENDS_SERVICE)
 		f->splice.refused = 1;
@@ -155,34 +159,110 @@ static __always_inline int ps_requests_lost(struct ps_flow *f, struct ps_scratch
 	return XDP_PASS;
 }
 
+/*
+ * All of the segment is read. `pushed`: what ps_flow.pushed was before; `begun`: whether a request has begun
+ * in it. `first`: it holds one message.
+ */
+static __always_inline void ps_requests_read(struct xdp_md *ctx, struct ps_flow *f,
+					     struct ps_scratch *s, __u32 pushed, __u32 begun,
+					     const bool first)
+{
+	__u32 begin = f->in.next;
+
+	ps_writes_arrive(f, s, pushed, first);
+	ps_stream_close(&f->in, &s->reader, s->in);
+	ps_remember(ctx, f, s, begin);
+	if (s->unfinished.is || ps_within_request(f))
+		ps_request_leave(f, s, begun);
+}
+
+/* The same in a function of its own: after a loop the verifier of 6.1 looks at it once per way through that. */
+__noinline int ps_requests_close(struct xdp_md *ctx, struct ps_flow *f, __u32 pushed, __u32 begun)
+{
+	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
+
+	/* Used even where it is not: else callers need not pass it. */
+	ps_opaque(ctx);
+	if (s && f)
+		ps_requests_read(ctx, f, s, pushed, begun, false);
+	return 0;
+}
+
+/*
+ * The first message of a segment, by itself: by far most hold just one, and then this is all. Returns what comes
+ * next, enum ps_step. A function of its own for the verifier.
+ */
+static __always_inline int ps_read_first(struct xdp_md *ctx, struct ps_flow *f, __u32 pushed,
+					 void (*parse)(struct ps_scratch *s, struct ps_message *m))
+{
+	struct ps_requests_step c = {.ctx = ctx, .flow = f};
+	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
+
+	/* See ps_requests_close. */
+	ps_opaque(ctx);
+	if (!s || !f)
+		return PS_STEP_LOST;
+	c.step = ps_stream_step(&f->in, &s->reader);
+	if (c.step != PS_STEP_DONE)
+		ps_request_step(&c, parse);
+	s->segment.begun = c.begun;
+	if (c.step == PS_STEP_DONE)
+		ps_requests_read(ctx, f, s, pushed, c.begun, true);
+	return c.step;
+}
+
+/*
+ * The segment is one request, which was looked at already, in vain: it reads the current key, and s->message is
+ * what the plug-in has to say of it. See ps_answer_all; what it took for granted (ps_is_next) is so here.
+ */
+__noinline int ps_request_missed(struct ps_flow *f)
+{
+	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
+	__u32 begin, len;
+
+	if (!s || !f)
+		return 0;
+	begin = f->in.next;
+	len = s->segment.len;
+	f->stuck_since = 0;
+	f->splice.passed_at = s->pkt.now;
+	f->in.state = s->message.state;
+	s->segment.ordinal = f->requests + 1;
+	ps_stream_read(s);
+	ps_count_request(f, &s->message);
+	f->in.next = begin + len;
+	ps_records_add(&f->records, begin, begin + len, ps_hash_heads(s, 0, len));
+	return 0;
+}
+
 /* Reads the segment's new bytes, from `old` on. */
 static __always_inline int ps_read_requests(struct xdp_md *ctx, struct ps_flow *f,
 					    struct ps_scratch *s, __u32 old,
-					    long (*step)(__u32 i, struct ps_requests_step *c))
+					    const struct ps_reading *how)
 {
 	struct ps_requests_step c = {.ctx = ctx, .flow = f};
-	__u32 begin = f->in.next;
+	__u32 pushed = f->pushed;
 
 	f->stuck_since = 0;
 	f->splice.passed_at = s->pkt.now;
 	s->segment.fresh = s->pkt.payload + old;
-	ps_request_resume(f);
+	ps_request_opens(f, s);
 	ps_stream_open(&f->in, &s->reader, s->segment.len - old);
-	c.step = ps_stream_step(&f->in, &s->reader);
-	if (c.step != PS_STEP_DONE)
-		bpf_loop(PS_MAX_STEPS, step, &c, 0);
+	c.step = how->first(ctx, f, pushed);
+	if (c.step == PS_STEP_DONE)
+		return XDP_PASS;
+	c.begun = s->segment.begun;
+	if (c.step != PS_STEP_LOST)
+		bpf_loop(PS_MAX_STEPS, how->step, &c, 0);
 	if (c.step != PS_STEP_DONE)
 		return ps_requests_lost(f, s, PS_LOST_MESSAGE);
-	ps_stream_close(&f->in, &s->reader, s->in);
-	ps_remember(ctx, f, s, begin);
-	ps_request_leave(f, c.begun);
+	ps_requests_close(ctx, f, pushed, c.begun);
 	return XDP_PASS;
 }
 
 /* A segment whose requests are owned. */
 static __always_inline int ps_take_requests(struct xdp_md *ctx, struct ps_flow *f,
-					    struct ps_scratch *s,
-					    long (*step)(__u32 i, struct ps_requests_step *c))
+					    struct ps_scratch *s, const struct ps_reading *how)
 {
 	const struct ps_segment *g = &s->segment;
 	__u32 old = 0;
@@ -206,7 +286,11 @@ static __always_inline int ps_take_requests(struct xdp_md *ctx, struct ps_flow *
 		return ps_requests_lost(f, s, PS_LOST_GAP);
 	if (what == PS_ACCEPT_OLD)
 		return XDP_PASS;
-	return ps_read_requests(ctx, f, s, old, step);
+	if (s->segment.missed) {
+		ps_request_missed(f);
+		return XDP_PASS;
+	}
+	return ps_read_requests(ctx, f, s, old, how);
 }
 
 /* Nobody can tell what these bytes are, if there are any. */
@@ -226,31 +310,8 @@ static __always_inline int ps_goes_on(struct xdp_md *ctx, const struct ps_flow *
 	return ps_is_spliced(f) ? ps_translate_in(ctx) : XDP_PASS;
 }
 
-/*
- * The numbers of an answer long ago would soon be taken for later ones: sets them to now, where all that
- * the server has sent before is known to have arrived.
- */
-static __always_inline void ps_splice_settle(struct ps_flow *f)
-{
-	struct ps_splice *sp = &f->splice;
-
-	if (!sp->in_skip || !ps_shift_is_far(sp, sp->sent, f->in.next) ||
-	    (__s32)(sp->server_una - sp->at) < 0)
-		return;
-	sp->turn++;
-	ps_ordered();
-	sp->at = sp->server_una;
-	sp->len = 0;
-	sp->from = sp->to = f->in.next;
-	ps_ordered();
-	sp->turn++;
-}
-
-/* All of program ps_stream_request. `may` and `answer`: see ps_answer_segment. */
-static __always_inline int ps_follow_requests(struct xdp_md *ctx,
-					      long (*step)(__u32 i, struct ps_requests_step *c),
-					      bool (*may)(__u32 state, __u64 start),
-					      int (*answer)(void))
+/* All of program ps_stream_request. */
+static __always_inline int ps_follow_requests(struct xdp_md *ctx, const struct ps_reading *how)
 {
 	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
 	struct ps_flow *f;
@@ -288,7 +349,7 @@ static __always_inline int ps_follow_requests(struct xdp_md *ctx,
 	}
 	verdict = ps_is_spliced(f) && ps_answer_may_lack(f, s) ? ps_answer_again(ctx) : -1;
 	if (verdict < 0 && s->segment.len && !ps_read_once(f->lost))
-		verdict = ps_answer_segment(ctx, s, f, may, answer);
+		verdict = ps_answer_segment(ctx, s, f, how->may, how->answer);
 	if (verdict >= 0 || !s->segment.len) {
 		ps_flow_free(f, PS_REQUESTS);
 		return verdict < 0 ? ps_goes_on(ctx, f) : verdict;
@@ -299,7 +360,7 @@ static __always_inline int ps_follow_requests(struct xdp_md *ctx,
 		ps_flush(s->pkt.service);
 		return ps_goes_on(ctx, f);
 	}
-	verdict = ps_take_requests(ctx, f, s, step);
+	verdict = ps_take_requests(ctx, f, s, how);
 	ps_splice_settle(f);
 	/* Not ours any more after all: user space has deleted it, and it was used again. */
 	if (!ps_flow_is(f, &s->flow))

@@ -56,7 +56,8 @@ static __always_inline bool ps_reply_window(struct __sk_buff *skb, struct ps_flo
 
 /* One message of a segment of replies; `parse` is the plug-in's. 1 ends the loop. */
 static __always_inline long ps_reply_step(struct ps_replies_step *c,
-					  int (*parse)(struct __sk_buff *skb))
+					  void (*parse)(struct __sk_buff *skb, struct ps_scratch *s,
+							struct ps_message *m))
 {
 	struct ps_scratch *s = ps_scratch(PS_HOOK_TC);
 	struct ps_flow *f = c->flow;
@@ -68,7 +69,7 @@ static __always_inline long ps_reply_step(struct ps_replies_step *c,
 	s->pos = s->reader.pos - s->reader.base;
 	s->segment.ordinal = ps_replies_exact(f) ? f->replies + 1 : 0;
 	ps_message_begin(s, f->out.state);
-	parse(c->skb);
+	parse(c->skb, s, &s->message);
 	step = ps_stream_take(&f->out, &s->reader, &s->message);
 	if (step == PS_STEP_LOST)
 		return 1;
@@ -191,39 +192,29 @@ static __always_inline int ps_follow_replies(struct __sk_buff *skb,
 #define PS_FOLLOW_REQUESTS(request) PS_ANSWER_REQUESTS(request, ps_may_not, ps_answers_nothing)
 
 #define PS_ANSWER_REQUESTS(request, may, answer)                                                   \
-	__noinline int ps_plugin_request(void)                                                     \
-	{                                                                                          \
-		struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);                                    \
-                                                                                                   \
-		if (s)                                                                             \
-			request(s, &s->message);                                                   \
-		return 0;                                                                          \
-	}                                                                                          \
 	static long ps_plugin_request_step(__u32 i, struct ps_requests_step *c)                    \
 	{                                                                                          \
-		return ps_request_step(c, ps_plugin_request);                                      \
+		return ps_request_step(c, request);                                                \
+	}                                                                                          \
+	__noinline int ps_plugin_first_request(struct xdp_md *ctx, struct ps_flow *f,              \
+					       __u32 pushed)                                       \
+	{                                                                                          \
+		return ps_read_first(ctx, f, pushed, request);                                     \
 	}                                                                                          \
 	SEC("xdp")                                                                                 \
 	int ps_stream_request(struct xdp_md *ctx)                                                  \
 	{                                                                                          \
-		return ps_follow_requests(ctx, ps_plugin_request_step, may, answer);               \
+		const struct ps_reading how = {ps_plugin_first_request, ps_plugin_request_step,    \
+					       may, answer};                                       \
+                                                                                                   \
+		return ps_follow_requests(ctx, &how);                                              \
 	}
 
 /* Defines program ps_stream_reply; the contract is in plugin.bpf.h. */
 #define PS_FOLLOW_REPLIES(reply)                                                                   \
-	__noinline int ps_plugin_reply(struct __sk_buff *skb)                                      \
-	{                                                                                          \
-		struct ps_scratch *s = ps_scratch(PS_HOOK_TC);                                     \
-                                                                                                   \
-		/* Used even if `reply` does not: else callers need not pass it. */                \
-		ps_opaque(skb);                                                                    \
-		if (s)                                                                             \
-			reply(skb, s, &s->message);                                                \
-		return 0;                                                                          \
-	}                                                                                          \
 	static long ps_plugin_reply_step(__u32 i, struct ps_replies_step *c)                       \
 	{                                                                                          \
-		return ps_reply_step(c, ps_plugin_reply);                                          \
+		return ps_reply_step(c, reply);                                                    \
 	}                                                                                          \
 	SEC("tc")                                                                                  \
 	int ps_stream_reply(struct __sk_buff *skb)                                                 \

@@ -24,7 +24,7 @@ static __always_inline void ps_entry_kill(struct ps_entry *e, __u32 *killed)
  * waits for its lock or leaves it an odd sequence; or the word was published after the bump, and the
  * filler, who looks at the generation after that, sees it. Two kills at a time do no harm.
  */
-__noinline int ps_kill(__u32 service, __u64 hash)
+static __always_inline int ps_kill(__u32 service, __u64 hash)
 {
 	__u32 set = ps_set_of(hash), tag = ps_tag_of(hash), base, killed = 0;
 	struct ps_index_line *line = ps_line_of(set, &base);
@@ -49,6 +49,34 @@ __noinline int ps_kill(__u32 service, __u64 hash)
 	return 0;
 }
 
+/* A write to the key with this hash arrives, see ps_invalidate. Returns its cohort. */
+static __always_inline __u32 ps_write_arrives(const struct ps_scratch *s,
+					      struct ps_service_state *state, __u64 hash)
+{
+	__u32 cohort = ps_fence_raise(state, hash, s->pkt.now);
+
+	ps_count(s->pkt.service, PS_COUNT_writes);
+	ps_kill(s->pkt.service, hash);
+	return cohort;
+}
+
+/*
+ * Loads what such a write needs, and waits for none of it: several of these in a row share one wait for
+ * memory, and so do fence and index. What changes them would wait for each by itself.
+ */
+static __always_inline void ps_write_expects(__u64 hash)
+{
+	const struct ps_fence *f = ps_fence_of(hash);
+	const struct ps_index_line *line;
+	__u32 base;
+
+	if (f)
+		(void)ps_read_once(f->hold);
+	line = ps_line_of(ps_set_of(hash), &base);
+	if (line)
+		(void)ps_read_once(ps_word(line, base, 0));
+}
+
 /*
  * A write to the hook's current key was seen arriving: raises and holds its fence, and removes the
  * entry. After this returns no reply that was asked for earlier can fill the key. Leaves in s->write
@@ -57,17 +85,13 @@ __noinline int ps_kill(__u32 service, __u64 hash)
 __noinline int ps_invalidate(__u32 hook)
 {
 	struct ps_scratch *s = ps_scratch(hook);
-	struct ps_service_state *state;
+	struct ps_service_state *state = s ? ps_state_of(s->pkt.service) : NULL;
 
-	if (!s)
-		return 0;
-	state = ps_state_of(s->pkt.service);
 	if (!state)
 		return 0;
 	s->write.hash = s->key.hash;
-	s->write.cohort = ps_fence_raise(state, s->key.hash, s->pkt.now);
-	ps_count(s->pkt.service, PS_COUNT_writes);
-	return ps_kill(s->pkt.service, s->key.hash);
+	s->write.cohort = ps_write_arrives(s, state, s->key.hash);
+	return 0;
 }
 
 /*

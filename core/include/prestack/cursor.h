@@ -277,4 +277,32 @@ ps_inline __u32 ps_cursor_number(const struct ps_cursor *c, __u32 pos, __u32 *va
 	return n >> 32;
 }
 
+#define PS_SHORT_DIGITS 7
+
+/*
+ * The same for a number of at most PS_SHORT_DIGITS digits, without a loop or a call; 0 also if it is longer. What
+ * ends it may be a leftover behind the end: for callers that look where it ends anyway.
+ */
+ps_inline __u32 ps_cursor_short_number(const struct ps_cursor *c, __u32 pos, __u32 *value)
+{
+	__u64 w = ps_cursor_word(c, pos) ^ (PS_ONES * '0'), other;
+	__u32 digits;
+
+	/* Bytes that are no digits are greater than 9 now: bit 7 is set, or becomes so. */
+	other = (((w & PS_ONES * 0x7f) + PS_ONES * (0x7f - 9)) | w) & PS_ONES * 0x80;
+	*value = 0;
+	if (!other)
+		return 0;
+	digits = ps_first_marked(other);
+	if (!digits)
+		return 0;
+	/* Leading zeros for what is missing of eight digits; then pairs, and pairs of pairs. */
+	w <<= 64 - digits * 8;
+	w = w * 10 + (w >> 8);
+	*value = ((w & 0x000000ff000000ffULL) * (100 + (1000000ULL << 32)) +
+		  (w >> 16 & 0x000000ff000000ffULL) * (1 + (10000ULL << 32))) >>
+		 32;
+	return digits;
+}
+
 #endif /* PRESTACK_CURSOR_H */

@@ -101,7 +101,8 @@
  *                         changes nothing else, since the segment may still go to the server. It gives up
  *                         (PS_ANSWERED_LONG) while s->out_len > PS_MAX_SEGMENT_REPLY. With PS_ANSWERED_MISS
  *                         it may fill in s->message as xx_request would, WHOLE, for a request that does
- *                         nothing but read the current key: if it is the first, xx_request does not see it.
+ *                         nothing but read the current key: if that is all of the segment, xx_request does not
+ *                         see it.
  *   m->flags      of a reply: SERVES, see above. Of a request: ENDS_SERVICE, from here on nothing on this
  *                 connection is answered any more (it changes what reads mean)
  *
