@@ -74,9 +74,11 @@ __noinline int mc_get_key(void)
 	if (!s)
 		return MC_STEP_STOP;
 	c = mc_cursor(s, PS_HOOK_XDP);
-	len = ps_key_scan(PS_HOOK_XDP, c.pos);
+	len = ps_key_scan_here(s, PS_HOOK_XDP, c.pos);
 	if (!len || len > ps_config.max_key)
 		return MC_STEP_STOP;
+	if (s->pkt.transport == PS_TRANSPORT_UDP)
+		ps_expect_ask(s, s->user[MC_REQUEST]);
 	if (!ps_lookup(s, &hit)) {
 		/* The server answers all of it; its reply may fill each key that is missing. */
 		s->user[MC_MISSED] = PS_COUNT_misses;
@@ -282,6 +284,25 @@ __noinline int mc_fill_one(struct __sk_buff *skb)
 	return MC_STEP_MORE;
 }
 
+/* What the line at c->pos, of a reply's only datagram, tells: enum ps_reply_flags. */
+static __always_inline __u32 mc_reply_tells(const struct ps_cursor *c)
+{
+	bool binary = ps_cursor_at(c, c->pos) == MC_BINARY_REPLY;
+	struct mc_reply r;
+
+	if (binary)
+		mc_parse_binary_reply(c, &r);
+	else
+		mc_parse_reply(c, &r);
+	if (r.kind == MC_REPLY_PART && r.reads && !binary && r.next + r.body == c->end && !r.skip)
+		return PS_REPLY_READS_ONLY | PS_REPLY_GOES_ON;
+	/* Nothing but what was parsed? END is behind the value of the last key. */
+	if (r.kind == MC_REPLY_UNKNOWN || r.kind == MC_REPLY_INCOMPLETE ||
+	    (r.kind == MC_REPLY_END && r.next + r.body != c->end))
+		return 0;
+	return (r.reads ? PS_REPLY_READS_ONLY : 0) | (r.as_asked ? PS_REPLY_AS_ASKED : 0);
+}
+
 /*
  * Tells the core what this datagram answers. memcached sends a datagram for each key of a get: empty for
  * one that it does not have, and the last one with END. Replies that do not fit one datagram are those
@@ -290,35 +311,17 @@ __noinline int mc_fill_one(struct __sk_buff *skb)
 __noinline int mc_reply_leaves(__u32 request, __u32 part, __u32 parts)
 {
 	struct ps_scratch *s = ps_scratch(PS_HOOK_TC);
-	struct mc_reply r;
+	__u32 flags = PS_REPLY_READS_ONLY;
 	struct ps_cursor c;
-	bool binary;
 
 	if (!s)
 		return 0;
 	c = ps_payload(s, PS_HOOK_TC, MC_UDP_HEADER);
-	if (c.end == MC_UDP_HEADER || part + 1 < parts) {
-		ps_reply_goes_on(s, request);
-		return 0;
-	}
-	if (part) {
-		ps_reply_leaves(s, request, true, false);
-		return 0;
-	}
-	binary = ps_cursor_at(&c, c.pos) == MC_BINARY_REPLY;
-	if (binary)
-		mc_parse_binary_reply(&c, &r);
-	else
-		mc_parse_reply(&c, &r);
-	/* Nothing but what was parsed? END is behind the value of the last key. */
-	if (r.kind == MC_REPLY_UNKNOWN || r.kind == MC_REPLY_INCOMPLETE)
-		r.reads = r.as_asked = 0;
-	else if (r.kind == MC_REPLY_END && r.next + r.body != c.end)
-		r.reads = r.as_asked = 0;
-	if (r.kind == MC_REPLY_PART && r.reads && !binary && r.next + r.body == c.end && !r.skip)
-		ps_reply_goes_on(s, request);
-	else
-		ps_reply_leaves(s, request, r.reads, r.as_asked);
+	if (c.end == MC_UDP_HEADER || part + 1 < parts)
+		flags |= PS_REPLY_GOES_ON;
+	else if (!part)
+		flags = mc_reply_tells(&c);
+	ps_reply_leaves_as(s, request, flags);
 	return 0;
 }
 

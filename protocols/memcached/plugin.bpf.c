@@ -55,6 +55,8 @@ int ps_datagram_reply(struct __sk_buff *skb)
 		ps_count(s->pkt.service, PS_COUNT_nofill_shape);
 		return PS_TC_NEXT;
 	}
+	if (!mc_begins_value(&c, MC_UDP_HEADER))
+		return PS_TC_NEXT;
 	s->user[MC_REQUEST] = frame.request;
 	s->pos = MC_UDP_HEADER;
 	for (__u32 i = 0; i < MC_MAX_VALUES; i++) {

@@ -42,6 +42,11 @@ struct mc_value {
 	__u32 unique; /* a fourth number: the reply to gets */
 };
 
+ps_inline int mc_begins_value(const struct ps_cursor *c, __u32 pos)
+{
+	return (ps_cursor_word(c, pos) & ps_low_bytes(6)) == MC_NAME6('V', 'A', 'L', 'U', 'E', ' ');
+}
+
 /*
  * Parses the line "VALUE <key> <flags> <bytes>[ <cas unique>]\r\n" at c->pos, all of which must be
  * there. Returns 0, or -1 if it is anything else.
@@ -52,7 +57,7 @@ ps_inline int mc_parse_value_line(const struct ps_cursor *c, struct mc_value *v)
 
 	if (c->end < pos + 8)
 		return -1;
-	if ((ps_cursor_word(c, pos) & ps_low_bytes(6)) != MC_NAME6('V', 'A', 'L', 'U', 'E', ' '))
+	if (!mc_begins_value(c, pos))
 		return -1;
 	v->key = pos + 6;
 	v->key_len = ps_cursor_token(c, v->key, MC_MAX_KEY + 1);

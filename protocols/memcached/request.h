@@ -23,8 +23,8 @@ enum mc_tail {
 };
 
 /*
- * What follows the key of by far most storage commands: " <flags> <exptime> <bytes>\r\n", numbers of 32
- * bits with one blank before each. The line is at its end then. 0: it is something else, perhaps also right.
+ * What follows the key of by far most storage commands: " <flags> <exptime> <bytes>\r\n", short numbers
+ * with one blank before each. The line is at its end then. 0: it is something else, perhaps also right.
  */
 ps_inline int mc_parse_plain_storage(const struct ps_cursor *c, struct mc_command *cmd, __u32 pos)
 {
@@ -35,16 +35,16 @@ ps_inline int mc_parse_plain_storage(const struct ps_cursor *c, struct mc_comman
 	} else {
 		if (ps_cursor_at(c, pos) != ' ')
 			return 0;
-		len = ps_cursor_number(c, pos + 1, &flags);
+		len = ps_cursor_short_number(c, pos + 1, &flags);
 		pos += 1 + len;
 		if (!len || ps_cursor_at(c, pos) != ' ')
 			return 0;
-		len = ps_cursor_number(c, pos + 1, &seconds);
+		len = ps_cursor_short_number(c, pos + 1, &seconds);
 		pos += 1 + len;
 		if (!len || ps_cursor_at(c, pos) != ' ')
 			return 0;
 	}
-	len = ps_cursor_number(c, pos + 1, &bytes);
+	len = ps_cursor_short_number(c, pos + 1, &bytes);
 	pos += 1 + len + 2;
 	if (!len || bytes > MC_MAX_DATA || pos > c->end ||
 	    (ps_cursor_word(c, pos - 2) & 0xffff) != MC_CRLF)

@@ -11,16 +11,20 @@
 #include "meta.bpf.h"
 #include "stream.h"
 
+/* In s->user[], not on the stack: there the verifier would follow what the parser makes of it. */
+#define mc_event_of(s) ((struct mc_event *)(s)->user)
+PS_STATIC_ASSERT(sizeof(struct mc_event) <= sizeof(((struct ps_scratch *)0)->user), "mc_event");
+
 /* stream.h's functions by themselves: the verifier looks at each once. */
-__noinline int mc_next_request(struct mc_event *e)
+__noinline int mc_next_request(void)
 {
 	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
 	struct ps_cursor c;
 
-	if (!s || !e)
+	if (!s)
 		return 0;
 	c = ps_payload(s, PS_HOOK_XDP, s->pos);
-	mc_stream_request(&c, &s->message, e);
+	mc_stream_request(&c, &s->message, mc_event_of(s));
 	return 0;
 }
 
@@ -36,28 +40,65 @@ __noinline int mc_next_reply(struct mc_answer *a)
 	return 0;
 }
 
-/* The request at s->pos, or the part of it that is there. */
-static __always_inline void mc_request(struct ps_scratch *s, struct ps_message *m)
+/* By far most writes, and its key. False: something else. */
+static __always_inline bool mc_plain_set(struct ps_scratch *s, struct ps_message *m)
 {
-	struct mc_event e = {};
+	struct ps_cursor c = ps_payload(s, PS_HOOK_XDP, s->pos);
+	struct mc_command cmd = {};
+	__u32 len;
+
+	if (!mc_stream_is_set(&c, m))
+		return false;
+	len = ps_key_scan(PS_HOOK_XDP, c.pos + 4);
+	if (!mc_stream_plain_set(&c, m, len, &cmd))
+		return false;
+	ps_stream_write(s, mc_expires(s, &cmd), true);
+	return true;
+}
+
+/* What the read that was parsed does: its key may be filled. */
+__noinline int mc_request_reads(void)
+{
+	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
 	struct ps_hit hit;
 
-	mc_next_request(&e);
-	switch (e.kind) {
+	if (s && !ps_lookup(s, &hit))
+		ps_stream_read(s);
+	return 0;
+}
+
+/* Any other. A function of its own for the verifier. */
+__noinline int mc_other_request(void)
+{
+	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
+	struct mc_event *e;
+
+	if (!s)
+		return 0;
+	mc_next_request();
+	e = mc_event_of(s);
+	switch (ps_read_once(e->kind)) {
 	case MC_EVENT_READ:
-		ps_key_load(PS_HOOK_XDP, e.cmd.key, e.cmd.key_len);
-		if (!ps_lookup(s, &hit))
-			ps_stream_read(s);
+		ps_key_load(PS_HOOK_XDP, e->cmd.key, e->cmd.key_len);
+		mc_request_reads();
 		break;
 	case MC_EVENT_WRITE:
-		ps_key_load(PS_HOOK_XDP, e.cmd.key, e.cmd.key_len);
-		ps_stream_write(s, mc_expires(s, &e.cmd), e.cmd.replies == MC_REPLIES_ONE);
+		ps_key_load(PS_HOOK_XDP, e->cmd.key, e->cmd.key_len);
+		ps_stream_write(s, mc_expires(s, &e->cmd), e->cmd.replies == MC_REPLIES_ONE);
 		break;
 	case MC_EVENT_FLUSH:
-		mc_flush_later(s, &e.cmd);
+		mc_flush_later(s, &e->cmd);
 		ps_stream_flush(s);
 		break;
 	}
+	return 0;
+}
+
+/* The request at s->pos, or the part of it that is there. */
+static __always_inline void mc_request(struct ps_scratch *s, struct ps_message *m)
+{
+	if (!mc_plain_set(s, m))
+		mc_other_request();
 }
 
 /* A read that may be answered from the cache begins like this. */
@@ -151,8 +192,11 @@ static __always_inline void mc_reply_value(struct __sk_buff *skb, struct ps_scra
 static __always_inline void mc_reply(struct __sk_buff *skb, struct ps_scratch *s,
 				     struct ps_message *m)
 {
+	struct ps_cursor c = ps_payload(s, PS_HOOK_TC, s->pos);
 	struct mc_answer a = {};
 
+	if (mc_stream_plain_reply(&c, m))
+		return;
 	mc_next_reply(&a);
 	if (a.effect)
 		ps_flush(s->pkt.service);

@@ -221,6 +221,33 @@ ps_inline void mc_stream_request(const struct ps_cursor *c, struct ps_message *m
 	mc_stream_command(c, m, e);
 }
 
+/*
+ * By far most writes: `set`, whose key of key_len bytes is at c->pos + 4, and of which the rest is of the plain
+ * form. Told without a call and with no state but this; says the same as mc_stream_request. 0: something else.
+ */
+ps_inline int mc_stream_plain_set(const struct ps_cursor *c, struct ps_message *m, __u32 key_len,
+				  struct mc_command *cmd)
+{
+	if (!key_len || key_len > MC_MAX_KEY)
+		return 0;
+	cmd->key = c->pos + 4;
+	cmd->key_len = key_len;
+	cmd->replies = MC_REPLIES_ONE;
+	if (!mc_parse_plain_storage(c, cmd, cmd->key + key_len))
+		return 0;
+	mc_whole(m, cmd->line_end);
+	m->body = cmd->next - cmd->line_end;
+	m->replies = 1;
+	return 1;
+}
+
+/* Whether a request may be one of those. */
+ps_inline int mc_stream_is_set(const struct ps_cursor *c, const struct ps_message *m)
+{
+	return m->state == MC_STREAM_TEXT &&
+	       (ps_cursor_word(c, c->pos) & 0xffffffff) == MC_NAME4('s', 'e', 't', ' ');
+}
+
 /* A reply that was parsed: what it is to the stream. */
 ps_inline void mc_stream_line(const struct ps_cursor *c, struct ps_message *m,
 			      const struct mc_reply *r, struct mc_answer *a)
@@ -247,6 +274,22 @@ ps_inline void mc_stream_line(const struct ps_cursor *c, struct ps_message *m,
 	a->effect = r->effect;
 	a->value = text && r->kind == MC_REPLY_PART && r->body && !mc_parse_value_line(c, &a->v) &&
 		   !a->v.unique;
+}
+
+/*
+ * What by far most replies end with, over a stream that is known to be text: told without a call. Says the same
+ * as mc_stream_reply. 0: something else.
+ */
+ps_inline int mc_stream_plain_reply(const struct ps_cursor *c, struct ps_message *m)
+{
+	struct mc_reply r;
+
+	if (m->state != MC_STREAM_TEXT || !mc_parse_plain_reply(c, &r))
+		return 0;
+	mc_whole(m, r.next);
+	m->replies = 1;
+	m->flags = r.as_asked ? PS_MESSAGE_AS_ASKED : PS_MESSAGE_SERVES;
+	return 1;
 }
 
 /* The line of a reply at c->pos, or the binary reply. *m is zeros, but for its state. */

@@ -29,14 +29,39 @@ static void tell_number(struct told *t, uint32_t number)
 	tell(t, &number, sizeof(number));
 }
 
+static void require_same(const struct ps_message *a, const struct ps_message *b)
+{
+	REQUIRE(a->kind == b->kind && a->next == b->next && a->body == b->body);
+	REQUIRE(a->replies == b->replies && a->flags == b->flags && a->state == b->state);
+}
+
+/* What is told of plain messages by themselves is what is told of them as of any. */
+static void require_plain_set(const struct ps_cursor *c, const struct ps_message *before,
+			      const struct ps_message *m, const struct mc_event *e)
+{
+	struct ps_message plain = *before;
+	struct mc_command cmd;
+
+	memset(&cmd, 0, sizeof(cmd));
+	if (!mc_stream_is_set(c, before) ||
+	    !mc_stream_plain_set(c, &plain, ps_cursor_token(c, c->pos + 4, MC_MAX_KEY + 1), &cmd))
+		return;
+	require_same(&plain, m);
+	REQUIRE(e->kind == MC_EVENT_WRITE && e->cmd.key == cmd.key);
+	REQUIRE(e->cmd.key_len == cmd.key_len && e->cmd.replies == cmd.replies);
+	REQUIRE(e->cmd.expiry == cmd.expiry && e->cmd.seconds == cmd.seconds);
+}
+
 static void request(struct told *t, const struct ps_cursor *c, struct ps_message *m)
 {
+	const struct ps_message before = *m;
 	struct mc_event e;
 	__u32 line;
 
 	memset(&e, 0, sizeof(e));
 	line = m->state & MC_STREAM_KEYS;
 	mc_stream_request(c, m, &e);
+	require_plain_set(c, &before, m, &e);
 	if (e.kind) {
 		REQUIRE(m->kind == PS_MESSAGE_WHOLE);
 		tell_number(t, e.kind);
@@ -50,11 +75,16 @@ static void request(struct told *t, const struct ps_cursor *c, struct ps_message
 
 static void reply(struct told *t, const struct ps_cursor *c, struct ps_message *m)
 {
-	__u32 skips = m->state & MC_STREAM_SKIPS;
+	struct ps_message plain = *m;
+	__u32 skips = m->state & MC_STREAM_SKIPS, is_plain = mc_stream_plain_reply(c, &plain);
 	struct mc_answer a;
 
 	memset(&a, 0, sizeof(a));
 	mc_stream_reply(c, m, &a);
+	if (is_plain) {
+		require_same(&plain, m);
+		REQUIRE(!a.value && !a.effect);
+	}
 	if (a.value) {
 		tell_number(t, a.v.data_len);
 		tell(t, c->buf + a.v.key, a.v.key_len);

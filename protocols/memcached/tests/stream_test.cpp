@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "binary_message.hpp"
+#include "parsing.hpp"
 #include "reading.hpp"
 
 namespace prestack::memcached
@@ -49,6 +51,97 @@ TEST(StreamRequests, Writes)
 			"flush 10.,flush 0 quiet,sync.,sync.,");
 	expect_requests("version\r\nms k 3 q T5\r\nabc\r\nmg k q v\r\nmd aw== b\r\n",
 			".,write k maybe expires 5,maybe,flush 0.,");
+}
+
+// What is told of them without the parser of all requests is the same.
+TEST(StreamRequests, PlainSets)
+{
+	struct Set {
+		std::string line;
+		bool plain;
+	};
+	const std::string longest(MC_MAX_KEY, 'k');
+	for (const auto &[line, plain] :
+	     {Set{"set k 0 0 5\r\n", true}, Set{"set " + longest + " 7 100 0\r\n", true},
+	      Set{"set k 0000000 2592001 1234567\r\n", true},
+	      Set{"set k" + longest + " 0 0 5\r\n", false}, Set{"set  0 0 5\r\n", false},
+	      Set{"set k 12345678 0 5\r\n", false}, Set{"set k 0 -1 5\r\n", false},
+	      Set{"set k 0 0 5 noreply\r\n", false}, Set{"set k 0 0 5\n", false},
+	      Set{"set k  0 0 5\r\n", false}, Set{"set k 0 0 5x\r\n", false},
+	      Set{"set k 0 0 \r\n", false}, Set{"set k 0 0 5\r", false},
+	      Set{"SET k 0 0 5\r\n", false}, Set{"sets k 0 0 5\r\n", false}}) {
+		SCOPED_TRACE(line);
+		const Input input(line);
+		const ps_cursor cursor = input.cursor();
+		ps_message message{};
+		message.state = MC_STREAM_TEXT;
+		ps_message all = message;
+		mc_command command{};
+		const bool is_plain =
+			mc_stream_is_set(&cursor, &message) != 0 &&
+			mc_stream_plain_set(&cursor, &message,
+					    ps_cursor_token(&cursor, 4, MC_MAX_KEY + 1),
+					    &command) != 0;
+		EXPECT_EQ(is_plain, plain);
+		if (!is_plain)
+			continue;
+		mc_event event{};
+		mc_stream_request(&cursor, &all, &event);
+		EXPECT_EQ(event.kind, MC_EVENT_WRITE);
+		EXPECT_EQ(
+			std::tie(message.kind, message.next, message.body, message.replies,
+				 message.flags, message.state),
+			std::tie(all.kind, all.next, all.body, all.replies, all.flags, all.state));
+		EXPECT_EQ(std::tie(command.key, command.key_len, command.expiry, command.seconds),
+			  std::tie(event.cmd.key, event.cmd.key_len, event.cmd.expiry,
+				   event.cmd.seconds));
+	}
+	// Where the first byte of the connection is read, or a line goes on, it is not for this.
+	const Input input("set k 0 0 5\r\n");
+	const ps_cursor cursor = input.cursor();
+	for (const __u32 state :
+	     std::initializer_list<__u32>{0, MC_STREAM_BINARY, MC_STREAM_TEXT | MC_STREAM_READS}) {
+		ps_message message{};
+		message.state = state;
+		EXPECT_FALSE(mc_stream_is_set(&cursor, &message)) << state;
+	}
+}
+
+TEST(StreamReplies, PlainReplies)
+{
+	struct Reply {
+		std::string line;
+		bool plain;
+	};
+	for (const auto &[line, plain] :
+	     {Reply{"STORED\r\n", true}, Reply{"END\r\n", true}, Reply{"END\r\nEND\r\n", true},
+	      Reply{"STORED\r", false}, Reply{"END\r", false}, Reply{"STORED \r\n", false},
+	      Reply{"ENDS\r\n", false}, Reply{"EN\r\n", false}, Reply{"OK\r\n", false}}) {
+		SCOPED_TRACE(line);
+		const Input input(line);
+		const ps_cursor cursor = input.cursor();
+		ps_message message{};
+		message.state = MC_STREAM_TEXT;
+		ps_message all = message;
+		EXPECT_EQ(mc_stream_plain_reply(&cursor, &message) != 0, plain);
+		if (!plain)
+			continue;
+		mc_answer answer{};
+		mc_stream_reply(&cursor, &all, &answer);
+		EXPECT_FALSE(answer.value || answer.effect);
+		EXPECT_EQ(
+			std::tie(message.kind, message.next, message.body, message.replies,
+				 message.flags, message.state),
+			std::tie(all.kind, all.next, all.body, all.replies, all.flags, all.state));
+	}
+	const Input input("END\r\n");
+	const ps_cursor cursor = input.cursor();
+	for (const __u32 state :
+	     std::initializer_list<__u32>{0, MC_STREAM_BINARY, MC_STREAM_TEXT | MC_STREAM_SKIPS}) {
+		ps_message message{};
+		message.state = state;
+		EXPECT_FALSE(mc_stream_plain_reply(&cursor, &message)) << state;
+	}
 }
 
 TEST(StreamRequests, LinesOfKeys)
