@@ -343,6 +343,27 @@ TEST_F(FlowReply, AReadThatAWriteOvertakesFillsNothing)
 	EXPECT_NE(ask("key"), toy_value("key", "old"));
 }
 
+// In one segment: the read may be answered before or after the write, and fills in no case.
+TEST_F(FlowReply, AReadBesideAWriteInOneSegmentFillsNothing)
+{
+	for (const bool first : {true, false}) {
+		SCOPED_TRACE(first);
+		const std::string get = stream_get("key");
+		sends(first ? get + kSet : kSet + get);
+		moved_now();
+		if (first)
+			answers(stream_value("key", "old") + kStreamOk);
+		else
+			answers(kStreamOk + stream_value("key", "new"));
+		EXPECT_EQ(count(PS_COUNT_fills), 0u);
+		EXPECT_FALSE(cached("key"));
+	}
+	// And one behind that is not held off by what they have left.
+	sends(stream_get("key"));
+	answers(stream_value("key", "new"));
+	EXPECT_EQ(count(PS_COUNT_fills), 1u);
+}
+
 TEST_F(FlowReply, AReplyToAnotherReadFillsNothing)
 {
 	sends(stream_get("other") + stream_get("key"));

@@ -72,6 +72,49 @@ TEST_F(Splice, AMissTakesItsLeaseAndWhatFollowsItIsRead)
 	EXPECT_EQ(moved_now(), "requests+1 hits+1 flows_spliced+1 stream_hits+1 stream_acks+1");
 }
 
+// One that is all of its segment is not read by the loop for all others, and is followed as they are.
+TEST_F(Splice, AMissByItselfIsFollowed)
+{
+	for (const std::string &key : {std::string("absent"), std::string(200, 'a')}) {
+		begin();
+		const std::uint32_t first = client_next_;
+		const auto before = flow();
+		ASSERT_TRUE(before);
+		EXPECT_EQ(sends(stream_read(key)), kPass);
+		EXPECT_EQ(moved_now(), "requests+1 misses+1 stream+1");
+		const auto after = flow();
+		ASSERT_TRUE(after);
+		EXPECT_EQ(after->in.next, client_next_);
+		EXPECT_EQ(after->requests, before->requests + 1);
+		EXPECT_EQ(after->records.count, before->records.count + 1);
+		EXPECT_EQ(after->in.skip, 0u);
+		EXPECT_EQ(after->in.carry_len, 0u);
+		// Sent again, by itself and with what follows it.
+		EXPECT_EQ(sends_at(stream_read(key), first), kPass);
+		EXPECT_EQ(sends_at(stream_read(key) + stream_read("key"), first), kPass);
+		EXPECT_EQ(flow()->requests, before->requests + 2);
+		EXPECT_EQ(lost(), PS_LOST_NOT);
+		moved_now();
+		answers(stream_value(key, "value") + stream_value("key", "old"));
+		EXPECT_EQ(moved_now(), "fills+2");
+		EXPECT_TRUE(cached(key));
+		request_.source_port++;
+	}
+}
+
+TEST_F(Splice, AMissThatComesAgainWithOtherBytesIsLost)
+{
+	for (const std::size_t length : {6, 200}) {
+		begin();
+		const std::uint32_t first = client_next_;
+		EXPECT_EQ(sends(stream_read(std::string(length, 'a'))), kPass);
+		moved_now();
+		EXPECT_EQ(sends_at(stream_read(std::string(length - 1, 'a') + "b"), first), kPass);
+		EXPECT_EQ(lost(), PS_LOST_GAP);
+		request_.source_port++;
+	}
+}
+
 TEST_F(Splice, AMissThatWasTriedIsNotTheNextSegments)
 {
 	begin();

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace prestack
 {
@@ -246,6 +247,45 @@ TEST(Cursor, Numbers)
 		at_each_place(open, [](const ps_cursor &cursor, std::uint32_t at) {
 			std::uint32_t value = 1;
 			EXPECT_EQ(0U, ps_cursor_number(&cursor, at, &value));
+		});
+	}
+}
+
+TEST(Cursor, ShortNumbers)
+{
+	for (const std::string &good :
+	     {"0"s, "7"s, "10"s, "32"s, "100"s, "1024"s, "65535"s, "999999"s, "1234567"s,
+	      "9999999"s, "0000000"s, "0000001"s}) {
+		for (const std::string &behind :
+		     {" "s, "\r\n"s, "x"s, "/"s, ":"s, "\0"s, "\x80"s, "\xb5"s, "\xff"s}) {
+			at_each_place(good + behind, [&](const ps_cursor &cursor,
+							 std::uint32_t at) {
+				std::uint32_t value = 1;
+				EXPECT_EQ(good.size(), ps_cursor_short_number(&cursor, at, &value));
+				EXPECT_EQ(std::stoul(good), value);
+			});
+		}
+	}
+	// Longer ones, and what is none: each byte that is no digit.
+	std::vector<std::string> bad = {"12345678 ", "00000000 ", "4294967295 ", "-1 ", ""};
+	for (int byte = 0; byte < 256; ++byte) {
+		if (byte < '0' || byte > '9')
+			bad.emplace_back(1, static_cast<char>(byte));
+	}
+	for (const std::string &text : bad) {
+		at_each_place(text + " ", [&](const ps_cursor &cursor, std::uint32_t at) {
+			std::uint32_t value = 1;
+			EXPECT_EQ(0U, ps_cursor_short_number(&cursor, at, &value)) << text;
+		});
+	}
+	// Each digit at each place, before each byte.
+	for (int byte = 0; byte < 256; ++byte) {
+		const std::string text = "9876" + std::string(1, static_cast<char>(byte)) + "  ";
+		const bool digit = byte >= '0' && byte <= '9';
+		at_each_place(text, [&](const ps_cursor &cursor, std::uint32_t at) {
+			std::uint32_t value = 0;
+			EXPECT_EQ(digit ? 5U : 4U, ps_cursor_short_number(&cursor, at, &value));
+			EXPECT_EQ(digit ? 98760U + byte - '0' : 9876U, value);
 		});
 	}
 }
