@@ -48,17 +48,14 @@ __noinline __u64 ps_hash_bytes(struct xdp_md *ctx, __u32 from, __u32 len)
 	return 0;
 }
 
-/* The same, of `len` bytes at in[from]. */
-__noinline __u64 ps_hash_window(__u32 from, __u32 len)
+/* The same, of `len` <= max_words * 8 bytes at in[from]. */
+static __always_inline __u64 ps_hash_in(const struct ps_scratch *s, __u32 from, __u32 len,
+					const __u32 max_words)
 {
-	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
+	const struct ps_cursor c = {.buf = s->in};
 	__u64 h = ps_config.seed[0] ^ len;
-	struct ps_cursor c;
 
-	if (!s)
-		return 0;
-	c = ps_payload(s, PS_HOOK_XDP, 0);
-	for (__u32 i = 0; i < PS_IN_SIZE / 8; i++) {
+	for (__u32 i = 0; i < max_words; i++) {
 		if (len < 8)
 			break;
 		h = ps_mix(h, ps_cursor_word(&c, from));
@@ -70,29 +67,23 @@ __noinline __u64 ps_hash_window(__u32 from, __u32 len)
 	return h ? ps_mix_end(h) | 1 : 0;
 }
 
+/* In a function of its own, since it has a long loop. */
+__noinline __u64 ps_hash_window(__u32 from, __u32 len)
+{
+	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
+
+	return s ? ps_hash_in(s, from, len, PS_IN_SIZE / 8) : 0;
+}
+
 #define PS_HASH_SHORT 8 /* words that are hashed without a call */
 
 /* Of heads in the window, as it stands in their record; for most, which are short, without a call. */
 static __always_inline __u64 ps_hash_heads(const struct ps_scratch *s, __u32 from, __u32 len)
 {
-	__u64 h = ps_config.seed[0] ^ len;
-	struct ps_cursor c;
+	__u64 h = len <= PS_HASH_SHORT * 8 ? ps_hash_in(s, from, len, PS_HASH_SHORT)
+					   : ps_hash_window(from, len);
 
-	if (len > PS_HASH_SHORT * 8) {
-		h = ps_hash_window(from, len);
-		return h ? h : PS_NO_HASH;
-	}
-	c = (struct ps_cursor){.buf = s->in};
-	for (__u32 i = 0; i < PS_HASH_SHORT; i++) {
-		if (len < 8)
-			break;
-		h = ps_mix(h, ps_cursor_word(&c, from));
-		from += 8;
-		len -= 8;
-	}
-	if (len)
-		h = ps_mix(h, ps_cursor_word(&c, from) & ps_low_bytes(len));
-	return h ? ps_mix_end(h) | 1 : PS_NO_HASH;
+	return h ? h : PS_NO_HASH;
 }
 
 /* Vouching for old bytes, record by record. */

@@ -53,6 +53,12 @@ TEST(StreamRequests, Writes)
 			".,write k maybe expires 5,maybe,flush 0.,");
 }
 
+void expect_same(const ps_message &a, const ps_message &b)
+{
+	EXPECT_EQ(std::tie(a.kind, a.next, a.body, a.replies, a.flags, a.state),
+		  std::tie(b.kind, b.next, b.body, b.replies, b.flags, b.state));
+}
+
 // What is told of them without the parser of all requests is the same.
 TEST(StreamRequests, PlainSets)
 {
@@ -88,10 +94,7 @@ TEST(StreamRequests, PlainSets)
 		mc_event event{};
 		mc_stream_request(&cursor, &all, &event);
 		EXPECT_EQ(event.kind, MC_EVENT_WRITE);
-		EXPECT_EQ(
-			std::tie(message.kind, message.next, message.body, message.replies,
-				 message.flags, message.state),
-			std::tie(all.kind, all.next, all.body, all.replies, all.flags, all.state));
+		expect_same(message, all);
 		EXPECT_EQ(std::tie(command.key, command.key_len, command.expiry, command.seconds),
 			  std::tie(event.cmd.key, event.cmd.key_len, event.cmd.expiry,
 				   event.cmd.seconds));
@@ -129,10 +132,7 @@ TEST(StreamReplies, PlainReplies)
 		mc_answer answer{};
 		mc_stream_reply(&cursor, &all, &answer);
 		EXPECT_FALSE(answer.value || answer.effect);
-		EXPECT_EQ(
-			std::tie(message.kind, message.next, message.body, message.replies,
-				 message.flags, message.state),
-			std::tie(all.kind, all.next, all.body, all.replies, all.flags, all.state));
+		expect_same(message, all);
 	}
 	const Input input("END\r\n");
 	const ps_cursor cursor = input.cursor();
