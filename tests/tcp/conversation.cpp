@@ -75,6 +75,11 @@ private:
 			set(IPPROTO_TCP, TCP_MAXSEG, options_.largest_segment);
 		if (options_.receive_buffer != 0)
 			set(SOL_SOCKET, SO_RCVBUF, options_.receive_buffer);
+		if (options_.keep_alive) {
+			set(SOL_SOCKET, SO_KEEPALIVE, 1);
+			set(IPPROTO_TCP, TCP_KEEPIDLE, 1);
+			set(IPPROTO_TCP, TCP_KEEPINTVL, 1);
+		}
 		// Bounds connect() too.
 		const timeval patience{patience_.count() / 1'000, 0};
 		::setsockopt(fd_.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));

@@ -38,6 +38,7 @@ struct SocketOptions {
 	int largest_segment = 0; // TCP_MAXSEG, 0: as it is
 	int receive_buffer = 0; // SO_RCVBUF, 0: as it is
 	std::optional<std::uint32_t> first_sequence{};
+	bool keep_alive = false; // asks each second whether the other end is still there
 	Phases *phases = nullptr;
 };
 
