@@ -39,7 +39,7 @@ static __always_inline void ps_expect_ask(struct ps_scratch *s, __u32 request)
 {
 	const struct ps_asked *a;
 
-	if (!s->missing || s->asked != PS_ASKING_NOT)
+	if (s->pkt.transport != PS_TRANSPORT_UDP || !s->missing || s->asked != PS_ASKING_NOT)
 		return;
 	a = ps_asked_of(ps_mix_end(ps_asker(s, request)));
 	if (a)
@@ -105,7 +105,11 @@ static __always_inline void ps_ask_here(struct ps_scratch *s, __u32 request, __u
 	key = s->write.hash;
 	cohort = s->write.cohort;
 
-	bpf_spin_lock(&a->lock);
+	if (!ps_lock(&a->lock)) {
+		ps_flush(s->pkt.service);
+		s->asked = PS_ASKING_NO_LEASE;
+		return;
+	}
 	same = a->who == who;
 	waits = a->count;
 	/* A read gives up its place after a while, to its own client too: replies do get lost. */
@@ -140,7 +144,7 @@ static __always_inline void ps_ask_here(struct ps_scratch *s, __u32 request, __u
 		a->expires = expires;
 		a->since = now;
 	}
-	bpf_spin_unlock(&a->lock);
+	ps_unlock(&a->lock);
 	s->asked = asking;
 	s->serial = serial;
 }
@@ -232,7 +236,6 @@ static __always_inline void ps_reply_leaves_as(struct ps_scratch *s, __u32 reque
 {
 	__u32 kind = PS_ASKED_NOTHING, cohort = PS_COHORT_NONE, count = 0, serial = 0;
 	__u64 who, key = 0, expires = PS_EXPIRES_ASK;
-	struct ps_service_state *state;
 	bool known = false;
 	struct ps_asked *a;
 
@@ -240,7 +243,10 @@ static __always_inline void ps_reply_leaves_as(struct ps_scratch *s, __u32 reque
 	a = ps_asked_of(who);
 	if (!a)
 		return;
-	bpf_spin_lock(&a->lock);
+	if (!ps_lock(&a->lock)) {
+		ps_flush_leaving(s->pkt.service);
+		return;
+	}
 	if (a->who == who) {
 		kind = a->kind;
 		key = a->key;
@@ -262,7 +268,7 @@ static __always_inline void ps_reply_leaves_as(struct ps_scratch *s, __u32 reque
 		/* Whatever it looks like: there are writes whose replies look like a read's. */
 		kind = PS_ASKED_ANY;
 	}
-	bpf_spin_unlock(&a->lock);
+	ps_unlock(&a->lock);
 
 	/*
 	 * From here on another request may take the place, and a read a lease: before the bump, which
@@ -276,11 +282,8 @@ static __always_inline void ps_reply_leaves_as(struct ps_scratch *s, __u32 reque
 	 * What is not known to answer a read, nor that very write, may answer anything: a request
 	 * that was not seen or found no room. Likewise one more reply to what was answered.
 	 */
-	if (kind == PS_ASKED_ANY || (!(flags & PS_REPLY_READS_ONLY) && !known)) {
-		state = ps_state_of(s->pkt.service);
-		if (state)
-			ps_end_epoch(s->pkt.service, state);
-	}
+	if (kind == PS_ASKED_ANY || (!(flags & PS_REPLY_READS_ONLY) && !known))
+		ps_flush_leaving(s->pkt.service);
 }
 
 /* The same in a function of its own. */

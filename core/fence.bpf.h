@@ -10,20 +10,8 @@
 #ifndef PRESTACK_FENCE_BPF_H
 #define PRESTACK_FENCE_BPF_H
 
+#include "lock.bpf.h"
 #include "service.bpf.h"
-
-/* Full barrier. On x86 loads are not reordered with loads nor stores with stores; others need more. */
-static __always_inline void ps_ordered(void)
-{
-#ifdef __TARGET_ARCH_x86
-	asm volatile("" ::: "memory");
-#else
-	__u64 dummy = 0;
-
-	__sync_fetch_and_add(&dummy, 1);
-	asm volatile("" ::: "memory");
-#endif
-}
 
 /*
  * The hash: ps_mix for each word, ps_mix_end last; seeded per load. A multiplication carries upwards
@@ -268,6 +256,15 @@ static __always_inline void ps_end_epoch(__u32 service, struct ps_service_state 
 	if (__sync_fetch_and_add(&state->epoch, 1) == ~0U)
 		__sync_fetch_and_add(&state->epoch, 1);
 	ps_count(service, PS_COUNT_flushes);
+}
+
+/* What leaves may be the reply to anything: whatever that was is done by now. */
+static __always_inline void ps_flush_leaving(__u32 service)
+{
+	struct ps_service_state *state = ps_state_of(service);
+
+	if (state)
+		ps_end_epoch(service, state);
 }
 
 /*

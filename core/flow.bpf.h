@@ -48,18 +48,9 @@ static __always_inline bool ps_flow_is(const struct ps_flow *f, const struct ps_
 	return a[0] == b[0] && a[1] == b[1] && a[2] == b[2] && a[3] == b[3] && a[4] == b[4];
 }
 
-/*
- * All that was done before is to be seen first. On x86 a store does that; an exchange would also wait for
- * memory that has yet to come, which what follows need not.
- */
 static __always_inline void ps_flow_free(struct ps_flow *f, const __u32 direction)
 {
-#ifdef __TARGET_ARCH_x86
-	ps_ordered();
-	*(volatile __u32 *)&f->busy[direction] = 0;
-#else
-	__sync_lock_test_and_set(&f->busy[direction], 0);
-#endif
+	ps_unlock(&f->busy[direction]);
 }
 
 /*

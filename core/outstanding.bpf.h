@@ -12,15 +12,6 @@
 /* Ordinals of TCP requests, as numbers for leases: no number that is used over UDP. */
 #define PS_STREAM_REQUEST 0x80000000U
 
-/* What leaves may be the reply to anything: whatever that was is done by now. */
-static __always_inline void ps_flush_leaving(__u32 service)
-{
-	struct ps_service_state *state = ps_state_of(service);
-
-	if (state)
-		ps_end_epoch(service, state);
-}
-
 #define ps_ring_slot(i) ((i) & (PS_RING - 1))
 
 /*

@@ -77,8 +77,7 @@ __noinline int mc_get_key(void)
 	len = ps_key_scan_here(s, PS_HOOK_XDP, c.pos);
 	if (!len || len > ps_config.max_key)
 		return MC_STEP_STOP;
-	if (s->pkt.transport == PS_TRANSPORT_UDP)
-		ps_expect_ask(s, s->user[MC_REQUEST]);
+	ps_expect_ask(s, s->user[MC_REQUEST]);
 	if (!ps_lookup(s, &hit)) {
 		/* The server answers all of it; its reply may fill each key that is missing. */
 		s->user[MC_MISSED] = PS_COUNT_misses;

@@ -199,6 +199,28 @@ TEST_F(Asked, HitsAreNotNoted)
 	EXPECT_EQ(waiting, 0u);
 }
 
+// Whoever has locked the place does not go on: nobody knows what it holds.
+TEST_F(Asked, WhatWaitsForItsPlaceInVainFlushes)
+{
+	const auto lock = [&](std::uint32_t locked) {
+		each<ps_asked>("ps_asked", [&](ps_asked &asked) {
+			asked.lock = locked;
+			return true;
+		});
+	};
+	ASSERT_TRUE(fill("other", "value"));
+	moved_now();
+	lock(1);
+	EXPECT_EQ(send(toy_set("key", "x", 2)).verdict, kPass);
+	EXPECT_EQ(moved_now(), "writes+1 flushes+1 not_served+1");
+	EXPECT_FALSE(cached("other"));
+	EXPECT_EQ(ok(2), "flushes+1");
+	lock(0);
+	EXPECT_EQ(ok(2), "flushes+1") << "it was not noted";
+	let_holds_run_out();
+	EXPECT_TRUE(fill("other", "value"));
+}
+
 class OnePlace : public FenceTest
 {
 protected:

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // A writer and a filler at the same time, on two CPUs: a fill that a write overtakes while it copies
-// must not be served.
+// must not be served. And two writers that want the same place in ps_asked.
+#include <bpf/bpf.h>
 #include <gtest/gtest.h>
 #include <pthread.h>
 #include <sched.h>
@@ -136,6 +137,36 @@ TEST_F(Race, OfAWriteAndASmallFill)
 TEST_F(Race, OfAWriteAndALargeFill)
 {
 	run(1300);
+}
+
+// Requests of one client with one number, never answered: each is counted.
+TEST_F(Race, OfRequestsForOnePlace)
+{
+	constexpr std::uint32_t each = 30'000; // together less than PS_ASKED_MOST
+	Packet writer = request_;
+	writer.payload = toy_set("key", "x", 1);
+	const std::string frame = writer.bytes();
+	std::atomic<int> apart{0};
+	const auto write = [&](int cpu) {
+		apart += stay_on_cpu(cpu);
+		while (apart < 2 && cpu == 0)
+			std::this_thread::yield();
+		datapath_.ingress(frame, each);
+	};
+	cpu_set_t all;
+	ASSERT_EQ(sched_getaffinity(0, sizeof(all), &all), 0);
+	if (CPU_COUNT(&all) < 2)
+		GTEST_SKIP() << "needs two CPUs";
+	std::thread first(write, 0);
+	std::thread second(write, 1);
+	first.join();
+	second.join();
+	std::uint32_t counted = 0;
+	ps_asked asked{};
+	for (std::uint32_t i = 0; bpf_map_lookup_elem(datapath_.map("ps_asked"), &i, &asked) == 0;
+	     ++i)
+		counted += asked.count;
+	EXPECT_EQ(counted, 2 * each);
 }
 
 } // namespace

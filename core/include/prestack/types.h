@@ -206,11 +206,7 @@ struct ps_fence {
  * ps_asked; one request per element.
  */
 struct ps_asked {
-#ifdef __bpf__
-	struct bpf_spin_lock lock;
-#else
-	__u32 lock;
-#endif
+	__u32 lock; /* ps_lock */
 	__u16 kind; /* enum ps_asked_kind; 0 = free */
 	__u16 lost; /* requests of `forgotten` that are not answered */
 	__u64 who; /* hash of client, server and request number */
