@@ -304,7 +304,6 @@ int ps_tc_egress(struct __sk_buff *skb)
 	struct ps_headers h = {};
 	struct ps_scratch *s;
 	int service, parsed;
-	__u32 len;
 
 	parsed = ps_parse(data, end, ps_skb_vlan(skb), &h);
 	/* Of a fragmented reply the first fragment is enough: without it the others are nothing. */
@@ -338,10 +337,9 @@ int ps_tc_egress(struct __sk_buff *skb)
 	ps_server_socket(service, state,
 			 ps_config.trust_sender ? skb->mark : bpf_get_socket_cookie(skb));
 	ps_note_path(skb, s, state);
-	len = s->pkt.payload_len;
-	if (!len)
+	if (!s->pkt.payload_len)
 		return PS_TC_NEXT;
-	if (!ps_size_fits(&len, PS_IN_SIZE) || bpf_skb_load_bytes(skb, s->pkt.payload, s->in, len))
+	if (ps_copy_reply(skb, s))
 		return ps_unread_reply(service, state);
 	bpf_tail_call(skb, &ps_tc_progs, ps_program_of(service, PS_SLOT_DATAGRAM));
 	return ps_unread_reply(service, state);

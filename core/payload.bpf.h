@@ -84,44 +84,69 @@ __noinline int ps_copy_long(struct xdp_md *ctx)
 }
 
 /*
- * Copies the payload that s->pkt describes into s->in and sums it up; 0 if that is done. Short ones
- * in words, the last of which overlaps the one before: a helper's fixed cost is most of such a copy.
+ * Copies a short payload at `from` into s->in, in words, of which the last one overlaps the one before: a
+ * helper's fixed cost is most of such a copy. Adds it up in *sum. False: it is not short, or not all there.
  */
-static __always_inline int ps_copy_payload(struct xdp_md *ctx, struct ps_scratch *s)
+static __always_inline bool ps_copy_short(struct ps_scratch *s, const void *from, const void *end,
+					  __u32 len, __u64 *sum)
 {
-	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end, *from;
-	__u32 at = ps_read_once(s->pkt.payload) & 0x3ff, len = ps_read_once(s->pkt.payload_len);
+	const void *at = from;
 	__u32 last = len - 8;
-	__u64 w, sum = 0;
+	__u64 w;
 
 	if (len < 8 || len > PS_DIRECT_PAYLOAD)
-		return ps_copy_long(ctx);
-	from = data + at;
+		return false;
 	for (__u32 i = 0; i < PS_DIRECT_PAYLOAD / 8; i++) {
 		if (i * 8 > last)
 			break;
-		if (from + 8 > end)
-			return -1;
-		w = ps_load64(from);
+		if (at + 8 > end)
+			return false;
+		w = ps_load64(at);
 		ps_store64(s->in + i * 8, w);
-		sum += (w & 0xffffffff) + (w >> 32);
-		from += 8;
+		*sum += (w & 0xffffffff) + (w >> 32);
+		at += 8;
 	}
 	ps_opaque(last);
 	if (last > PS_DIRECT_PAYLOAD - 8)
-		return -1;
-	from = data + at + last;
-	if (from + 8 > end)
-		return -1;
-	w = ps_load64(from);
+		return false;
+	at = from + last;
+	if (at + 8 > end)
+		return false;
+	w = ps_load64(at);
 	ps_store64(s->in + last, w);
 	/* Of the last word only what the others did not hold. */
 	if (len & 7) {
 		w >>= 64 - (len & 7) * 8;
-		sum += (w & 0xffffffff) + (w >> 32);
+		*sum += (w & 0xffffffff) + (w >> 32);
 	}
+	return true;
+}
+
+/* Copies the payload that s->pkt describes into s->in and sums it up; 0 if that is done. */
+static __always_inline int ps_copy_payload(struct xdp_md *ctx, struct ps_scratch *s)
+{
+	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	__u32 at = ps_read_once(s->pkt.payload) & 0x3ff;
+	__u64 sum = 0;
+
+	if (!ps_copy_short(s, data + at, end, ps_read_once(s->pkt.payload_len), &sum))
+		return ps_copy_long(ctx);
 	s->in_sum = sum;
 	return 0;
+}
+
+/* The same for what leaves, without the sum. */
+static __always_inline int ps_copy_reply(struct __sk_buff *skb, struct ps_scratch *s)
+{
+	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
+	__u32 at = ps_read_once(s->pkt.payload) & 0x3ff, len = ps_read_once(s->pkt.payload_len);
+	__u64 sum = 0;
+
+	if (ps_copy_short(s, data + at, end, len, &sum))
+		return 0;
+	if (!ps_size_fits(&len, PS_IN_SIZE))
+		return -1;
+	return bpf_skb_load_bytes(skb, s->pkt.payload, s->in, len);
 }
 
 #endif /* PRESTACK_PAYLOAD_BPF_H */
