@@ -25,6 +25,17 @@ struct ps_replies_step {
 	__u32 why; /* enum ps_lost */
 };
 
+/* The plug-in's functions, as PS_TELL_REPLIES makes them: known when this is compiled. */
+struct ps_telling {
+	bool (*plain)(struct ps_scratch *s, struct ps_message *m);
+	long (*step)(__u32 i, struct ps_replies_step *c); /* ps_reply_step */
+};
+
+static __always_inline bool ps_none_is_plain(struct ps_scratch *s, struct ps_message *m)
+{
+	return false;
+}
+
 /* See ps_request_window. */
 static __always_inline bool ps_reply_window(struct __sk_buff *skb, struct ps_flow *f,
 					    struct ps_scratch *s)
@@ -54,23 +65,27 @@ static __always_inline bool ps_reply_window(struct __sk_buff *skb, struct ps_flo
 	return true;
 }
 
-/* One message of a segment of replies; `parse` is the plug-in's. 1 ends the loop. */
-static __always_inline long ps_reply_step(struct ps_replies_step *c,
-					  void (*parse)(struct __sk_buff *skb, struct ps_scratch *s,
-							struct ps_message *m))
+/* The message at c->step is to be looked at: false if it cannot be. */
+static __always_inline bool ps_reply_begins(struct ps_replies_step *c, struct ps_scratch *s)
 {
-	struct ps_scratch *s = ps_scratch(PS_HOOK_TC);
 	struct ps_flow *f = c->flow;
 	int step = c->step;
 
 	c->step = PS_STEP_LOST;
-	if (!s || (step == PS_STEP_LOAD && !ps_reply_window(c->skb, f, s)))
-		return 1;
+	if (step == PS_STEP_LOAD && !ps_reply_window(c->skb, f, s))
+		return false;
 	s->pos = s->reader.pos - s->reader.base;
 	s->segment.ordinal = ps_replies_exact(f) ? f->replies + 1 : 0;
 	ps_message_begin(s, f->out.state);
-	parse(c->skb, s, &s->message);
-	step = ps_stream_take(&f->out, &s->reader, &s->message);
+	return true;
+}
+
+/* The plug-in has told what the message is. 1 ends the loop. */
+static __always_inline long ps_reply_told(struct ps_replies_step *c, struct ps_scratch *s)
+{
+	struct ps_flow *f = c->flow;
+	int step = ps_stream_take(&f->out, &s->reader, &s->message);
+
 	if (step == PS_STEP_LOST)
 		return 1;
 	if ((s->message.flags & PS_MESSAGE_SERVES) && !f->splice.known)
@@ -86,10 +101,39 @@ static __always_inline long ps_reply_step(struct ps_replies_step *c,
 	return step == PS_STEP_DONE;
 }
 
+/* One message of a segment of replies; `parse` is the plug-in's. 1 ends the loop. */
+static __always_inline long ps_reply_step(struct ps_replies_step *c,
+					  void (*parse)(struct __sk_buff *skb, struct ps_scratch *s,
+							struct ps_message *m))
+{
+	struct ps_scratch *s = ps_scratch(PS_HOOK_TC);
+
+	if (!s || !ps_reply_begins(c, s)) {
+		c->step = PS_STEP_LOST;
+		return 1;
+	}
+	parse(c->skb, s, &s->message);
+	return ps_reply_told(c, s);
+}
+
+/* All messages of a segment. By far most hold one plain one: that is told without a call. */
+static __always_inline void ps_reply_steps(struct ps_replies_step *c, struct ps_scratch *s,
+					   const struct ps_telling *how)
+{
+	if (c->step == PS_STEP_DONE || !ps_reply_begins(c, s))
+		return;
+	if (how->plain(s, &s->message)) {
+		if (ps_reply_told(c, s))
+			return;
+	} else {
+		c->step = PS_STEP_PARSE;
+	}
+	bpf_loop(PS_MAX_STEPS, how->step, c, 0);
+}
+
 /* A segment whose replies are owned. False: nobody can tell what leaves. */
 static __always_inline bool ps_take_replies(struct __sk_buff *skb, struct ps_flow *f,
-					    struct ps_scratch *s,
-					    long (*step)(__u32 i, struct ps_replies_step *c))
+					    struct ps_scratch *s, const struct ps_telling *how)
 {
 	struct ps_replies_step c = {.skb = skb, .flow = f};
 	const struct ps_segment *g = &s->segment;
@@ -111,8 +155,7 @@ static __always_inline bool ps_take_replies(struct __sk_buff *skb, struct ps_flo
 	s->segment.fresh = s->pkt.payload + old;
 	ps_stream_open(&f->out, &s->reader, g->len - old);
 	c.step = ps_stream_step(&f->out, &s->reader);
-	if (c.step != PS_STEP_DONE)
-		bpf_loop(PS_MAX_STEPS, step, &c, 0);
+	ps_reply_steps(&c, s, how);
 	if (c.step != PS_STEP_DONE) {
 		ps_flow_lose(f, s->pkt.service, c.why);
 		return false;
@@ -139,8 +182,7 @@ static __always_inline int ps_replies_unknown(struct ps_scratch *s)
 }
 
 /* All of program ps_stream_reply. */
-static __always_inline int ps_follow_replies(struct __sk_buff *skb,
-					     long (*step)(__u32 i, struct ps_replies_step *c))
+static __always_inline int ps_follow_replies(struct __sk_buff *skb, const struct ps_telling *how)
 {
 	struct ps_scratch *s = ps_scratch(PS_HOOK_TC);
 	struct ps_flow *f;
@@ -169,7 +211,7 @@ static __always_inline int ps_follow_replies(struct __sk_buff *skb,
 	default:
 		return ps_replies_unknown(s);
 	}
-	if (!ps_take_replies(skb, f, s, step))
+	if (!ps_take_replies(skb, f, s, how))
 		ps_flush_leaving(s->pkt.service);
 	/* Not ours any more after all: user space has deleted it, and it was used again. */
 	if (!ps_flow_is(f, &s->flow))
@@ -210,8 +252,10 @@ static __always_inline int ps_follow_replies(struct __sk_buff *skb,
 		return ps_follow_requests(ctx, &how);                                              \
 	}
 
-/* Defines program ps_stream_reply; the contract is in plugin.bpf.h. */
-#define PS_FOLLOW_REPLIES(reply)                                                                   \
+/* Define program ps_stream_reply; the contract is in plugin.bpf.h. With PS_FOLLOW_REPLIES no reply is plain. */
+#define PS_FOLLOW_REPLIES(reply) PS_TELL_REPLIES(reply, ps_none_is_plain)
+
+#define PS_TELL_REPLIES(reply, plain)                                                              \
 	static long ps_plugin_reply_step(__u32 i, struct ps_replies_step *c)                       \
 	{                                                                                          \
 		return ps_reply_step(c, reply);                                                    \
@@ -219,7 +263,9 @@ static __always_inline int ps_follow_replies(struct __sk_buff *skb,
 	SEC("tc")                                                                                  \
 	int ps_stream_reply(struct __sk_buff *skb)                                                 \
 	{                                                                                          \
-		return ps_follow_replies(skb, ps_plugin_reply_step);                               \
+		const struct ps_telling how = {plain, ps_plugin_reply_step};                       \
+                                                                                                   \
+		return ps_follow_replies(skb, &how);                                               \
 	}
 
 #endif /* PRESTACK_TCP_REPLY_BPF_H */

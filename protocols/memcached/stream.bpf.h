@@ -204,6 +204,13 @@ static __always_inline void mc_reply(struct __sk_buff *skb, struct ps_scratch *s
 		mc_reply_value(skb, s, m, &a.v);
 }
 
-PS_FOLLOW_REPLIES(mc_reply)
+static __always_inline bool mc_plain_reply(struct ps_scratch *s, struct ps_message *m)
+{
+	struct ps_cursor c = ps_payload(s, PS_HOOK_TC, s->pos);
+
+	return mc_stream_plain_reply(&c, m);
+}
+
+PS_TELL_REPLIES(mc_reply, mc_plain_reply)
 
 #endif /* PRESTACK_MEMCACHED_STREAM_BPF_H */
