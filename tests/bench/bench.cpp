@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 #include <linux/bpf.h>
 
+#include "calls.hpp"
 #include "exchange.hpp"
 #include "rig.hpp"
 
@@ -158,6 +159,7 @@ int main(int argc, char **argv)
 	// NOLINTNEXTLINE(concurrency-mt-unsafe): one thread
 	if (std::getenv("PRESTACK_BENCH_PASSING") != nullptr) {
 		print_passing();
+		prestack::bench::print_calls();
 		return 0;
 	}
 	const char *ways =
@@ -189,5 +191,6 @@ int main(int argc, char **argv)
 		print_table(samples, r.bytes_per_item());
 	}
 	print_passing();
+	prestack::bench::print_calls();
 	return 0;
 }
