@@ -5,9 +5,24 @@
 
 #include "cache.bpf.h"
 
+/*
+ * Whether there is nothing to remove, nor will be: the fence was raised before, and who takes the entry after
+ * this look sees that when he publishes. First the sequence, then the epoch: the other way round an entry may be
+ * published in between. An odd sequence: it is being filled, and the filler may have looked at the generation.
+ */
+static __always_inline bool ps_entry_dead(const struct ps_entry *e)
+{
+	if (ps_read_once(e->seq) & 1)
+		return false;
+	ps_ordered();
+	return !ps_read_once(e->epoch);
+}
+
 /* Removes whatever has this tag in the key's set. The fence was raised before. */
 static __always_inline void ps_entry_kill(struct ps_entry *e, __u32 *killed)
 {
+	if (ps_entry_dead(e))
+		return;
 	bpf_spin_lock(&e->lock);
 	/* An odd sequence: its filler has yet to look at the generation, under this lock. */
 	if (!(e->seq & 1) && e->epoch) {

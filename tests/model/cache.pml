@@ -138,17 +138,41 @@ bool lock;
 #define LOCKED(what) d_step { what }
 #endif
 
-/* ps_kill */
+/* ps_entry_kill, under the lock */
+#define REMOVE                                                                 \
+	LOCKED(                                                                \
+		if                                                             \
+		:: !(e_seq & 1) && e_epoch -> e_epoch = 0; e_seq = e_seq + 2   \
+		:: else                                                        \
+		fi                                                             \
+	)
+
+/* ps_kill. Without the lock it looks whether there is anything to remove: the sequence, then the epoch. */
 inline Kill()
 {
 	if
 	:: word ->
-		LOCKED(
+		if
+#ifdef BREAK_KILL_ORDER
+		:: e_epoch -> REMOVE
+		:: else ->
 			if
-			:: !(e_seq & 1) && e_epoch -> e_epoch = 0; e_seq = e_seq + 2
+			:: e_seq & 1 -> REMOVE
 			:: else
 			fi
-		)
+#else
+#ifdef BREAK_KILL_FILLED
+		:: e_seq & 1 -> skip
+#else
+		:: e_seq & 1 -> REMOVE
+#endif
+		:: else ->
+			if
+			:: e_epoch -> REMOVE
+			:: else
+			fi
+#endif
+		fi
 	:: else
 	fi
 }
