@@ -124,6 +124,8 @@ void print_passing()
 		{Passing::tcp_miss, "get over TCP, a miss"},
 		{Passing::tcp_set, "set over TCP"},
 		{Passing::tcp_pipeline, "16 sets over TCP in a segment"},
+		{Passing::tcp_fill, "get over TCP, a miss that fills"},
+		{Passing::tcp_set_cached, "set over TCP of a cached key"},
 	};
 	prestack::bench::Exchange exchange;
 	PassCost floor;

@@ -16,7 +16,6 @@ constexpr std::uint8_t syn = 2;
 constexpr std::uint8_t push = 8;
 constexpr std::uint8_t ack = 16;
 constexpr unsigned pipeline = 16;
-constexpr std::uint32_t keys = 20'000;
 constexpr int pass = 2; // XDP_PASS
 constexpr int next = -1; // TCX_NEXT
 
@@ -48,7 +47,12 @@ std::string stamps()
 
 std::string set(std::uint32_t number)
 {
-	return fmt::format("set key-{:012} 0 0 32\r\n{:032}\r\n", number % keys, number);
+	return fmt::format("set key-{:012} 0 0 32\r\n{:032}\r\n", number, number);
+}
+
+std::string get(std::uint32_t number)
+{
+	return fmt::format("get key-{:012}\r\n", number);
 }
 
 test::DatapathOptions options()
@@ -87,17 +91,21 @@ std::string Exchange::request(Passing what, std::uint32_t number) const
 	switch (what) {
 	case Passing::neighbour:
 	case Passing::udp_miss:
-		return frame_header(number) + fmt::format("get key-{:012}\r\n", number % keys);
+		return frame_header(number) + get(number % keys);
 	case Passing::tcp_miss:
-		return fmt::format("get key-{:012}\r\n", number % keys);
+		return get(number % keys);
+	case Passing::tcp_fill:
+		return get(number);
 	case Passing::tcp_set:
+		return set(number % keys);
+	case Passing::tcp_set_cached:
 		return set(number);
 	case Passing::tcp_pipeline:
 		break;
 	}
 	std::string text;
 	for (unsigned i = 0; i < pipeline; ++i) {
-		text += set(number * pipeline + i);
+		text += set((number * pipeline + i) % keys);
 	}
 	return text;
 }
@@ -110,7 +118,10 @@ std::string Exchange::reply(Passing what, std::uint32_t number)
 		return frame_header(number) + "END\r\n";
 	case Passing::tcp_miss:
 		return "END\r\n";
+	case Passing::tcp_fill:
+		return fmt::format("VALUE key-{:012} 0 32\r\n{:032}\r\nEND\r\n", number, number);
 	case Passing::tcp_set:
+	case Passing::tcp_set_cached:
 		return "STORED\r\n";
 	case Passing::tcp_pipeline:
 		break;
@@ -122,40 +133,54 @@ std::string Exchange::reply(Passing what, std::uint32_t number)
 	return text;
 }
 
+Exchange::Times Exchange::pass_once(Passing what, std::uint32_t number)
+{
+	const auto text = request(what, number);
+	const auto answer = reply(what, number);
+	auto in = packet_;
+	in.payload = text;
+	auto out = packet_.reply(answer);
+	if (what == Passing::neighbour) {
+		in.destination_port = out.source_port = 9;
+	}
+	if (over_tcp(what)) {
+		in.transport = out.transport = test::Transport::tcp;
+		in.tcp_flags = out.tcp_flags = ack | push;
+		in.tcp_options = out.tcp_options = stamps();
+		in.tcp_sequence = client_next_;
+		in.tcp_acknowledgement = out.tcp_sequence = server_next_;
+		client_next_ += static_cast<std::uint32_t>(text.size());
+		server_next_ += static_cast<std::uint32_t>(answer.size());
+		out.tcp_acknowledgement = client_next_;
+	}
+	const auto arrived = datapath_.ingress(in.bytes());
+	const auto left = datapath_.egress(out.bytes());
+	if (arrived.verdict != pass || left.verdict != next) {
+		throw std::runtime_error("a packet did not pass");
+	}
+	return {arrived.nanoseconds, left.nanoseconds};
+}
+
 PassCost Exchange::measure_once(Passing what, unsigned times)
 {
 	std::vector<std::uint32_t> requests;
 	std::vector<std::uint32_t> replies;
+	std::uint32_t first = 0;
 	if (over_tcp(what)) {
 		connect();
 	}
 	const auto before = datapath_.counts();
+	if (what == Passing::tcp_fill || what == Passing::tcp_set_cached) {
+		first = fresh_;
+		fresh_ += times;
+	}
+	for (std::uint32_t i = 0; what == Passing::tcp_set_cached && i < times; ++i) {
+		pass_once(Passing::tcp_fill, first + i);
+	}
 	for (std::uint32_t i = 0; i < times; ++i) {
-		const auto text = request(what, i);
-		const auto answer = reply(what, i);
-		auto in = packet_;
-		in.payload = text;
-		auto out = packet_.reply(answer);
-		if (what == Passing::neighbour) {
-			in.destination_port = out.source_port = 9;
-		}
-		if (over_tcp(what)) {
-			in.transport = out.transport = test::Transport::tcp;
-			in.tcp_flags = out.tcp_flags = ack | push;
-			in.tcp_options = out.tcp_options = stamps();
-			in.tcp_sequence = client_next_;
-			in.tcp_acknowledgement = out.tcp_sequence = server_next_;
-			client_next_ += static_cast<std::uint32_t>(text.size());
-			server_next_ += static_cast<std::uint32_t>(answer.size());
-			out.tcp_acknowledgement = client_next_;
-		}
-		const auto arrived = datapath_.ingress(in.bytes());
-		const auto left = datapath_.egress(out.bytes());
-		if (arrived.verdict != pass || left.verdict != next) {
-			throw std::runtime_error("a packet did not pass");
-		}
-		requests.push_back(arrived.nanoseconds);
-		replies.push_back(left.nanoseconds);
+		const auto took = pass_once(what, first + i);
+		requests.push_back(took.request);
+		replies.push_back(took.reply);
 	}
 	// Flushes, and flows that are not followed, would be another measurement.
 	const auto after = datapath_.counts();
@@ -164,6 +189,13 @@ PassCost Exchange::measure_once(Passing what, unsigned times)
 			throw std::runtime_error("the packets were not understood: " +
 						 test::moved(before, after));
 		}
+	}
+	const auto filled = after.at(PS_COUNT_fills) - before.at(PS_COUNT_fills);
+	const auto removed = after.at(PS_COUNT_invalidations) - before.at(PS_COUNT_invalidations);
+	if ((first != 0 && filled < times * 9 / 10) ||
+	    (what == Passing::tcp_set_cached && removed < times * 9 / 10)) {
+		throw std::runtime_error("what should be cached is not: " +
+					 test::moved(before, after));
 	}
 	return {median(std::move(requests)), median(std::move(replies))};
 }

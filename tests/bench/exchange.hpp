@@ -12,6 +12,8 @@
 namespace prestack::bench
 {
 
+constexpr std::uint32_t keys = 20'000;
+
 // Run times of the two programs, ns.
 struct PassCost {
 	double request = std::numeric_limits<double>::max();
@@ -24,6 +26,8 @@ enum class Passing {
 	tcp_miss,
 	tcp_set,
 	tcp_pipeline, // 16 sets in a segment
+	tcp_fill, // a get that misses, and is answered with a value, which fills
+	tcp_set_cached, // a set of a key that is cached
 };
 
 // Everything throws std::runtime_error.
@@ -37,6 +41,11 @@ public:
 
 private:
 	PassCost measure_once(Passing what, unsigned times);
+	struct Times {
+		std::uint32_t request;
+		std::uint32_t reply;
+	};
+	Times pass_once(Passing what, std::uint32_t number);
 	void connect();
 	std::string request(Passing what, std::uint32_t number) const;
 	static std::string reply(Passing what, std::uint32_t number);
@@ -45,6 +54,7 @@ private:
 	test::Packet packet_;
 	std::uint32_t client_next_ = 0;
 	std::uint32_t server_next_ = 0;
+	std::uint32_t fresh_ = keys; // from this number on no key was used
 };
 
 } // namespace prestack::bench
