@@ -97,6 +97,7 @@ struct ps_scratch {
 	struct ps_packet pkt;
 	__u64 tick; /* the clock of this CPU, see ps_now */
 	__u64 tick_now;
+	__u64 woke; /* the tick in which user space was woken for questions */
 	struct ps_write write;
 	struct ps_key key;
 	struct ps_flow_key flow; /* TCP: the connection */

@@ -16,6 +16,7 @@ namespace
 using namespace std::chrono_literals;
 
 constexpr auto tick = 100ms;
+constexpr auto patience = 5ms; // how long a question may wait for others
 constexpr auto hearing = 1s; // later the agent is called deaf
 constexpr std::uint64_t second = 1'000'000'000;
 constexpr std::uint64_t millisecond = 1'000'000;
@@ -293,18 +294,29 @@ Result<void> AgentRunner::start(EventLoop &loop, AgentHooks hooks)
 	if (auto done = tend(); !done) {
 		return done;
 	}
+	const auto look = [this] { return look_for_questions(); };
+	const auto timer = loop.timer(look);
+	if (!timer) {
+		return tl::unexpected(timer.error());
+	}
+	look_again_ = *timer;
 	return loop.every(tick, tend).and_then([&] {
-		return loop.watch(ring_buffer__epoll_fd(questions_.get()),
-				  [this]() -> Result<void> {
-					  ring_buffer__consume(questions_.get());
-					  for (const auto &served : services_) {
-						  if (served.link) {
-							  served.link->push();
-						  }
-					  }
-					  return {};
-				  });
+		return loop.watch(ring_buffer__epoll_fd(questions_.get()), look);
 	});
+}
+
+Result<void> AgentRunner::look_for_questions()
+{
+	if (ring_buffer__consume(questions_.get()) <= 0) {
+		return {};
+	}
+	for (const auto &served : services_) {
+		if (served.link) {
+			served.link->push();
+		}
+	}
+	// Of those that follow soon the kernel does not tell.
+	return EventLoop::start(look_again_, patience);
 }
 
 std::vector<Endpoint> AgentRunner::own_connections() const

@@ -104,6 +104,7 @@ private:
 		  forgetter_(forgetter), report_(report), log_(std::move(log))
 	{
 	}
+	[[nodiscard]] Result<void> look_for_questions();
 	void on_question(const ps_question &question);
 	void on_expiry(std::uint8_t service, ps_answer answer, const AgentReply *reply,
 		       AgentLink::Clock::time_point asked_at);
@@ -123,6 +124,7 @@ private:
 	std::shared_ptr<spdlog::logger> log_;
 	AgentHooks hooks_;
 	std::unique_ptr<ring_buffer, FreeRing> questions_;
+	int look_again_ = -1; // a timer of the loop
 	std::function<Result<Auditor>(std::vector<Auditor::Audited>)> make_auditor_;
 	std::unique_ptr<Auditor> auditor_;
 };

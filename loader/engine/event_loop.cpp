@@ -13,6 +13,25 @@
 
 namespace prestack
 {
+namespace
+{
+
+timespec to_timespec(std::chrono::milliseconds time)
+{
+	return {time.count() / 1000, time.count() % 1000 * 1'000'000};
+}
+
+Result<void> set_timer(int timer, std::chrono::milliseconds first,
+		       std::chrono::milliseconds interval)
+{
+	const itimerspec spec{to_timespec(interval), to_timespec(first)};
+	if (timerfd_settime(timer, 0, &spec, nullptr) != 0) {
+		return fail("event loop", "timerfd_settime", errno);
+	}
+	return {};
+}
+
+} // namespace
 
 Result<EventLoop> EventLoop::create()
 {
@@ -75,28 +94,34 @@ Result<void> EventLoop::add(int fd, std::uint32_t events,
 	return {};
 }
 
-Result<void> EventLoop::every(std::chrono::milliseconds interval, Callback callback)
+Result<int> EventLoop::timer(Callback callback)
 {
 	UniqueFd timer(timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC));
 	if (!timer) {
 		return fail("event loop", "timerfd_create", errno);
 	}
-	itimerspec spec{};
-	spec.it_interval.tv_sec = interval.count() / 1000;
-	spec.it_interval.tv_nsec = interval.count() % 1000 * 1'000'000;
-	spec.it_value = spec.it_interval;
-	if (timerfd_settime(timer.get(), 0, &spec, nullptr) != 0) {
-		return fail("event loop", "timerfd_settime", errno);
-	}
 	const int fd = timer.get();
 	owned_.push_back(std::move(timer));
-	return watch(fd, [fd, callback = std::move(callback)]() -> Result<void> {
+	const auto on_time = [fd, callback = std::move(callback)]() -> Result<void> {
 		std::uint64_t expirations = 0;
 		if (read(fd, &expirations, sizeof expirations) < 0) {
 			return {};
 		}
 		return callback();
+	};
+	return watch(fd, on_time).map([fd] { return fd; });
+}
+
+Result<void> EventLoop::every(std::chrono::milliseconds interval, Callback callback)
+{
+	return timer(std::move(callback)).and_then([interval](int timer) {
+		return set_timer(timer, interval, interval);
 	});
+}
+
+Result<void> EventLoop::start(int timer, std::chrono::milliseconds delay)
+{
+	return set_timer(timer, delay, std::chrono::milliseconds{0});
 }
 
 Result<void> EventLoop::on_clock_step(Callback callback)

@@ -37,6 +37,10 @@ public:
 	void forget(int fd);
 	// Calls back once per interval; missed intervals are not made up for.
 	[[nodiscard]] Result<void> every(std::chrono::milliseconds interval, Callback callback);
+	// A timer that does not run yet. Returns its number, for start().
+	[[nodiscard]] Result<int> timer(Callback callback);
+	// It calls back once, `delay` from now (at least 1 ms); if it runs already, not before that.
+	static Result<void> start(int timer, std::chrono::milliseconds delay);
 	// Calls back when the wall clock was set to another time.
 	[[nodiscard]] Result<void> on_clock_step(Callback callback);
 	// From now on SIGTERM and SIGINT end run() and do nothing else.

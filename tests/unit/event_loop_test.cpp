@@ -51,6 +51,30 @@ TEST(EventLoop, TellsWhatADescriptorIsReadyFor)
 	EXPECT_EQ(seen, "w--rwr");
 }
 
+TEST(EventLoop, ATimerCallsBackOncePerStart)
+{
+	auto loop = *EventLoop::create();
+	int calls = 0;
+	const auto timer = loop.timer([&]() -> Result<void> {
+		++calls;
+		return {};
+	});
+	ASSERT_TRUE(timer);
+	ASSERT_TRUE(loop.turn(10ms));
+	EXPECT_EQ(calls, 0) << "it does not run yet";
+	ASSERT_TRUE(EventLoop::start(*timer, 1ms));
+	ASSERT_TRUE(loop.turn(10s));
+	EXPECT_EQ(calls, 1);
+	ASSERT_TRUE(loop.turn(10ms));
+	EXPECT_EQ(calls, 1);
+	// Started twice it calls back once, from the second start on.
+	ASSERT_TRUE(EventLoop::start(*timer, 1ms));
+	ASSERT_TRUE(EventLoop::start(*timer, 2ms));
+	ASSERT_TRUE(loop.turn(10s));
+	ASSERT_TRUE(loop.turn(10ms));
+	EXPECT_EQ(calls, 2);
+}
+
 // A step of a nanosecond, which nobody else notices.
 TEST(EventLoop, TellsThatTheWallClockWasSet)
 {
