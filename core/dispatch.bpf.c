@@ -230,7 +230,7 @@ __noinline int ps_new_path(struct __sk_buff *skb)
 	struct ps_service_state *state = s && skb ? ps_state_of(s->pkt.service) : NULL;
 	struct ps_service_conf *conf = state ? ps_conf_of(s->pkt.service, state) : NULL;
 
-	if (conf && ps_sender_is_server(skb, &s->pkt, conf))
+	if (conf && ps_sender_is_server(skb, s, conf))
 		ps_path_prove(state, &s->pkt);
 	return 0;
 }
@@ -326,6 +326,7 @@ int ps_tc_egress(struct __sk_buff *skb)
 	s->pkt.now = ps_now(s);
 	s->serial = 0;
 	s->who = 0;
+	s->sender = 0;
 	if (!ps_describe(&s->pkt, data, end, skb->ifindex, &h, false) ||
 	    !ps_find_payload(&s->pkt, data, end, &h, skb->len))
 		return ps_unread_reply(service, state);

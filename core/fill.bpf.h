@@ -47,12 +47,13 @@ static __always_inline struct bpf_sock *ps_local_socket(struct __sk_buff *skb,
  * Whether this skb was sent by the server: by a socket of the server's user that is the very one
  * that a packet of this client to this address would be delivered to. Raw sockets, packet
  * sockets, forwarded frames and strangers that bound the port on another address are not.
- * TC egress.
+ * Of a socket that is known by its cookie, which no other ever has, only the user is looked at. TC egress.
  */
-static __always_inline bool ps_sender_is_server(struct __sk_buff *skb, const struct ps_packet *p,
+static __always_inline bool ps_sender_is_server(struct __sk_buff *skb, struct ps_scratch *s,
 						const struct ps_service_conf *conf)
 {
 	struct bpf_sock *sk;
+	__u64 cookie;
 	bool same;
 
 	if (ps_config.trust_sender)
@@ -60,11 +61,16 @@ static __always_inline bool ps_sender_is_server(struct __sk_buff *skb, const str
 	if (!skb->sk || !(conf->flags & PS_SERVICE_SERVER_KNOWN) ||
 	    bpf_get_socket_uid(skb) != conf->server_uid)
 		return false;
-	sk = ps_local_socket(skb, p);
+	cookie = bpf_get_socket_cookie(skb);
+	if (s->sender && s->sender == cookie)
+		return true;
+	sk = ps_local_socket(skb, &s->pkt);
 	if (!sk)
 		return false;
 	same = (void *)sk == (void *)skb->sk;
 	bpf_sk_release(sk);
+	if (same)
+		s->sender = cookie;
 	return same;
 }
 
@@ -292,7 +298,7 @@ static __always_inline void ps_fill(struct __sk_buff *skb, struct ps_scratch *s,
 	lease = ps_lease_of(s, request, generation, epoch);
 	if (ps_read_once(f->lease) != lease)
 		return ps_count(service, PS_COUNT_nofill_lease);
-	if (!ps_sender_is_server(skb, &s->pkt, conf))
+	if (!ps_sender_is_server(skb, s, conf))
 		return ps_count(service, PS_COUNT_nofill_sender);
 
 	victim = ps_victim(s->key.hash, epoch, s->pkt.now);

@@ -106,6 +106,7 @@ struct ps_scratch {
 	struct ps_reader reader; /* TCP: where in the segment we are */
 	struct ps_message message; /* TCP: what the plug-in says of the message at `pos` */
 	__u64 who; /* ps_who of this packet's far end and `who_request`; 0: not made yet */
+	__u64 sender; /* cookie of the socket that sends on this flow for the server, TC only; 0: not known */
 	__u64 in_sum; /* one's complement sum of the payload, XDP only */
 	__u32 pos; /* the plug-in's position in in[], for what it does over several calls */
 	__u32 out_len; /* bytes of out[] in use */

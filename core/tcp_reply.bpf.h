@@ -152,10 +152,13 @@ static __always_inline bool ps_take_replies(struct __sk_buff *skb, struct ps_flo
 		return false;
 	}
 	c.why = PS_LOST_MESSAGE;
+	s->sender = f->sender;
 	s->segment.fresh = s->pkt.payload + old;
 	ps_stream_open(&f->out, &s->reader, g->len - old);
 	c.step = ps_stream_step(&f->out, &s->reader);
 	ps_reply_steps(&c, s, how);
+	if (s->sender != f->sender)
+		f->sender = s->sender;
 	if (c.step != PS_STEP_DONE) {
 		ps_flow_lose(f, s->pkt.service, c.why);
 		return false;

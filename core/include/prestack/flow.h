@@ -85,6 +85,7 @@ struct ps_flow {
 	__u32 popped; /* writes taken from the ring, so far */
 	__u32 syncs_seen; /* SYNC replies, so far */
 	__u32 maybes_settled; /* of `maybes` */
+	__u64 sender; /* cookie of the server's socket, once that is known to be the one; 0: not yet */
 	struct ps_stream out;
 
 	struct ps_outstanding ring[PS_RING];
