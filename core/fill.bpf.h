@@ -130,6 +130,22 @@ __noinline int ps_victim(__u64 hash, __u32 epoch, __u64 now)
 	return start & (ps_config.ways - 1);
 }
 
+/*
+ * This entry is going to be filled with `room` bytes: its memory is fetched while something else is done. A
+ * store does not wait for that as a load would; `used` is a hint, and the victim's was just looked at.
+ */
+static __always_inline void ps_entry_expect(__u32 set, __u32 way, __u32 room)
+{
+	struct ps_entry *e;
+
+	if (room <= PS_SMALL_WORDS * 8)
+		e = ps_small_at(set, way);
+	else
+		e = ps_large_at(set, way);
+	if (e)
+		*(volatile typeof(e->used) *)&e->used = 0;
+}
+
 /* Takes the entry for filling; false if somebody else has it. */
 static __always_inline bool ps_entry_own(struct ps_entry *e)
 {
@@ -298,11 +314,11 @@ static __always_inline void ps_fill(struct __sk_buff *skb, struct ps_scratch *s,
 	lease = ps_lease_of(s, request, generation, epoch);
 	if (ps_read_once(f->lease) != lease)
 		return ps_count(service, PS_COUNT_nofill_lease);
-	if (!ps_sender_is_server(skb, s, conf))
-		return ps_count(service, PS_COUNT_nofill_sender);
-
 	victim = ps_victim(s->key.hash, epoch, s->pkt.now);
 	way = victim;
+	ps_entry_expect(set, way, room);
+	if (!ps_sender_is_server(skb, s, conf))
+		return ps_count(service, PS_COUNT_nofill_sender);
 	if (victim < 0 || way >= ps_config.ways)
 		return ps_count(service, PS_COUNT_nofill_asking);
 	if (__sync_val_compare_and_swap(&f->lease, lease, 0) != lease)

@@ -6,31 +6,33 @@
 #include "cache.bpf.h"
 
 /*
- * Whether there is nothing to remove, nor will be: the fence was raised before, and who takes the entry after
- * this look sees that when he publishes. First the sequence, then the epoch: the other way round an entry may be
- * published in between. An odd sequence: it is being filled, and the filler may have looked at the generation.
+ * Removes whatever has this tag in the key's set; the fence was raised before. Returns 1 if it did, else 0.
+ *
+ * First it looks without the lock. Nothing is to be removed, nor will be, if the sequence is even and, looked at
+ * after that, there is no epoch: who takes the entry from now on sees the fence when he publishes. The other way
+ * round an entry may be published in between. An odd sequence: it is being filled, and the filler may have looked
+ * at the generation; under the lock he has not, or is done. Few branches, since the verifier follows each of
+ * them once per way.
  */
-static __always_inline bool ps_entry_dead(const struct ps_entry *e)
+static __always_inline __u32 ps_entry_kill(struct ps_entry *e)
 {
-	if (ps_read_once(e->seq) & 1)
-		return false;
-	ps_ordered();
-	return !ps_read_once(e->epoch);
-}
+	__u32 seq = ps_read_once(e->seq), epoch, alive;
 
-/* Removes whatever has this tag in the key's set. The fence was raised before. */
-static __always_inline void ps_entry_kill(struct ps_entry *e, __u32 *killed)
-{
-	if (ps_entry_dead(e))
-		return;
+	ps_ordered();
+	epoch = ps_read_once(e->epoch) | (seq & 1);
+	ps_opaque(epoch);
+	if (!epoch)
+		return 0;
 	bpf_spin_lock(&e->lock);
-	/* An odd sequence: its filler has yet to look at the generation, under this lock. */
-	if (!(e->seq & 1) && e->epoch) {
-		e->epoch = 0;
-		e->seq += 2;
-		*killed = 1;
-	}
+	seq = e->seq;
+	epoch = e->epoch;
+	/* The top bit of x | -x tells whether x is not 0. */
+	alive = ~seq & (epoch | -epoch) >> 31 & 1;
+	ps_opaque(alive);
+	e->epoch = epoch & (alive - 1);
+	e->seq = seq + 2 * alive;
 	bpf_spin_unlock(&e->lock);
+	return alive;
 }
 
 /*
@@ -57,7 +59,7 @@ static __always_inline int ps_kill(__u32 service, __u64 hash)
 			continue;
 		e = ps_entry_at(word, set, way);
 		if (e)
-			ps_entry_kill(e, &killed);
+			killed |= ps_entry_kill(e);
 	}
 	if (killed)
 		ps_count(service, PS_COUNT_invalidations);

@@ -19,6 +19,9 @@
  * On ps_datagram_request, a read:
  *   ps_key_load(hook, pos, len)     make in[pos, pos + len) the current key
  *   ps_key_scan(hook, pos)          the same for a token of unknown length, in one pass
+ *   ps_key_scan_here(s, hook, pos)  the same without a call, for the one place where most keys are read
+ *   ps_expect_ask(s, request)       before ps_lookup, may be left out: if the last look-up was a miss, what a
+ *                                   lease for this one needs is fetched at the same time. UDP; else nothing
  *   ps_lookup(s, &hit)              is it cached? hit.flags and hit.value_len are known from here
  *   ps_out_*(s, ...)                render what comes before and after the value
  *   ps_put_value(s, &hit)           append the value; non-zero: forget the reply, treat it as a miss
@@ -38,6 +41,7 @@
  *
  * On ps_datagram_reply:
  *   ps_reply_leaves(s, request, reads_only, as_asked)  first, once for each reply
+ *   ps_reply_leaves_as(s, request, flags)  the same without a call; enum ps_reply_flags
  *   ps_reply_goes_on(s, request)    instead: values, and more of this reply follows in another datagram
  *   ps_flush(service)               instead: it cannot be told what it answers
  * and then for each value in it:
@@ -55,7 +59,10 @@
  *   PS_ANSWER_REQUESTS(xx_request, xx_may_answer, xx_answer)
  *   static __always_inline void xx_reply(struct __sk_buff *skb, struct ps_scratch *s,
  *                                        struct ps_message *m) {...}
- *   PS_FOLLOW_REPLIES(xx_reply)         defines ps_stream_reply
+ *   PS_FOLLOW_REPLIES(xx_reply)         defines ps_stream_reply, or, where most replies are plain:
+ *   static __always_inline bool xx_plain(struct ps_scratch *s, struct ps_message *m) {...}
+ *   PS_TELL_REPLIES(xx_reply, xx_plain)  xx_plain tells what xx_reply would, without a call, of what is
+ *                                       WHOLE, tells nothing else and fills nothing; else false, *m untouched
  *
  * The function looks at the message that begins at s->pos, in the window ps_payload(s, hook, s->pos)
  * of which c.end is the end, and fills in *m, which is all zeros (kind PS_MESSAGE_LOST) but for
