@@ -36,15 +36,15 @@ static __always_inline bool ps_none_is_plain(struct ps_scratch *s, struct ps_mes
 	return false;
 }
 
-/* See ps_request_window. */
+/* See ps_request_window. `plain`: there is no carry. */
 static __always_inline bool ps_reply_window(struct __sk_buff *skb, struct ps_flow *f,
-					    struct ps_scratch *s)
+					    struct ps_scratch *s, const bool plain)
 {
 	struct ps_reader *r = &s->reader;
 	__u32 len = r->total - r->pos, n = 0, at;
 
 	r->base = r->pos;
-	if (r->pos >= r->carried) {
+	if (plain || r->pos >= r->carried) {
 		at = s->segment.fresh + (r->pos - r->carried);
 		if (len > PS_IN_SIZE)
 			len = PS_IN_SIZE;
@@ -65,14 +65,15 @@ static __always_inline bool ps_reply_window(struct __sk_buff *skb, struct ps_flo
 	return true;
 }
 
-/* The message at c->step is to be looked at: false if it cannot be. */
-static __always_inline bool ps_reply_begins(struct ps_replies_step *c, struct ps_scratch *s)
+/* The message at c->step is to be looked at: false if it cannot be. `plain` as above. */
+static __always_inline bool ps_reply_begins(struct ps_replies_step *c, struct ps_scratch *s,
+					    const bool plain)
 {
 	struct ps_flow *f = c->flow;
 	int step = c->step;
 
 	c->step = PS_STEP_LOST;
-	if (step == PS_STEP_LOAD && !ps_reply_window(c->skb, f, s))
+	if (step == PS_STEP_LOAD && !ps_reply_window(c->skb, f, s, plain))
 		return false;
 	s->pos = s->reader.pos - s->reader.base;
 	s->segment.ordinal = ps_replies_exact(f) ? f->replies + 1 : 0;
@@ -108,7 +109,7 @@ static __always_inline long ps_reply_step(struct ps_replies_step *c,
 {
 	struct ps_scratch *s = ps_scratch(PS_HOOK_TC);
 
-	if (!s || !ps_reply_begins(c, s)) {
+	if (!s || !ps_reply_begins(c, s, false)) {
 		c->step = PS_STEP_LOST;
 		return 1;
 	}
@@ -120,13 +121,15 @@ static __always_inline long ps_reply_step(struct ps_replies_step *c,
 static __always_inline void ps_reply_steps(struct ps_replies_step *c, struct ps_scratch *s,
 					   const struct ps_telling *how)
 {
-	if (c->step == PS_STEP_DONE || !ps_reply_begins(c, s))
+	if (c->step == PS_STEP_DONE)
 		return;
-	if (how->plain(s, &s->message)) {
-		if (ps_reply_told(c, s))
+	if (!s->reader.carried) {
+		if (!ps_reply_begins(c, s, true))
 			return;
-	} else {
-		c->step = PS_STEP_PARSE;
+		if (!how->plain(s, &s->message))
+			c->step = PS_STEP_PARSE;
+		else if (ps_reply_told(c, s))
+			return;
 	}
 	bpf_loop(PS_MAX_STEPS, how->step, c, 0);
 }
