@@ -49,10 +49,10 @@ CALLS_LOOP(calls_of_function, calls_function(&v->sum))
 CALLS_LOOP(calls_of_helper, calls_add(&v->sum); bpf_get_numa_node_id())
 CALLS_LOOP(calls_of_spin_lock, bpf_spin_lock(&v->lock); calls_add(&v->sum);
 	   bpf_spin_unlock(&v->lock))
-CALLS_LOOP(calls_of_exchange,
-	   if (!__sync_val_compare_and_swap(&v->word, 0, 1)) {
-		   calls_add(&v->sum);
-		   *(volatile __u32 *)&v->word = 0;
-	   })
+CALLS_LOOP(
+	calls_of_exchange, if (!__sync_val_compare_and_swap(&v->word, 0, 1)) {
+		calls_add(&v->sum);
+		*(volatile __u32 *)&v->word = 0;
+	})
 
 char LICENSE[] SEC("license") = "GPL";

@@ -60,6 +60,19 @@ void expect_same(const ps_message &a, const ps_message &b)
 }
 
 // What is told of them without the parser of all requests is the same.
+// The line is plain, but not in these states.
+template <typename Tell>
+void expect_not_plain(const char *line, std::initializer_list<__u32> states, Tell tell)
+{
+	const Input input(line);
+	const ps_cursor cursor = input.cursor();
+	for (const __u32 state : states) {
+		ps_message message{};
+		message.state = state;
+		EXPECT_FALSE(tell(&cursor, &message)) << state;
+	}
+}
+
 TEST(StreamRequests, PlainSets)
 {
 	struct Set {
@@ -100,14 +113,8 @@ TEST(StreamRequests, PlainSets)
 				   event.cmd.seconds));
 	}
 	// Where the first byte of the connection is read, or a line goes on, it is not for this.
-	const Input input("set k 0 0 5\r\n");
-	const ps_cursor cursor = input.cursor();
-	for (const __u32 state :
-	     std::initializer_list<__u32>{0, MC_STREAM_BINARY, MC_STREAM_TEXT | MC_STREAM_READS}) {
-		ps_message message{};
-		message.state = state;
-		EXPECT_FALSE(mc_stream_is_set(&cursor, &message)) << state;
-	}
+	expect_not_plain("set k 0 0 5\r\n", {0, MC_STREAM_BINARY, MC_STREAM_TEXT | MC_STREAM_READS},
+			 mc_stream_is_set);
 }
 
 TEST(StreamReplies, PlainReplies)
@@ -134,14 +141,8 @@ TEST(StreamReplies, PlainReplies)
 		EXPECT_FALSE(answer.value || answer.effect);
 		expect_same(message, all);
 	}
-	const Input input("END\r\n");
-	const ps_cursor cursor = input.cursor();
-	for (const __u32 state :
-	     std::initializer_list<__u32>{0, MC_STREAM_BINARY, MC_STREAM_TEXT | MC_STREAM_SKIPS}) {
-		ps_message message{};
-		message.state = state;
-		EXPECT_FALSE(mc_stream_plain_reply(&cursor, &message)) << state;
-	}
+	expect_not_plain("END\r\n", {0, MC_STREAM_BINARY, MC_STREAM_TEXT | MC_STREAM_SKIPS},
+			 mc_stream_plain_reply);
 }
 
 TEST(StreamRequests, LinesOfKeys)
