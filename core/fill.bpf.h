@@ -316,11 +316,11 @@ static __always_inline void ps_fill(struct __sk_buff *skb, struct ps_scratch *s,
 		return ps_count(service, PS_COUNT_nofill_lease);
 	victim = ps_victim(s->key.hash, epoch, s->pkt.now);
 	way = victim;
+	if (victim < 0 || way >= ps_config.ways)
+		return ps_count(service, PS_COUNT_nofill_asking);
 	ps_entry_expect(set, way, room);
 	if (!ps_sender_is_server(skb, s, conf))
 		return ps_count(service, PS_COUNT_nofill_sender);
-	if (victim < 0 || way >= ps_config.ways)
-		return ps_count(service, PS_COUNT_nofill_asking);
 	if (__sync_val_compare_and_swap(&f->lease, lease, 0) != lease)
 		return ps_count(service, PS_COUNT_nofill_lease);
 	word = &ps_word(line, base, way);

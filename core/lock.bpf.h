@@ -51,7 +51,7 @@ __noinline int ps_lock_wait(__u32 *lock)
 	return w.held;
 }
 
-/* Takes the lock. False: not to be had, its owner has stood still for seconds. */
+/* Takes the lock. False: not to be had, its owner has stood still for about a second. */
 static __always_inline bool ps_lock(__u32 *lock)
 {
 	return !__sync_val_compare_and_swap(lock, 0, 1) || ps_lock_wait(lock);

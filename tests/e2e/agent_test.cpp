@@ -133,6 +133,26 @@ TEST_F(Agent, UsedEntriesAreTouchedAtTheServer)
 			       Milliseconds{90'000}, Milliseconds{100}));
 }
 
+// Of many questions at a time the kernel tells once, and nothing comes after them to tell of the last ones.
+TEST_F(Agent, ABurstOfQuestionsIsAnsweredWhole)
+{
+	constexpr unsigned keys = 60;
+	start();
+	TcpClient direct = behind_its_back();
+	for (unsigned i = 0; i < keys; ++i)
+		direct.ask(store("key" + std::to_string(i), "value"));
+	read("another"); // which proves the path
+	for (unsigned i = 0; i < keys; ++i)
+		read("key" + std::to_string(i));
+	EXPECT_EQ(prestack_->counter("questions"), keys);
+	EXPECT_TRUE(eventually([&] { return prestack_->counter("answered") == keys; }))
+		<< prestack_->stats().dump(2);
+	const auto before = prestack_->counter("hits");
+	for (unsigned i = 0; i < keys; ++i)
+		read("key" + std::to_string(i));
+	EXPECT_EQ(prestack_->counter("hits"), before + keys);
+}
+
 // Nobody saw these writes: when the items expire only the server knows.
 TEST_F(Agent, ExpiryIsAskedForAndKept)
 {

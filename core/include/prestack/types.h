@@ -228,7 +228,8 @@ enum ps_asked_kind {
 	PS_ASKED_ANY, /* may change anything */
 };
 
-#define PS_QUESTIONS_SIZE (1 << 18) /* bytes of ring buffer ps_questions: some 900 questions */
+/* Bytes of ring buffer ps_questions: some 3700 questions, since who answers them looks every few milliseconds. */
+#define PS_QUESTIONS_SIZE (1 << 20)
 
 /* Asked of user space through ring buffer ps_questions: when does this entry expire? */
 struct ps_question {
