@@ -106,6 +106,8 @@ static __always_inline void ps_ask_here(struct ps_scratch *s, __u32 request, __u
 	cohort = s->write.cohort;
 
 	if (!ps_lock(&a->lock)) {
+		/* As without room, with a clock of after the wait: a late reply to this is not known either. */
+		a->tainted_until = bpf_ktime_get_coarse_ns() + PS_ASKED_NS;
 		ps_flush(s->pkt.service);
 		s->asked = PS_ASKING_NO_LEASE;
 		return;

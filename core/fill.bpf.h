@@ -53,7 +53,6 @@ static __always_inline bool ps_sender_is_server(struct __sk_buff *skb, struct ps
 						const struct ps_service_conf *conf)
 {
 	struct bpf_sock *sk;
-	__u64 cookie;
 	bool same;
 
 	if (ps_config.trust_sender)
@@ -61,16 +60,16 @@ static __always_inline bool ps_sender_is_server(struct __sk_buff *skb, struct ps
 	if (!skb->sk || !(conf->flags & PS_SERVICE_SERVER_KNOWN) ||
 	    bpf_get_socket_uid(skb) != conf->server_uid)
 		return false;
-	cookie = bpf_get_socket_cookie(skb);
-	if (s->sender && s->sender == cookie)
+	if (s->sender && s->sender == bpf_get_socket_cookie(skb))
 		return true;
 	sk = ps_local_socket(skb, &s->pkt);
 	if (!sk)
 		return false;
 	same = (void *)sk == (void *)skb->sk;
 	bpf_sk_release(sk);
-	if (same)
-		s->sender = cookie;
+	/* Over UDP the same socket sends to all clients, and was found for this one. */
+	if (same && s->pkt.transport == PS_TRANSPORT_TCP)
+		s->sender = bpf_get_socket_cookie(skb);
 	return same;
 }
 

@@ -16,7 +16,7 @@ namespace
 using namespace std::chrono_literals;
 
 constexpr auto tick = 100ms;
-constexpr auto patience = 5ms; // how long a question may wait for others
+constexpr auto gathering = 5ms; // how long a question may wait for others
 constexpr auto hearing = 1s; // later the agent is called deaf
 constexpr std::uint64_t second = 1'000'000'000;
 constexpr std::uint64_t millisecond = 1'000'000;
@@ -289,17 +289,18 @@ Result<void> AgentRunner::start(EventLoop &loop, AgentHooks hooks)
 		}
 		auditor_->tick();
 		tell_who_is_deaf();
-		return {};
+		// The kernel tells once per tick of its clock, which may stand still for longer than we gathered.
+		return look_for_questions();
 	};
-	if (auto done = tend(); !done) {
-		return done;
-	}
 	const auto look = [this] { return look_for_questions(); };
 	const auto timer = loop.timer(look);
 	if (!timer) {
 		return tl::unexpected(timer.error());
 	}
 	look_again_ = *timer;
+	if (auto done = tend(); !done) {
+		return done;
+	}
 	return loop.every(tick, tend).and_then([&] {
 		return loop.watch(ring_buffer__epoll_fd(questions_.get()), look);
 	});
@@ -316,7 +317,7 @@ Result<void> AgentRunner::look_for_questions()
 		}
 	}
 	// Of those that follow soon the kernel does not tell.
-	return EventLoop::start(look_again_, patience);
+	return EventLoop::start(look_again_, gathering);
 }
 
 std::vector<Endpoint> AgentRunner::own_connections() const

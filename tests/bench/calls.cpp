@@ -8,18 +8,18 @@
 #include <stdexcept>
 #include <string>
 
-#include <bpf/bpf.h>
 #include <fmt/format.h>
 
 #include "calls.skel.h"
 #include "calls_types.h"
+#include "support/datapath.hpp"
 
 namespace prestack::bench
 {
 namespace
 {
 
-constexpr int repeat = 2'000;
+constexpr std::uint32_t repeat = 2'000;
 constexpr unsigned turns = 9;
 
 struct Close {
@@ -29,15 +29,9 @@ struct Close {
 // ns per turn of the program's loop.
 double run(const bpf_program *program)
 {
-	std::string frame(64, '\0');
-	LIBBPF_OPTS(bpf_test_run_opts, opts);
-	opts.data_in = frame.data();
-	opts.data_size_in = static_cast<std::uint32_t>(frame.size());
-	opts.repeat = repeat;
-	if (bpf_prog_test_run_opts(bpf_program__fd(program), &opts) != 0) {
-		throw std::runtime_error("the loops of calls cannot be run");
-	}
-	return static_cast<double>(opts.duration) / CALLS_TIMES;
+	const std::string frame(64, '\0');
+	const auto outcome = test::Datapath::run(bpf_program__fd(program), frame, repeat);
+	return static_cast<double>(outcome.nanoseconds) / CALLS_TIMES;
 }
 
 } // namespace

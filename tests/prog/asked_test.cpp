@@ -215,9 +215,14 @@ TEST_F(Asked, WhatWaitsForItsPlaceInVainFlushes)
 	EXPECT_EQ(moved_now(), "writes+1 flushes+1 not_served+1");
 	EXPECT_FALSE(cached("other"));
 	EXPECT_EQ(ok(2), "flushes+1");
+	miss("read", 3);
 	lock(0);
 	EXPECT_EQ(ok(2), "flushes+1") << "it was not noted";
 	let_holds_run_out();
+	// The next read with that number cannot be told from the one that was not noted.
+	miss("read", 3);
+	EXPECT_EQ(value("read", "old", 3), kNotFilled);
+	EXPECT_FALSE(cached("read"));
 	EXPECT_TRUE(fill("other", "value"));
 }
 
