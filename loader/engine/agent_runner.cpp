@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 
 #include <bpf/bpf.h>
 
@@ -52,6 +53,17 @@ std::optional<std::uint64_t> sure_expiry(const AgentReply &reply, std::uint64_t 
 		return std::nullopt;
 	}
 	return asked_at + (*reply.seconds_left - unsure) * second;
+}
+
+std::optional<ps_question> question_of(const void *record, std::size_t size)
+{
+	ps_question question{};
+	if (size < PS_BRIEF_QUESTION) {
+		return std::nullopt;
+	}
+	std::memcpy(&question, record, std::min(size, sizeof question));
+	const std::size_t room = size < sizeof question ? PS_BRIEF_KEY : PS_MAX_KEY;
+	return question.key_len <= room ? std::optional(question) : std::nullopt;
 }
 
 bool Voucher::add(std::uint8_t service, const ps_answer &answer)
@@ -117,9 +129,8 @@ AgentRunner::create(const std::vector<ServiceConfig> &services, const CacheConfi
 							    Forgetter(*forget, config), report,
 							    std::move(log)));
 	const auto on_question = [](void *context, void *data, std::size_t size) {
-		if (size >= sizeof(ps_question)) {
-			static_cast<AgentRunner *>(context)->on_question(
-				*static_cast<const ps_question *>(data));
+		if (const auto question = question_of(data, size)) {
+			static_cast<AgentRunner *>(context)->on_question(*question);
 		}
 		return 0;
 	};
@@ -333,7 +344,7 @@ std::vector<Endpoint> AgentRunner::own_connections() const
 
 void AgentRunner::on_question(const ps_question &question)
 {
-	if (question.service >= services_.size() || question.key_len > PS_MAX_KEY) {
+	if (question.service >= services_.size()) {
 		return;
 	}
 	auto &counters = report_[question.service];

@@ -31,6 +31,9 @@ namespace prestack
 [[nodiscard]] std::optional<std::uint64_t> sure_expiry(const AgentReply &reply,
 						       std::uint64_t asked_at);
 
+// The question in a record of ring buffer ps_questions, which may be a brief one; nothing if it is none.
+[[nodiscard]] std::optional<ps_question> question_of(const void *record, std::size_t size);
+
 // Entries that may be served from now on, given to the kernel many at a time.
 class Voucher
 {

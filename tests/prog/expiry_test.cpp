@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "fence_fixture.hpp"
+#include "loader/engine/agent_runner.hpp"
 #include "loader/engine/libbpf_options.hpp"
 
 namespace prestack::test
@@ -38,10 +39,11 @@ protected:
 
 	static int on_question(void *test, void *data, std::size_t size)
 	{
-		EXPECT_EQ(size, sizeof(ps_question));
-		ps_question question{};
-		std::memcpy(&question, data, sizeof question);
-		static_cast<Expiry *>(test)->questions_.push_back(question);
+		const auto question = question_of(data, size);
+		EXPECT_TRUE(question) << size;
+		auto &self = *static_cast<Expiry *>(test);
+		self.questions_.push_back(question.value_or(ps_question{}));
+		self.size_ = size;
 		return 0;
 	}
 	std::vector<ps_question> questions()
@@ -89,6 +91,7 @@ protected:
 	}
 
 	std::vector<ps_question> questions_;
+	std::size_t size_ = 0; // of the last question's record
 	std::unique_ptr<ring_buffer, decltype(&ring_buffer__free)> ring_;
 };
 
@@ -110,6 +113,17 @@ TEST_F(Expiry, AnEntryIsServedOnceItsExpiryIsKnown)
 		EXPECT_FALSE(cached(key));
 		EXPECT_TRUE(vouch(question, PS_EXPIRES_NEVER));
 		EXPECT_TRUE(cached(key));
+	}
+}
+
+TEST_F(Expiry, AQuestionHoldsTheWholeKey)
+{
+	for (const std::size_t length : {2u, 7u, 8u, 9u, 31u, 32u, 33u, 40u, 249u, 250u}) {
+		const std::string key = "~" + std::string(length - 1, 'k');
+		const ps_question question = fill_and_ask(key, "value");
+		ASSERT_EQ(question.key_len, length);
+		EXPECT_EQ(std::string(reinterpret_cast<const char *>(question.key), length), key);
+		EXPECT_EQ(size_, length <= PS_BRIEF_KEY ? PS_BRIEF_QUESTION : sizeof question);
 	}
 }
 

@@ -16,9 +16,9 @@ namespace prestack::test
 Result<unsigned> vouch_for_all(const Objects &objects)
 {
 	std::vector<ps_question> questions;
-	const auto take = [](void *context, void *data, std::size_t) {
-		static_cast<std::vector<ps_question> *>(context)->push_back(
-			*static_cast<const ps_question *>(data));
+	const auto take = [](void *context, void *data, std::size_t size) {
+		if (const auto question = question_of(data, size))
+			static_cast<std::vector<ps_question> *>(context)->push_back(*question);
 		return 0;
 	};
 	const auto map = objects.map("ps_questions");

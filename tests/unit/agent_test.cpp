@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // What the agent makes of answers.
+#include <cstring>
+
 #include <gtest/gtest.h>
 
 #include "engine/agent_runner.hpp"
@@ -26,6 +28,26 @@ AgentReply milliseconds(std::uint64_t left)
 	AgentReply reply;
 	reply.milliseconds_left = left;
 	return reply;
+}
+
+TEST(QuestionOf, AKeyIsWithinItsRecord)
+{
+	ps_question whole{};
+	whole.index = 5;
+	std::memset(whole.key, 'k', sizeof whole.key);
+	const auto length_of = [&](std::uint8_t length, std::size_t size) -> int {
+		whole.key_len = length;
+		const auto question = question_of(&whole, size);
+		return question && question->index == 5 ? question->key_len : -1;
+	};
+	EXPECT_EQ(length_of(PS_BRIEF_KEY, PS_BRIEF_QUESTION), PS_BRIEF_KEY);
+	EXPECT_EQ(length_of(PS_BRIEF_KEY + 1, PS_BRIEF_QUESTION), -1);
+	EXPECT_EQ(length_of(1, PS_BRIEF_QUESTION - 1), -1);
+	EXPECT_EQ(length_of(1, 0), -1);
+	EXPECT_EQ(length_of(PS_MAX_KEY, sizeof whole), PS_MAX_KEY);
+	EXPECT_EQ(length_of(PS_MAX_KEY + 1, sizeof whole), -1);
+	EXPECT_EQ(length_of(PS_MAX_KEY, sizeof whole - 1), -1);
+	EXPECT_EQ(length_of(PS_MAX_KEY, sizeof whole + 8), PS_MAX_KEY);
 }
 
 // memcached counts ticks, and one tick in a thousand counts for two: the last two are never sure.

@@ -228,10 +228,13 @@ enum ps_asked_kind {
 	PS_ASKED_ANY, /* may change anything */
 };
 
-/* Bytes of ring buffer ps_questions: some 3700 questions, since who answers them looks every few milliseconds. */
-#define PS_QUESTIONS_SIZE (1 << 20)
+/* Bytes of ring buffer ps_questions: some 4600 brief questions, since who answers them looks every few milliseconds. */
+#define PS_QUESTIONS_SIZE (1 << 18)
 
-/* Asked of user space through ring buffer ps_questions: when does this entry expire? */
+/*
+ * Asked of user space through ring buffer ps_questions: when does this entry expire? If the key has no more than
+ * PS_BRIEF_KEY bytes, only the first PS_BRIEF_QUESTION bytes of this are sent.
+ */
 struct ps_question {
 	__u32 table; /* enum ps_class */
 	__u32 index; /* element of that class's table */
@@ -239,8 +242,10 @@ struct ps_question {
 	__u8 service;
 	__u8 key_len;
 	__u16 reserved;
-	__u8 key[PS_KEY_WORDS * 8];
+	__u64 key[PS_KEY_WORDS]; /* what follows its key_len bytes means nothing */
 };
+#define PS_BRIEF_KEY 32
+#define PS_BRIEF_QUESTION (16 + PS_BRIEF_KEY)
 
 /* Answers, as the frame that program `ps_vouch` is test-run with. */
 #define PS_MAX_ANSWERS 32
