@@ -16,9 +16,9 @@
 #include <string>
 #include <system_error>
 
+#include "loader/engine/fd.hpp"
 #include "loader/registry.hpp"
 #include "support/datapath.hpp"
-#include "support/unique_fd.hpp"
 
 namespace prestack::test
 {

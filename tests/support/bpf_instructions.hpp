@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "loader/engine/fd.hpp"
 #include "system_error.hpp"
-#include "unique_fd.hpp"
 
 namespace prestack::test
 {

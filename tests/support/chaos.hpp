@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "chaos_types.h"
+#include "loader/engine/fd.hpp"
 #include "netns.hpp"
-#include "unique_fd.hpp"
 
 struct chaos_bpf;
 

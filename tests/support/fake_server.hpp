@@ -14,9 +14,9 @@
 #include <vector>
 
 #include "endpoint.hpp"
+#include "loader/engine/fd.hpp"
 #include "netns.hpp"
 #include "udp_client.hpp"
-#include "unique_fd.hpp"
 #include "wait.hpp"
 
 namespace prestack::test

@@ -11,8 +11,8 @@
 #include <stdexcept>
 
 #include "endpoint.hpp"
+#include "loader/engine/fd.hpp"
 #include "system_error.hpp"
-#include "unique_fd.hpp"
 
 namespace prestack::test
 {

@@ -7,7 +7,7 @@
 #include <thread>
 #include <type_traits>
 
-#include "unique_fd.hpp"
+#include "loader/engine/fd.hpp"
 
 namespace prestack::test
 {

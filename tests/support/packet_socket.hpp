@@ -7,8 +7,8 @@
 #include <string_view>
 
 #include "frame.hpp"
+#include "loader/engine/fd.hpp"
 #include "netns.hpp"
-#include "unique_fd.hpp"
 #include "wait.hpp"
 
 namespace prestack::test

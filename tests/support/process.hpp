@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "unique_fd.hpp"
+#include "loader/engine/fd.hpp"
 #include "wait.hpp"
 
 namespace prestack::test

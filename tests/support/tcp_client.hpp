@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "endpoint.hpp"
+#include "loader/engine/fd.hpp"
 #include "netns.hpp"
 #include "text_protocol.hpp"
-#include "unique_fd.hpp"
 #include "wait.hpp"
 
 namespace prestack::test

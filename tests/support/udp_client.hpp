@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "endpoint.hpp"
+#include "loader/engine/fd.hpp"
 #include "netns.hpp"
-#include "unique_fd.hpp"
 #include "wait.hpp"
 
 namespace prestack::test

@@ -12,10 +12,10 @@
 #include <cstring>
 #include <thread>
 
+#include "loader/engine/fd.hpp"
 #include "support/system_error.hpp"
 #include "support/tcp_options.hpp"
 #include "support/text_protocol.hpp"
-#include "support/unique_fd.hpp"
 
 namespace prestack::test
 {
