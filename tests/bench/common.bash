@@ -29,6 +29,8 @@ load_average=$(cut -d' ' -f1 /proc/loadavg)
 # What is measured goes before other work on this machine; the kernel leaves that one share in twenty.
 first=(chrt --fifo 1)
 "${first[@]}" true 2>/dev/null || first=()
+# Without threads of their own to receive, the kernel's ksoftirqd does it, which would come after all of that.
+[[ $threaded_napi -eq 1 ]] || first=()
 
 stop_process() {
 	[[ -n $1 ]] || return 0
