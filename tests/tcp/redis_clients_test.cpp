@@ -32,7 +32,7 @@ std::string hiredis_session(const Netns &ns, const std::string &host, std::uint1
 	std::string told = client.ask({"SET", "hi-text", "text"}) +
 			   client.ask({"SET", "hi-binary", binary}) +
 			   client.ask("MSET hi-1 one hi-2 two hi-3 three");
-	for (int round = 0; round < 60; ++round) {
+	for (int round = 0; round < 200; ++round) {
 		told += client.ask("GET hi-text") + client.ask("GET hi-binary");
 		told += client.ask("MGET hi-1 hi-absent hi-3") + client.ask("MGET hi-1 hi-2 hi-3");
 		told += client.ask("STRLEN hi-binary") + client.ask("EXISTS hi-1 hi-2 hi-absent");
@@ -61,7 +61,8 @@ TEST_F(RedisClients, RedisCli)
 {
 	const TempDir directory;
 	std::string lines = "SET cli-text \"some text\"\nSET cli-binary \"\\x00\\r\\n\\xff\"\n";
-	for (int i = 0; i < 100; ++i)
+	// For longer than it takes until the kernel may answer.
+	for (int i = 0; i < 500; ++i)
 		lines += "GET cli-text\nMGET cli-text cli-binary\nSTRLEN cli-text\n";
 	lines += "GET cli-absent\nAPPEND cli-text !\nGET cli-text\nDEL cli-text\nGET cli-text\n"
 		 "LPUSH cli-list a b c\nLRANGE cli-list 0 -1\nGET cli-list\nMULTI\nGET cli-binary\n"
