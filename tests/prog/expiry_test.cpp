@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "fence_fixture.hpp"
-#include "loader/engine/agent_runner.hpp"
 #include "loader/engine/libbpf_options.hpp"
+#include "loader/engine/voucher.hpp"
 
 namespace prestack::test
 {

@@ -5,7 +5,6 @@
 #include <map>
 
 #include "fixture.hpp"
-#include "loader/engine/agent_runner.hpp"
 #include "loader/engine/entry_sampler.hpp"
 
 namespace prestack::test

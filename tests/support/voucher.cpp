@@ -8,7 +8,7 @@
 #include <numeric>
 #include <vector>
 
-#include "loader/engine/agent_runner.hpp"
+#include "loader/engine/voucher.hpp"
 
 namespace prestack::test
 {

@@ -4,8 +4,8 @@
 
 #include <gtest/gtest.h>
 
-#include "engine/agent_runner.hpp"
 #include "engine/auditor.hpp"
+#include "engine/voucher.hpp"
 
 namespace prestack
 {
