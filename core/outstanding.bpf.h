@@ -196,8 +196,8 @@ static __always_inline void ps_outstanding_done(__u32 service, const struct ps_o
 }
 
 /*
- * Ends the writes that are settled by the replies that have left, of which the last one said
- * `as_asked`. A function of its own for the verifier, as is the next one.
+ * Ends the writes that are settled by the replies that have left, of which the last `as_asked` said that
+ * all was done as asked. A function of its own for the verifier, as is the next one.
  */
 __noinline int ps_outstanding_pop(struct ps_flow *f, __u32 as_asked)
 {
@@ -216,7 +216,7 @@ __noinline int ps_outstanding_pop(struct ps_flow *f, __u32 as_asked)
 		w = &f->ring[ps_ring_slot(i)];
 		if (ps_seq_diff(w->ordinal, f->replies) > 0)
 			break;
-		if (as_asked && w->replied && w->ordinal == f->replies)
+		if (w->replied && ps_seq_diff(w->ordinal, f->replies - as_asked) > 0)
 			expires = w->expires;
 		ps_outstanding_done(s->pkt.service, w, w->cohort, expires);
 		f->popped++;
@@ -296,11 +296,11 @@ static __always_inline bool ps_sync_reply(struct ps_flow *f, bool exact)
 	return true;
 }
 
-/* Counts a reply whose end leaves, and ends what it settles. False: it answers nothing. */
+/* Counts replies whose end leaves, and ends what they settle. False: they answer nothing. */
 static __always_inline bool ps_count_reply(struct ps_flow *f, const struct ps_message *m)
 {
 	bool exact = ps_replies_exact(f);
-	__u32 n = f->replies + 1;
+	__u32 n = f->replies + m->replies;
 
 	if (m->flags & PS_MESSAGE_SYNC) {
 		if (!ps_sync_reply(f, exact))
@@ -316,7 +316,7 @@ static __always_inline bool ps_count_reply(struct ps_flow *f, const struct ps_me
 		return true;
 	}
 	if (f->popped != ps_read_once(f->pushed))
-		ps_outstanding_pop(f, m->flags & PS_MESSAGE_AS_ASKED);
+		ps_outstanding_pop(f, m->flags & PS_MESSAGE_AS_ASKED ? m->replies : 0);
 	return true;
 }
 

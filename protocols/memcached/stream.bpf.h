@@ -188,27 +188,44 @@ static __always_inline void mc_reply_value(struct __sk_buff *skb, struct ps_scra
 	}
 }
 
+/* See mc_stream_row. A function of its own, since it has a loop. */
+__noinline int mc_reply_row(void)
+{
+	struct ps_scratch *s = ps_scratch(PS_HOOK_TC);
+	struct ps_cursor c;
+
+	if (!s)
+		return 0;
+	c = ps_payload(s, PS_HOOK_TC, 0);
+	mc_stream_row(&c, &s->message);
+	return 0;
+}
+
+/* The replies at s->pos if they are plain; else false. `m` is s->message. */
+static __always_inline bool mc_plain_reply(struct ps_scratch *s, struct ps_message *m)
+{
+	struct ps_cursor c = ps_payload(s, PS_HOOK_TC, s->pos);
+
+	if (!mc_stream_plain_reply(&c, m))
+		return false;
+	if ((m->flags & PS_MESSAGE_AS_ASKED) && m->next < c.end)
+		mc_reply_row();
+	return true;
+}
+
 /* The line of a reply at s->pos, or the binary reply. */
 static __always_inline void mc_reply(struct __sk_buff *skb, struct ps_scratch *s,
 				     struct ps_message *m)
 {
-	struct ps_cursor c = ps_payload(s, PS_HOOK_TC, s->pos);
 	struct mc_answer a = {};
 
-	if (mc_stream_plain_reply(&c, m))
+	if (mc_plain_reply(s, m))
 		return;
 	mc_next_reply(&a);
 	if (a.effect)
 		ps_flush(s->pkt.service);
 	if (a.value)
 		mc_reply_value(skb, s, m, &a.v);
-}
-
-static __always_inline bool mc_plain_reply(struct ps_scratch *s, struct ps_message *m)
-{
-	struct ps_cursor c = ps_payload(s, PS_HOOK_TC, s->pos);
-
-	return mc_stream_plain_reply(&c, m);
 }
 
 PS_TELL_REPLIES(mc_reply, mc_plain_reply)

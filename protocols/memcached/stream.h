@@ -292,6 +292,26 @@ ps_inline int mc_stream_plain_reply(const struct ps_cursor *c, struct ps_message
 	return 1;
 }
 
+#define MC_MAX_ROW 31 /* replies that are told together with the one before them */
+
+/*
+ * m tells that a write was done as asked. A pipeline's writes are told so in a row: those of the row that are here
+ * become one message with it.
+ */
+ps_inline void mc_stream_row(const struct ps_cursor *c, struct ps_message *m)
+{
+	__u32 pos = m->next, i;
+
+	for (i = 0; i < MC_MAX_ROW; i++) {
+		if (pos + 8 > c->end ||
+		    ps_cursor_word(c, pos) != MC_NAME8('S', 'T', 'O', 'R', 'E', 'D', '\r', '\n'))
+			break;
+		pos += 8;
+	}
+	m->replies += (pos - m->next) / 8;
+	m->next = pos;
+}
+
 /* The line of a reply at c->pos, or the binary reply. *m is zeros, but for its state. */
 ps_inline void mc_stream_reply(const struct ps_cursor *c, struct ps_message *m, struct mc_answer *a)
 {

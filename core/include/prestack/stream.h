@@ -47,7 +47,11 @@ struct ps_message {
 	__u32 kind; /* enum ps_message_kind */
 	__u32 next; /* position after what was eaten: the head, or a part of it that need not come again */
 	__u32 body; /* bytes that follow the head and are skipped unseen */
-	__u32 replies; /* request: replies that are sure to come, 0 or 1. Reply: 1 if it ends one */
+	/*
+	 * Request: replies that are sure to come, 0 or 1. Reply: how many it ends; more than 1 only where it
+	 * stands for a row of replies with the same flags, neither SYNC nor ERROR.
+	 */
+	__u32 replies;
 	__u32 flags; /* enum ps_message_flags */
 	__u32 state; /* in and out: the plug-in's word, for a head that it eats in parts; at first 0 */
 };

@@ -73,6 +73,27 @@ static void request(struct told *t, const struct ps_cursor *c, struct ps_message
 		tell_number(t, m->replies << 8 | m->flags);
 }
 
+/* A row is what the replies in it are told to be, one by one. */
+static void require_row(const struct ps_cursor *c, const struct ps_message *first)
+{
+	struct ps_message row = *first, last = *first;
+	struct ps_cursor at = *c;
+
+	mc_stream_row(c, &row);
+	for (__u32 i = 1; i < row.replies; i++) {
+		struct ps_message m = {.state = first->state};
+		struct mc_answer a;
+
+		at.pos = last.next;
+		mc_stream_reply(&at, &m, &a);
+		REQUIRE(m.kind == PS_MESSAGE_WHOLE && m.replies == 1 && !m.body);
+		REQUIRE(m.flags == first->flags && m.state == first->state);
+		REQUIRE(!a.value && !a.effect);
+		last = m;
+	}
+	REQUIRE(row.next == last.next && row.flags == first->flags && row.next <= c->end);
+}
+
 static void reply(struct told *t, const struct ps_cursor *c, struct ps_message *m)
 {
 	struct ps_message plain = *m;
@@ -84,6 +105,8 @@ static void reply(struct told *t, const struct ps_cursor *c, struct ps_message *
 	if (is_plain) {
 		require_same(&plain, m);
 		REQUIRE(!a.value && !a.effect);
+		if (plain.flags & PS_MESSAGE_AS_ASKED)
+			require_row(c, &plain);
 	}
 	if (a.value) {
 		tell_number(t, a.v.data_len);

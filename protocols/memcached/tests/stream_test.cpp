@@ -145,6 +145,40 @@ TEST(StreamReplies, PlainReplies)
 			 mc_stream_plain_reply);
 }
 
+// As many as are whole and the same, and not more than are taken at once.
+TEST(StreamReplies, RowsOfThem)
+{
+	const std::string stored = "STORED\r\n";
+	const auto times = [&](unsigned n) {
+		std::string out;
+		for (; n > 0; --n)
+			out += stored;
+		return out;
+	};
+	struct Row {
+		std::string stream;
+		unsigned replies;
+	};
+	for (const auto &[stream, replies] :
+	     {Row{stored, 1}, Row{times(2), 2}, Row{times(16), 16},
+	      Row{times(MC_MAX_ROW + 1), MC_MAX_ROW + 1},
+	      Row{times(MC_MAX_ROW + 2), MC_MAX_ROW + 1}, Row{times(3) + "STORED\r", 3},
+	      Row{times(3) + "S", 3}, Row{times(3) + "NOT_STORED\r\n" + stored, 3},
+	      Row{times(3) + "END\r\n" + stored, 3}, Row{stored + "SERVER_ERROR x\r\n", 1}}) {
+		SCOPED_TRACE(testing::PrintToString(stream));
+		const Input input(stream);
+		const ps_cursor cursor = input.cursor();
+		ps_message message{};
+		message.state = MC_STREAM_TEXT;
+		ASSERT_TRUE(mc_stream_plain_reply(&cursor, &message));
+		ps_message row = message;
+		mc_stream_row(&cursor, &row);
+		message.replies = replies;
+		message.next = replies * stored.size();
+		expect_same(row, message);
+	}
+}
+
 TEST(StreamRequests, LinesOfKeys)
 {
 	expect_requests("get a\r\ngets bb  ccc \r\nbget d\n",
