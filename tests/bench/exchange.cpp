@@ -6,6 +6,9 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <unistd.h>
+
+#include "least.skel.h"
 
 namespace prestack::bench
 {
@@ -18,6 +21,8 @@ constexpr std::uint8_t ack = 16;
 constexpr unsigned pipeline = 16;
 constexpr int pass = 2; // XDP_PASS
 constexpr int next = -1; // TCX_NEXT
+constexpr std::size_t cache_line = 64;
+constexpr std::size_t usual_cache = 1 << 20;
 
 double median(std::vector<std::uint32_t> values)
 {
@@ -68,10 +73,46 @@ test::DatapathOptions options()
 
 } // namespace
 
-Exchange::Exchange() : datapath_(options())
+Exchange::Exchange() : datapath_(options()), least_(least_bpf__open_and_load())
 {
+	if (!least_) {
+		throw std::runtime_error("the programs of least.bpf.c cannot be loaded");
+	}
 	// The path is proven by a reply.
 	datapath_.egress(packet_.reply(frame_header(1) + "END\r\n").bytes());
+}
+
+Exchange::~Exchange()
+{
+	least_bpf__destroy(least_.release());
+}
+
+void Exchange::work_elsewhere()
+{
+	for (std::size_t i = 0; i < elsewhere_.size(); i += cache_line) {
+		volatile char &byte = elsewhere_[i];
+		byte = static_cast<char>(byte + 1);
+	}
+}
+
+void Exchange::make_cold()
+{
+	const long size = ::sysconf(_SC_LEVEL2_CACHE_SIZE);
+	elsewhere_.resize(size > 0 ? static_cast<std::size_t>(size) : usual_cache);
+}
+
+test::Outcome Exchange::arrives(Passing what, const std::string &frame) const
+{
+	return what == Passing::tcp_pipeline_least
+		       ? test::Datapath::run(bpf_program__fd(least_->progs.least_request), frame)
+		       : datapath_.ingress(frame);
+}
+
+test::Outcome Exchange::leaves(Passing what, const std::string &frame) const
+{
+	return what == Passing::tcp_pipeline_least
+		       ? test::Datapath::run(bpf_program__fd(least_->progs.least_reply), frame)
+		       : datapath_.egress(frame);
 }
 
 void Exchange::connect()
@@ -101,6 +142,7 @@ std::string Exchange::request(Passing what, std::uint32_t number) const
 	case Passing::tcp_set_cached:
 		return set(number);
 	case Passing::tcp_pipeline:
+	case Passing::tcp_pipeline_least:
 		break;
 	}
 	std::string text;
@@ -124,6 +166,7 @@ std::string Exchange::reply(Passing what, std::uint32_t number)
 	case Passing::tcp_set_cached:
 		return "STORED\r\n";
 	case Passing::tcp_pipeline:
+	case Passing::tcp_pipeline_least:
 		break;
 	}
 	std::string text;
@@ -153,8 +196,10 @@ Exchange::Times Exchange::pass_once(Passing what, std::uint32_t number)
 		server_next_ += static_cast<std::uint32_t>(answer.size());
 		out.tcp_acknowledgement = client_next_;
 	}
-	const auto arrived = datapath_.ingress(in.bytes());
-	const auto left = datapath_.egress(out.bytes());
+	work_elsewhere();
+	const auto arrived = arrives(what, in.bytes());
+	work_elsewhere();
+	const auto left = leaves(what, out.bytes());
 	if (arrived.verdict != pass || left.verdict != next) {
 		throw std::runtime_error("a packet did not pass");
 	}

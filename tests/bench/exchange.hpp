@@ -4,10 +4,14 @@
 
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "support/datapath.hpp"
 #include "support/packet.hpp"
+
+struct least_bpf;
 
 namespace prestack::bench
 {
@@ -26,6 +30,7 @@ enum class Passing {
 	tcp_miss,
 	tcp_set,
 	tcp_pipeline, // 16 sets in a segment
+	tcp_pipeline_least, // the same through the programs of least.bpf.c
 	tcp_fill, // a get that misses, and is answered with a value, which fills
 	tcp_set_cached, // a set of a key that is cached
 };
@@ -35,7 +40,11 @@ class Exchange
 {
 public:
 	Exchange();
+	~Exchange();
 
+	// From now on something else uses as much memory as a core's own cache holds before each packet, as the
+	// kernel and the server do between packets.
+	void make_cold();
 	// The median of so many exchanges, if that is less than what was found before.
 	void measure(Passing what, unsigned times, PassCost &least);
 
@@ -50,8 +59,14 @@ private:
 	std::string request(Passing what, std::uint32_t number) const;
 	static std::string reply(Passing what, std::uint32_t number);
 
+	void work_elsewhere();
+	test::Outcome arrives(Passing what, const std::string &frame) const;
+	test::Outcome leaves(Passing what, const std::string &frame) const;
+
 	test::Datapath datapath_;
+	std::unique_ptr<least_bpf> least_;
 	test::Packet packet_;
+	std::vector<char> elsewhere_;
 	std::uint32_t client_next_ = 0;
 	std::uint32_t server_next_ = 0;
 	std::uint32_t fresh_ = keys; // from this number on no key was used
