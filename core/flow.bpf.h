@@ -26,7 +26,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, PS_FLOWS);
-	__type(key, struct ps_flow_key);
+	__type(key, __u64); /* ps_flow_key.hash */
 	__type(value, struct ps_flow);
 } ps_flows SEC(".maps");
 
@@ -46,6 +46,20 @@ static __always_inline bool ps_flow_is(const struct ps_flow *f, const struct ps_
 	const __u64 *b = (const __u64 *)key;
 
 	return a[0] == b[0] && a[1] == b[1] && a[2] == b[2] && a[3] == b[3] && a[4] == b[4];
+}
+
+/* What has the connection's hash: for who owns it before he looks at more. */
+static __always_inline struct ps_flow *ps_flow_at(const struct ps_flow_key *key)
+{
+	return bpf_map_lookup_elem(&ps_flows, &key->hash);
+}
+
+/* The connection's flow; NULL: there is none. */
+static __always_inline struct ps_flow *ps_flow_find(const struct ps_flow_key *key)
+{
+	struct ps_flow *f = ps_flow_at(key);
+
+	return f && ps_flow_is(f, key) ? f : NULL;
 }
 
 static __always_inline void ps_flow_free(struct ps_flow *f, const __u32 direction)
@@ -92,13 +106,21 @@ static __always_inline void ps_flow_lose(struct ps_flow *f, __u32 service, __u32
 		ps_count_lost(service, why);
 }
 
-/* Deletes a flow. Without owning both directions that must not be: then it stays, as one that is over. */
-static __always_inline void ps_flow_end(struct ps_flow *f, const struct ps_flow_key *key)
+/*
+ * Deletes a flow. Without owning both directions that must not be: then it stays, as one that is over. A function of
+ * its own, since it is rare, and its callers' stacks are full.
+ */
+__noinline int ps_flow_end(struct ps_flow *f, const struct ps_flow_key *key)
 {
+	__u64 hash; /* 6.1 takes no key from what `key` may be */
+
+	if (!f || !key)
+		return 0;
+	hash = key->hash;
 	if (ps_flow_own(f, key, PS_REQUESTS) == PS_OWN_YES) {
 		if (ps_flow_own(f, key, PS_REPLIES) == PS_OWN_YES) {
-			if (!bpf_map_delete_elem(&ps_flows, key))
-				return;
+			if (!bpf_map_delete_elem(&ps_flows, &hash))
+				return 0;
 			ps_flow_free(f, PS_REPLIES);
 		}
 		f->lost = PS_LOST_BUSY;
@@ -108,6 +130,7 @@ static __always_inline void ps_flow_end(struct ps_flow *f, const struct ps_flow_
 		f->lost = PS_LOST_BUSY;
 		f->ended = 1;
 	}
+	return 0;
 }
 
 /*
@@ -159,7 +182,7 @@ static __always_inline void ps_handshake_seen(const struct ps_flow_key *key, __u
 					      __u32 server)
 {
 	struct ps_handshake new = {.client = client, .server = server}, *h;
-	struct ps_flow *f = bpf_map_lookup_elem(&ps_flows, key);
+	struct ps_flow *f = ps_flow_find(key);
 
 	if (f && (f->origin[PS_REQUESTS] != client || f->origin[PS_REPLIES] != server))
 		ps_flow_end(f, key);
@@ -219,9 +242,9 @@ static __always_inline int ps_flow_begin(const struct ps_flow_key *key, __u32 se
 	new->origin[PS_REQUESTS] = new->in.next = new->acked = h->client;
 	new->origin[PS_REPLIES] = new->out.next = h->server;
 	new->splice.sent = h->server;
-	if (bpf_map_update_elem(&ps_flows, key, new, BPF_NOEXIST))
+	if (bpf_map_update_elem(&ps_flows, &key->hash, new, BPF_NOEXIST))
 		return PS_BEGIN_REFUSED;
-	f = bpf_map_lookup_elem(&ps_flows, key);
+	f = ps_flow_at(key);
 	if (!f)
 		return PS_BEGIN_UNKNOWN;
 	ps_flow_free(f, PS_REPLIES);

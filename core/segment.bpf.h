@@ -25,6 +25,7 @@ static __always_inline void ps_name_flow(struct ps_scratch *s)
 	s->flow.client_port = s->pkt.client_port;
 	s->flow.local_port = s->pkt.local_port;
 	s->flow.reserved = 0;
+	s->flow.hash = ps_flow_hash(&s->flow);
 }
 
 /* Fills in the key and the segment's description from the TCP header. False: cut off. */
@@ -150,7 +151,7 @@ static __always_inline bool ps_segment_signals(struct ps_scratch *s)
 	}
 	if (g->flags & PS_TCP_RST) {
 		/* Only the one that the server's stack would believe. */
-		f = bpf_map_lookup_elem(&ps_flows, &s->flow);
+		f = ps_flow_find(&s->flow);
 		if (f && f->in.next == g->seq)
 			ps_flow_end(f, &s->flow);
 		return true;
@@ -161,7 +162,7 @@ static __always_inline bool ps_segment_signals(struct ps_scratch *s)
 	if (g->len)
 		return false;
 	if (g->flags & PS_TCP_FIN) {
-		f = bpf_map_lookup_elem(&ps_flows, &s->flow);
+		f = ps_flow_find(&s->flow);
 		if (f && f->in.next == g->seq)
 			ps_flow_fin(f, &s->flow, PS_REQUESTS);
 	}
@@ -226,7 +227,7 @@ static __always_inline int ps_server_signals(struct __sk_buff *skb, struct ps_sc
 	/* Who reads it looks the flow up. */
 	if (g->len && !(g->flags & PS_TCP_RST))
 		return PS_TC_READ;
-	f = bpf_map_lookup_elem(&ps_flows, &s->flow);
+	f = ps_flow_find(&s->flow);
 	if (!f)
 		return g->len ? PS_TC_READ : PS_TC_NEXT;
 	ps_server_said(f, &s->flow, g);

@@ -160,10 +160,10 @@ int ps_forget(struct __sk_buff *skb)
 }
 
 /* ps_census: one callback per flow. Whoever owns it may be at work meanwhile: `lost` may be set by all. */
-static long ps_census_flow(void *map, const struct ps_flow_key *key, struct ps_flow *f,
+static long ps_census_flow(void *map, const __u64 *hash, struct ps_flow *f,
 			   struct ps_census *census)
 {
-	int service = ps_service_of(key->local_port);
+	int service = ps_service_of(f->key.local_port);
 
 	census->flows++;
 	if (ps_read_once(f->splice.in_skip) && !ps_read_once(f->ended))

@@ -320,7 +320,7 @@ static __always_inline int ps_follow_requests(struct xdp_md *ctx, const struct p
 
 	if (!s)
 		return XDP_PASS;
-	f = bpf_map_lookup_elem(&ps_flows, &s->flow);
+	f = ps_flow_at(&s->flow);
 	if (f) {
 		switch (ps_flow_own(f, &s->flow, PS_REQUESTS)) {
 		case PS_OWN_YES:

@@ -197,7 +197,7 @@ static __always_inline int ps_follow_replies(struct __sk_buff *skb, const struct
 
 	if (!s)
 		return PS_TC_NEXT;
-	f = bpf_map_lookup_elem(&ps_flows, &s->flow);
+	f = ps_flow_find(&s->flow);
 	if (!f)
 		return ps_replies_unknown(s);
 	if (!(s->segment.flags & PS_TCP_SYN))

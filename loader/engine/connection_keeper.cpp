@@ -2,59 +2,57 @@
 #include "connection_keeper.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <iterator>
 
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
+#include <prestack/flow.h>
 
 namespace prestack
 {
 namespace
 {
 
-bool has(int map, const ps_flow_key &key)
+bool has_handshake(int map, const ps_flow_key &key)
 {
-	bpf_map_info info{};
-	std::uint32_t size = sizeof info;
-	if (bpf_obj_get_info_by_fd(map, &info, &size) != 0) {
-		return false;
-	}
-	std::vector<char> value(info.value_size);
-	return bpf_map_lookup_elem(map, &key, value.data()) == 0;
+	ps_handshake handshake;
+	return bpf_map_lookup_elem(map, &key, &handshake) == 0;
 }
 
-FlowKeys keys_of(int map)
+std::unique_ptr<ps_flow> flow_of(int map, std::uint64_t hash)
 {
-	FlowKeys keys;
-	ps_flow_key key{};
-	ps_flow_key next{};
+	auto flow = std::make_unique<ps_flow>();
+	if (bpf_map_lookup_elem(map, &hash, flow.get()) != 0) {
+		return nullptr;
+	}
+	return flow;
+}
+
+FlowHashes hashes_of(int map)
+{
+	FlowHashes hashes;
+	std::uint64_t key = 0;
+	std::uint64_t next = 0;
 	// Deletions under way make the walk start anew: the bound ends it all the same.
 	constexpr std::size_t most_steps = std::size_t{1} << 21;
 	for (std::size_t i = 0;
 	     i < most_steps && bpf_map_get_next_key(map, i == 0 ? nullptr : &key, &next) == 0;
 	     ++i) {
-		keys.insert(next);
+		hashes.insert(next);
 		key = next;
 	}
-	return keys;
+	return hashes;
 }
 
 } // namespace
 
-bool FlowKeyLess::operator()(const ps_flow_key &one, const ps_flow_key &other) const
+std::vector<std::uint64_t> FlowSweep::gone(const FlowHashes &flows, const FlowHashes &open)
 {
-	return std::memcmp(&one, &other, sizeof one) < 0;
-}
-
-std::vector<ps_flow_key> FlowSweep::gone(const FlowKeys &flows, const FlowKeys &open)
-{
-	FlowKeys without_socket;
-	std::ranges::set_difference(
-		flows, open, std::inserter(without_socket, without_socket.end()), FlowKeyLess{});
-	std::vector<ps_flow_key> gone;
-	std::ranges::set_intersection(without_socket, suspects_, std::back_inserter(gone),
-				      FlowKeyLess{});
+	FlowHashes without_socket;
+	std::ranges::set_difference(flows, open,
+				    std::inserter(without_socket, without_socket.end()));
+	std::vector<std::uint64_t> gone;
+	std::ranges::set_intersection(without_socket, suspects_, std::back_inserter(gone));
 	suspects_ = std::move(without_socket);
 	return gone;
 }
@@ -94,7 +92,7 @@ Result<ConnectionKeeper> ConnectionKeeper::create(std::vector<ServiceConfig> ser
 bool ConnectionKeeper::is_followed(const TcpConnection &connection) const
 {
 	const auto key = flow_key(connection);
-	return has(maps_.flows, key) || has(maps_.handshakes, key);
+	return flow_of(maps_.flows, key.hash) != nullptr || has_handshake(maps_.handshakes, key);
 }
 
 // Those whose packets do not come by us do not matter: they are as unseen after as before.
@@ -207,8 +205,8 @@ Result<void> ConnectionKeeper::check_all(std::span<const Endpoint> own)
 		return done;
 	}
 	// Before the sockets: a flow that comes later is none of those judged.
-	const auto flows = keys_of(maps_.flows);
-	FlowKeys open;
+	const auto flows = hashes_of(maps_.flows);
+	FlowHashes open;
 	for (std::uint32_t i = 0; i < watched_.size(); ++i) {
 		const auto connections = diag_.on_port(watched_[i].service.port);
 		if (!connections) {
@@ -216,15 +214,16 @@ Result<void> ConnectionKeeper::check_all(std::span<const Endpoint> own)
 		}
 		count_bypassing(i, *connections, own);
 		for (const auto &connection : *connections) {
-			open.insert(flow_key(connection));
+			open.insert(flow_key(connection).hash);
 		}
 	}
-	for (const auto &flow : sweep_.gone(flows, open)) {
-		if (bpf_map_delete_elem(maps_.flows, &flow) != 0) {
+	for (const auto hash : sweep_.gone(flows, open)) {
+		const auto flow = flow_of(maps_.flows, hash);
+		if (!flow || bpf_map_delete_elem(maps_.flows, &hash) != 0) {
 			continue;
 		}
 		for (std::uint32_t i = 0; i < watched_.size(); ++i) {
-			if (htons(watched_[i].service.port) == flow.local_port) {
+			if (htons(watched_[i].service.port) == flow->key.local_port) {
 				++report_[i].flows_swept;
 			}
 		}

@@ -23,10 +23,8 @@
 namespace prestack
 {
 
-struct FlowKeyLess {
-	bool operator()(const ps_flow_key &one, const ps_flow_key &other) const;
-};
-using FlowKeys = std::set<ps_flow_key, FlowKeyLess>;
+// By ps_flow_key.hash.
+using FlowHashes = std::set<std::uint64_t>;
 
 // Which of the followed flows to forget. A connection's first segment is read before its socket
 // exists, so one look is not enough. Pure.
@@ -34,10 +32,11 @@ class FlowSweep
 {
 public:
 	// `flows`: those in the map, looked at before `open`, the connections there are.
-	[[nodiscard]] std::vector<ps_flow_key> gone(const FlowKeys &flows, const FlowKeys &open);
+	[[nodiscard]] std::vector<std::uint64_t> gone(const FlowHashes &flows,
+						      const FlowHashes &open);
 
 private:
-	FlowKeys suspects_;
+	FlowHashes suspects_;
 };
 
 class ConnectionKeeper

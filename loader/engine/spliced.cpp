@@ -26,6 +26,7 @@ Result<SplicedConnections> SplicedConnections::open(int flows, std::vector<std::
 	}
 	SplicedConnections spliced(std::move(*diag), flows, std::move(ports));
 	spliced.value_size_ = info.value_size;
+	spliced.known_keys_ = info.key_size == sizeof(ps_flow_key::hash);
 	spliced.known_layout_ = known_layout && info.value_size == sizeof(ps_flow);
 	return spliced;
 }
@@ -34,7 +35,11 @@ bool SplicedConnections::is_spliced(const TcpConnection &connection) const
 {
 	const auto key = flow_key(connection);
 	std::vector<char> value(value_size_);
-	if (bpf_map_lookup_elem(flows_, &key, value.data()) != 0) {
+	// With keys that are not ours nobody can tell.
+	if (!known_keys_) {
+		return true;
+	}
+	if (bpf_map_lookup_elem(flows_, &key.hash, value.data()) != 0) {
 		return false;
 	}
 	if (!known_layout_) {

@@ -15,7 +15,8 @@ namespace prestack
 class SplicedConnections
 {
 public:
-	// `flows` is the map ps_flows and not owned. Of a layout that is not ours every flow counts.
+	// `flows` is the map ps_flows and not owned. Of a layout that is not ours every flow counts, and with
+	// keys that are not ours every connection.
 	[[nodiscard]] static Result<SplicedConnections>
 	open(int flows, std::vector<std::uint16_t> ports, bool known_layout = true);
 
@@ -38,6 +39,7 @@ private:
 	std::vector<std::uint16_t> ports_;
 	std::size_t value_size_ = 0;
 	bool known_layout_ = true;
+	bool known_keys_ = true;
 };
 
 // The connections that are followed, whether they have a socket or not.

@@ -11,6 +11,7 @@
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <prestack/flow.h>
 
 #include "engine/server_sockets.hpp"
 
@@ -83,6 +84,7 @@ ps_flow_key flow_key(const TcpConnection &connection)
 	std::memcpy(key.local, connection.local.address.bytes.data(), sizeof key.local);
 	key.client_port = htons(connection.remote.port);
 	key.local_port = htons(connection.local.port);
+	key.hash = ps_flow_hash(&key);
 	return key;
 }
 

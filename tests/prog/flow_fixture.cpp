@@ -135,6 +135,7 @@ ps_flow_key FlowTest::flow_key() const
 	put_address(request_.destination, key.local);
 	key.client_port = htons(request_.source_port);
 	key.local_port = htons(request_.destination_port);
+	key.hash = ps_flow_hash(&key);
 	return key;
 }
 
@@ -142,7 +143,7 @@ std::optional<ps_flow> FlowTest::flow() const
 {
 	const ps_flow_key key = flow_key();
 	std::optional<ps_flow> out(std::in_place);
-	if (bpf_map_lookup_elem(datapath_.map("ps_flows"), &key, &*out) != 0)
+	if (bpf_map_lookup_elem(datapath_.map("ps_flows"), &key.hash, &*out) != 0)
 		return {};
 	return out;
 }

@@ -10,6 +10,26 @@
 #define PS_HANDSHAKES 16384 /* handshakes remembered at a time */
 #define PS_RING 32 /* writes of one connection whose replies have not left */
 
+ps_inline __u64 ps_flow_mix(__u64 h, __u64 w)
+{
+	h = (h ^ w) * 0x9e3779b97f4a7c15ULL;
+	return h ^ (h >> 32);
+}
+
+/*
+ * Map ps_flows is looked up for each packet, and a short key is compared fast. Programs and loaders that share a map
+ * make the same hash. Whose hash is that of another connection is not followed: who finds a flow compares the rest.
+ */
+ps_inline __u64 ps_flow_hash(const struct ps_flow_key *key)
+{
+	__u64 h = ps_flow_mix(0, key->client[0]);
+
+	h = ps_flow_mix(h, key->client[1]);
+	h = ps_flow_mix(h, key->local[0]);
+	h = ps_flow_mix(h, key->local[1]);
+	return ps_flow_mix(h, (__u64)key->client_port << 16 | key->local_port);
+}
+
 enum ps_handshake_state {
 	PS_HANDSHAKE_OPEN, /* its first data makes it a flow */
 	PS_HANDSHAKE_OVER, /* never again */
@@ -77,8 +97,6 @@ struct ps_flow {
 	__u32 body_at; /* `pushed` after the first one; 0: not in the ring */
 	__u32 body_kind; /* enum ps_body */
 	__u32 going; /* the last message is not the end of its request */
-	struct ps_records records;
-	struct ps_stream in;
 
 	/* Replies. */
 	__u32 replies; /* that have left, so far */
@@ -86,11 +104,13 @@ struct ps_flow {
 	__u32 syncs_seen; /* SYNC replies, so far */
 	__u32 maybes_settled; /* of `maybes` */
 	__u64 sender; /* cookie of the server's socket, once that is known to be the one; 0: not yet */
-	struct ps_stream out;
 
-	struct ps_outstanding ring[PS_RING];
-
+	/* Of these just a few bytes are used for most packets: the first ones, or one element. */
 	struct ps_splice splice;
+	struct ps_stream in; /* requests */
+	struct ps_stream out; /* replies */
+	struct ps_records records; /* requests */
+	struct ps_outstanding ring[PS_RING];
 };
 
 /* What a request that goes on in the next segment does. */

@@ -90,7 +90,8 @@
  *                 MAYBE requests, and that reply. Replies to SYNC requests have to be flagged SYNC, all
  *                 of them, and no others.
  * What replies tell (hook PS_HOOK_TC):
- *   m->replies    1 for the message that ends a reply, 0 for those before it (a row of values)
+ *   m->replies    1 for the message that ends a reply, 0 for those before it (a row of values); n for a
+ *                 message that stands for n replies in a row with the same flags, none of them SYNC or ERROR
  *   m->flags      AS_ASKED: the write did what it was asked to. SYNC: see above. ERROR: an error that
  *                 may also come for a request with replies = 0; ambiguous ones make the core LOST
  *   ps_stream_fill(skb, s, from, len, flags, expires)  the current key's value is in[from, from + len)

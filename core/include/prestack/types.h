@@ -275,13 +275,14 @@ struct ps_forget {
 	__u64 hash[PS_MAX_FORGET];
 };
 
-/* Key of map ps_flows: a TCP connection. */
+/* A TCP connection. */
 struct ps_flow_key {
 	__u64 client[2]; /* net */
 	__u64 local[2]; /* net */
 	__u16 client_port; /* net */
 	__u16 local_port; /* net */
 	__u32 reserved; /* 0 */
+	__u64 hash; /* of all that, see ps_flow_hash: the key of map ps_flows */
 };
 
 /*
@@ -331,7 +332,7 @@ struct ps_census {
  * What a new loader takes over from one that was killed: flows, handshakes, and the tables that they
  * refer to. Raise it with every change of what their elements mean, since sizes do not tell.
  */
-#define PS_LAYOUT 1
+#define PS_LAYOUT 2
 
 #ifdef __cplusplus
 #define PS_STATIC_ASSERT static_assert
@@ -352,7 +353,7 @@ PS_STATIC_ASSERT(sizeof(struct ps_question) == 16 + 8 * PS_KEY_WORDS, "ps_questi
 PS_STATIC_ASSERT(sizeof(struct ps_answer) == 24, "ps_answer");
 PS_STATIC_ASSERT(sizeof(struct ps_answers) == 24 + 24 * PS_MAX_ANSWERS, "ps_answers");
 PS_STATIC_ASSERT(sizeof(struct ps_forget) == 24 + 8 * PS_MAX_FORGET, "ps_forget");
-PS_STATIC_ASSERT(sizeof(struct ps_flow_key) == 40, "ps_flow_key");
+PS_STATIC_ASSERT(sizeof(struct ps_flow_key) == 48, "ps_flow_key");
 PS_STATIC_ASSERT(sizeof(struct ps_handover) == 16 + 2 * PS_HANDOVER_HEAD + PS_OUT_SIZE,
 		 "ps_handover");
 
