@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Which connections would break off without translation, as the map of a loader that was killed tells: one of this
+// version, or of another.
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <prestack/flow.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include "engine/fd.hpp"
+#include "engine/spliced.hpp"
+
+namespace prestack::test
+{
+namespace
+{
+
+// One connection over loopback, and a map with the flow of it.
+class Spliced : public testing::Test
+{
+protected:
+	Spliced()
+	{
+		sockaddr_in address{};
+		address.sin_family = AF_INET;
+		address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+		auto *any = reinterpret_cast<sockaddr *>(&address);
+		socklen_t size = sizeof address;
+		EXPECT_EQ(bind(listener_.get(), any, size), 0);
+		EXPECT_EQ(listen(listener_.get(), 1), 0);
+		EXPECT_EQ(getsockname(listener_.get(), any, &size), 0);
+		port_ = ntohs(address.sin_port);
+		EXPECT_EQ(connect(client_.get(), any, size), 0);
+		server_ = UniqueFd(accept(listener_.get(), nullptr, nullptr));
+		EXPECT_GE(server_.get(), 0);
+	}
+
+	// How many are spliced by a map with such elements, of which one is the connection's, if it can be.
+	std::size_t listed(std::size_t key_size, std::size_t value_size, bool there,
+			   bool known_layout, bool in_use = true)
+	{
+		const UniqueFd map(bpf_map_create(BPF_MAP_TYPE_HASH, "flows",
+						  static_cast<__u32>(key_size),
+						  static_cast<__u32>(value_size), 4, nullptr));
+		EXPECT_GE(map.get(), 0);
+		if (there) {
+			std::vector<char> value(value_size);
+			ps_flow flow{};
+			flow.splice.in_skip = in_use ? 1 : 0;
+			std::memcpy(value.data(), &flow, std::min(value_size, sizeof flow));
+			const auto hash = key().hash;
+			EXPECT_EQ(bpf_map_update_elem(map.get(), &hash, value.data(), BPF_ANY), 0);
+		}
+		const auto spliced = SplicedConnections::open(map.get(), {port_}, known_layout);
+		EXPECT_TRUE(spliced);
+		const auto list = spliced->list();
+		EXPECT_TRUE(list);
+		return list->size();
+	}
+
+private:
+	ps_flow_key key() const
+	{
+		const auto diag = ConnectionDiag::open();
+		const auto connections = diag->on_port(port_);
+		EXPECT_EQ(connections->size(), 1u);
+		return flow_key(connections->at(0));
+	}
+
+	UniqueFd listener_{socket(AF_INET, SOCK_STREAM, 0)};
+	UniqueFd client_{socket(AF_INET, SOCK_STREAM, 0)};
+	UniqueFd server_;
+	std::uint16_t port_ = 0;
+};
+
+constexpr std::size_t kKey = sizeof(std::uint64_t);
+
+TEST_F(Spliced, IsAConnectionWithAnswers)
+{
+	EXPECT_EQ(listed(kKey, sizeof(ps_flow), true, true), 1u);
+	EXPECT_EQ(listed(kKey, sizeof(ps_flow), true, true, false), 0u);
+	EXPECT_EQ(listed(kKey, sizeof(ps_flow), false, true), 0u);
+}
+
+// What the element says cannot be read: each of them may be.
+TEST_F(Spliced, WithAnotherLayoutIsEachThatIsFollowed)
+{
+	EXPECT_EQ(listed(kKey, sizeof(ps_flow), true, false, false), 1u);
+	EXPECT_EQ(listed(kKey, sizeof(ps_flow), false, false), 0u);
+	EXPECT_EQ(listed(kKey, sizeof(ps_flow) - 8, true, true, false), 1u);
+	EXPECT_EQ(listed(kKey, sizeof(ps_flow) + 8, true, true, false), 1u);
+	EXPECT_EQ(listed(kKey, sizeof(ps_flow) + 8, false, true), 0u);
+}
+
+// Nobody knows which are followed.
+TEST_F(Spliced, WithOtherKeysIsEachThereIs)
+{
+	EXPECT_EQ(listed(40, sizeof(ps_flow), false, true), 1u);
+	EXPECT_EQ(listed(4, sizeof(ps_flow), false, true), 1u);
+}
+
+} // namespace
+} // namespace prestack::test
