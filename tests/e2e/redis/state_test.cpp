@@ -202,7 +202,7 @@ TEST_F(State, Tracking)
 		SCOPED_TRACE(options);
 		Twin twin = earned(3);
 		twin.ask(std::string("CLIENT TRACKING ON") + options);
-		read_all(twin);
+		EXPECT_FALSE(twin.hits({"GET", key_}));
 		stage().write_both({"SET", key_, "newer"});
 		EXPECT_EQ(twin.receive(), ">2\r\n$10\r\ninvalidate\r\n*1\r\n" + resp_bulk(key_));
 		read_all(twin);
@@ -224,6 +224,41 @@ TEST_F(State, TrackingOfWhatIsAskedFor)
 	stage().write_both({"SET", key_, "newer"});
 	twin.receive();
 	read_all(twin);
+}
+
+// In RESP2 there is no other way.
+TEST_F(State, TrackingThatTellsAnotherConnection)
+{
+	for (const char *options : {"", " BCAST"}) {
+		SCOPED_TRACE(options);
+		Twin twin = earned();
+		auto listener = std::make_unique<Twin>(stage());
+		const auto track = [&](TcpClient &reader, TcpClient &told) {
+			told.send(resp_line("CLIENT ID"));
+			const std::string id = told.receive(1, resp_reply_length);
+			reader.send(resp_line("CLIENT TRACKING ON REDIRECT " +
+					      id.substr(1, id.size() - 3) + options));
+			EXPECT_EQ(reader.receive(1, resp_reply_length), "+OK\r\n");
+		};
+		track(twin.served(), listener->served());
+		track(twin.alone(), listener->alone());
+		listener->ask("SUBSCRIBE __redis__:invalidate");
+		// Redis tells of what it was asked for: this one read has to get there.
+		EXPECT_FALSE(twin.hits({"GET", key_}));
+		stage().write_both({"SET", key_, "newer"});
+		EXPECT_EQ(listener->receive(),
+			  "*3\r\n$7\r\nmessage\r\n$20\r\n__redis__:invalidate\r\n"
+			  "*1\r\n" +
+				  resp_bulk(key_));
+		read_all(twin);
+		EXPECT_EQ(stage().expect_truth(key_), resp_bulk("newer"));
+		// Nobody is left to be told.
+		listener.reset();
+		stage().write_both({"DEL", key_});
+		read_all(twin);
+		twin.ask("CLIENT TRACKING OFF");
+		read_all(twin);
+	}
 }
 
 TEST_F(State, Blocked)
