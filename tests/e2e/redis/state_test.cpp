@@ -196,6 +196,27 @@ TEST_F(State, OneReplyLess)
 	}
 }
 
+// A reply that is taken for that to an earlier read would bring its value under another key.
+TEST_F(State, RepliesAreNotThoseToEarlierReads)
+{
+	for (const char *command : {"CLIENT REPLY SKIP", "client reply skip"}) {
+		SCOPED_TRACE(command);
+		Twin twin = earned();
+		std::vector<std::string> keys;
+		for (int i = 0; i < 6; ++i) {
+			keys.push_back(stage().key());
+			stage().write_both({"SET", keys.back(), "value of " + keys.back()});
+		}
+		twin.send(resp_line(command) + resp({"SET", key_, "newer"}));
+		for (const auto &key : keys)
+			EXPECT_EQ(twin.ask({"GET", key}), resp_bulk("value of " + key));
+		for (int round = 0; round < 3; ++round) {
+			for (const auto &key : keys)
+				EXPECT_EQ(stage().expect_truth(key), resp_bulk("value of " + key));
+		}
+	}
+}
+
 TEST_F(State, Tracking)
 {
 	for (const char *options : {"", " BCAST", " OPTOUT", " NOLOOP"}) {
