@@ -92,7 +92,8 @@ Result<ConnectionKeeper> ConnectionKeeper::create(std::vector<ServiceConfig> ser
 bool ConnectionKeeper::is_followed(const TcpConnection &connection) const
 {
 	const auto key = flow_key(connection);
-	return flow_of(maps_.flows, key.hash) != nullptr || has_handshake(maps_.handshakes, key);
+	const auto flow = flow_of(maps_.flows, key.hash);
+	return (flow && is_same(flow->key, key)) || has_handshake(maps_.handshakes, key);
 }
 
 // Those whose packets do not come by us do not matter: they are as unseen after as before.

@@ -33,12 +33,12 @@ Result<SplicedConnections> SplicedConnections::open(int flows, std::vector<std::
 
 bool SplicedConnections::is_spliced(const TcpConnection &connection) const
 {
-	const auto key = flow_key(connection);
-	std::vector<char> value(value_size_);
 	// With keys that are not ours nobody can tell.
 	if (!known_keys_) {
 		return true;
 	}
+	const auto key = flow_key(connection);
+	std::vector<char> value(value_size_);
 	if (bpf_map_lookup_elem(flows_, &key.hash, value.data()) != 0) {
 		return false;
 	}
@@ -47,7 +47,7 @@ bool SplicedConnections::is_spliced(const TcpConnection &connection) const
 	}
 	ps_flow flow;
 	std::memcpy(&flow, value.data(), sizeof flow);
-	return flow.splice.in_skip != 0 && flow.ended == 0;
+	return is_same(flow.key, key) && flow.splice.in_skip != 0 && flow.ended == 0;
 }
 
 Result<std::vector<TcpConnection>> SplicedConnections::list() const

@@ -88,6 +88,11 @@ ps_flow_key flow_key(const TcpConnection &connection)
 	return key;
 }
 
+bool is_same(const ps_flow_key &one, const ps_flow_key &other)
+{
+	return std::memcmp(&one, &other, sizeof one) == 0;
+}
+
 Result<ConnectionDiag> ConnectionDiag::open()
 {
 	return NetlinkSocket::open(NETLINK_SOCK_DIAG, 0).map([](NetlinkSocket &&socket) {

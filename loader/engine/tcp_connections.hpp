@@ -37,6 +37,8 @@ struct TcpConnection {
 
 // The connection as the flow maps know it.
 [[nodiscard]] ps_flow_key flow_key(const TcpConnection &connection);
+// Of two connections with the same hash only one is followed: that in the element.
+[[nodiscard]] bool is_same(const ps_flow_key &one, const ps_flow_key &other);
 
 class ConnectionDiag
 {

@@ -300,16 +300,17 @@ ps_inline int mc_stream_plain_reply(const struct ps_cursor *c, struct ps_message
  */
 ps_inline void mc_stream_row(const struct ps_cursor *c, struct ps_message *m)
 {
-	__u32 pos = m->next, i;
+	struct ps_cursor at = *c;
+	struct mc_reply r;
+	__u32 i;
 
 	for (i = 0; i < MC_MAX_ROW; i++) {
-		if (pos + 8 > c->end ||
-		    ps_cursor_word(c, pos) != MC_NAME8('S', 'T', 'O', 'R', 'E', 'D', '\r', '\n'))
+		at.pos = m->next;
+		if (!mc_parse_plain_reply(&at, &r) || !r.as_asked)
 			break;
-		pos += 8;
+		m->next = r.next;
+		m->replies++;
 	}
-	m->replies += (pos - m->next) / 8;
-	m->next = pos;
 }
 
 /* The line of a reply at c->pos, or the binary reply. *m is zeros, but for its state. */

@@ -82,9 +82,9 @@ Exchange::Exchange() : datapath_(options()), least_(least_bpf__open_and_load())
 	datapath_.egress(packet_.reply(frame_header(1) + "END\r\n").bytes());
 }
 
-Exchange::~Exchange()
+void Exchange::Close::operator()(least_bpf *object) const
 {
-	least_bpf__destroy(least_.release());
+	least_bpf__destroy(object);
 }
 
 void Exchange::work_elsewhere()

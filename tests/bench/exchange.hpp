@@ -40,7 +40,6 @@ class Exchange
 {
 public:
 	Exchange();
-	~Exchange();
 
 	// From now on something else uses as much memory as a core's own cache holds before each packet, as the
 	// kernel and the server do between packets.
@@ -64,7 +63,10 @@ private:
 	test::Outcome leaves(Passing what, const std::string &frame) const;
 
 	test::Datapath datapath_;
-	std::unique_ptr<least_bpf> least_;
+	struct Close {
+		void operator()(least_bpf *object) const;
+	};
+	std::unique_ptr<least_bpf, Close> least_;
 	test::Packet packet_;
 	std::vector<char> elsewhere_;
 	std::uint32_t client_next_ = 0;

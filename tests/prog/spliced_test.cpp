@@ -42,7 +42,7 @@ protected:
 
 	// How many are spliced by a map with such elements, of which one is the connection's, if it can be.
 	std::size_t listed(std::size_t key_size, std::size_t value_size, bool there,
-			   bool known_layout, bool in_use = true)
+			   bool known_layout, bool in_use = true, bool its_own = true)
 	{
 		const UniqueFd map(bpf_map_create(BPF_MAP_TYPE_HASH, "flows",
 						  static_cast<__u32>(key_size),
@@ -51,9 +51,11 @@ protected:
 		if (there) {
 			std::vector<char> value(value_size);
 			ps_flow flow{};
+			flow.key = key();
+			flow.key.client[1] ^= its_own ? 0 : 1;
 			flow.splice.in_skip = in_use ? 1 : 0;
 			std::memcpy(value.data(), &flow, std::min(value_size, sizeof flow));
-			const auto hash = key().hash;
+			const auto hash = flow.key.hash;
 			EXPECT_EQ(bpf_map_update_elem(map.get(), &hash, value.data(), BPF_ANY), 0);
 		}
 		const auto spliced = SplicedConnections::open(map.get(), {port_}, known_layout);
@@ -85,6 +87,12 @@ TEST_F(Spliced, IsAConnectionWithAnswers)
 	EXPECT_EQ(listed(kKey, sizeof(ps_flow), true, true), 1u);
 	EXPECT_EQ(listed(kKey, sizeof(ps_flow), true, true, false), 0u);
 	EXPECT_EQ(listed(kKey, sizeof(ps_flow), false, true), 0u);
+}
+
+// Its element is another connection's.
+TEST_F(Spliced, IsNotWhatHasTheSameHash)
+{
+	EXPECT_EQ(listed(kKey, sizeof(ps_flow), true, true, true, false), 0u);
 }
 
 // What the element says cannot be read: each of them may be.

@@ -2,8 +2,8 @@
 // The replies to a pipeline of sets: a row of them is told as one message, and ends as many writes.
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <string>
-#include <vector>
 
 #include <prestack/flow.h>
 
@@ -25,9 +25,9 @@ std::string key(unsigned i)
 	return "key" + std::to_string(i);
 }
 
-std::string set(unsigned i, const std::string &exptime = "0")
+std::string set(unsigned i)
 {
-	return "set " + key(i) + " 0 " + exptime + " 1\r\nx\r\n";
+	return "set " + key(i) + " 0 0 1\r\nx\r\n";
 }
 
 std::string stored(unsigned times)
