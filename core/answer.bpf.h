@@ -20,7 +20,7 @@
 __noinline int ps_splice_learn(struct __sk_buff *skb)
 {
 	struct ps_scratch *s = ps_scratch(PS_HOOK_TC);
-	struct ps_flow *f = s && skb ? ps_flow_find(&s->flow) : NULL;
+	struct ps_flow *f = s && skb ? ps_flow_find(&s->pkt.flow) : NULL;
 	struct ps_splice *sp;
 	struct tcp_sock *tcp;
 	struct bpf_sock *sk;
@@ -226,7 +226,7 @@ __noinline int ps_answer_again(struct xdp_md *ctx)
 	__u32 len;
 	int sent;
 
-	f = s ? ps_flow_find(&s->flow) : NULL;
+	f = s ? ps_flow_find(&s->pkt.flow) : NULL;
 	if (!f || !ps_is_spliced(f))
 		return -1;
 	sp = &f->splice;

@@ -38,7 +38,7 @@ static __always_inline int ps_ingress_fragment(struct xdp_md *ctx, const struct 
 	    !ps_describe(&s->pkt, data, end, ctx->ingress_ifindex, h, true))
 		return XDP_PASS;
 	ps_name_flow(s);
-	f = ps_flow_find(&s->flow);
+	f = ps_flow_find(&s->pkt.flow);
 	return f && ps_is_spliced(f) ? XDP_DROP : XDP_PASS;
 }
 
@@ -55,7 +55,7 @@ static __always_inline int ps_ingress_signal(struct xdp_md *ctx, struct ps_scrat
 					     __u32 service)
 {
 	const struct ps_segment *g = &s->segment;
-	struct ps_flow *f = ps_flow_find(&s->flow);
+	struct ps_flow *f = ps_flow_find(&s->pkt.flow);
 	struct ps_shift h;
 	int verdict;
 
@@ -81,7 +81,7 @@ static __always_inline int ps_ingress_signal(struct xdp_md *ctx, struct ps_scrat
 	if (g->flags & (PS_TCP_FIN | PS_TCP_RST))
 		ps_segment_signals(s);
 	else
-		ps_flow_rest(f, &s->flow, g->ack);
+		ps_flow_rest(f, &s->pkt.flow, g->ack);
 	return verdict;
 }
 

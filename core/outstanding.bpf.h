@@ -76,7 +76,7 @@ static __always_inline void ps_outstanding_note(struct ps_flow *f, struct ps_scr
 __noinline int ps_outstanding_room(void)
 {
 	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
-	struct ps_flow *f = s ? ps_flow_find(&s->flow) : NULL;
+	struct ps_flow *f = s ? ps_flow_find(&s->pkt.flow) : NULL;
 
 	if (f)
 		ps_outstanding_note(f, s);

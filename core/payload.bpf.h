@@ -63,7 +63,7 @@ static __always_inline bool ps_checksums_good(struct xdp_md *ctx, struct ps_scra
 		return true;
 	}
 	sum += udp->source + udp->dest + udp->len + (__u64)udp->check;
-	return ps_fold(sum + (__u32)ps_fold(s->in_sum)) == 0xffff;
+	return ps_fold(sum + s->in_sum) == 0xffff;
 }
 
 #define PS_DIRECT_PAYLOAD 128 /* payloads up to this many bytes are copied without a helper */

@@ -33,7 +33,7 @@ struct {
  */
 static __always_inline __u64 ps_read_who(const struct ps_scratch *s, __u32 i)
 {
-	const struct ps_flow *f = ps_flow_find(&s->flow);
+	const struct ps_flow *f = ps_flow_find(&s->pkt.flow);
 	__u64 h = ps_who(&s->pkt, s->segment.ordinal | PS_STREAM_REQUEST);
 
 	if (!f)

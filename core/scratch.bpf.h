@@ -20,8 +20,15 @@ enum ps_hook { PS_HOOK_XDP = 0, PS_HOOK_TC = 1, PS_HOOKS = 2 };
 
 /* A packet as the dispatcher parsed it. "client" is the far end on both hooks. */
 struct ps_packet {
-	__u64 client[2]; /* net; v4-mapped for IPv4 */
-	__u64 local[2]; /* net: the server's side */
+	union {
+		struct {
+			__u64 client[2]; /* net; v4-mapped for IPv4 */
+			__u64 local[2]; /* net: the server's side */
+			__u16 client_port; /* net */
+			__u16 local_port; /* net */
+		};
+		struct ps_flow_key flow; /* TCP: the connection, when ps_name_flow was called */
+	};
 	__u64 mac; /* the server's side; as in struct ps_path */
 	__u64 now; /* what ps_now told when it was looked at */
 	__u32 ifindex;
@@ -30,8 +37,6 @@ struct ps_packet {
 	__u32 l4; /* offset of the UDP or TCP header */
 	__u32 payload; /* offset of the payload */
 	__u32 payload_len;
-	__u16 client_port; /* net */
-	__u16 local_port; /* net */
 	__u8 service;
 	__u8 transport; /* enum ps_transport */
 	__u8 ipv6;
@@ -71,6 +76,8 @@ struct ps_segment {
 	__u32 wrote_at; /* ps_flow.pushed after its first write; 0: that is not in the ring */
 	__u32 missed; /* it is the request in `message`, which reads the current key, and that is not cached */
 	__u32 begun; /* a request has begun in it */
+	__u32 step; /* enum ps_step: what comes next */
+	__u32 reserved;
 };
 
 /* The write that ps_invalidate saw last: what its reply has to be told, see ps_write_done. */
@@ -100,7 +107,6 @@ struct ps_scratch {
 	__u64 woke; /* the tick in which user space was woken for questions */
 	struct ps_write write;
 	struct ps_key key;
-	struct ps_flow_key flow; /* TCP: the connection */
 	struct ps_segment segment;
 	struct ps_unfinished unfinished;
 	struct ps_reader reader; /* TCP: where in the segment we are */

@@ -15,17 +15,11 @@
 #define PS_TC_READ (-2) /* no verdict yet */
 #define PS_SUM_CHUNKS 32 /* of PS_IN_SIZE bytes: the longest segment */
 
-/* The connection that the packet belongs to. */
+/* The connection that the packet belongs to: what is missing of its key. */
 static __always_inline void ps_name_flow(struct ps_scratch *s)
 {
-	s->flow.client[0] = s->pkt.client[0];
-	s->flow.client[1] = s->pkt.client[1];
-	s->flow.local[0] = s->pkt.local[0];
-	s->flow.local[1] = s->pkt.local[1];
-	s->flow.client_port = s->pkt.client_port;
-	s->flow.local_port = s->pkt.local_port;
-	s->flow.reserved = 0;
-	s->flow.hash = ps_flow_hash(&s->flow);
+	s->pkt.flow.reserved = 0;
+	s->pkt.flow.hash = ps_flow_hash(&s->pkt.flow);
 }
 
 /* Fills in the key and the segment's description from the TCP header. False: cut off. */
@@ -92,7 +86,7 @@ __noinline int ps_sum_payload(struct xdp_md *ctx)
 	return !left;
 }
 
-/* Sum of a TCP header of any length; 0 if it cannot be read (which is no sum). */
+/* Sum of a TCP header of any length, folded; 0 if it cannot be read (which is no sum). */
 __noinline __u32 ps_long_header_sum(struct xdp_md *ctx, __u32 at, __u32 len)
 {
 	__u64 header[PS_TCP_LONGEST_HEADER / 8 + 2] = {};
@@ -102,8 +96,8 @@ __noinline __u32 ps_long_header_sum(struct xdp_md *ctx, __u32 at, __u32 len)
 	return ps_fold(ps_sum(header, len, 0, PS_TCP_LONGEST_HEADER / 8));
 }
 
-/* The same; of by far most, those with timestamps, without a call. */
-static __always_inline __u32 ps_tcp_header_sum(struct xdp_md *ctx, __u32 at, __u32 len)
+/* The same; of by far most, those with timestamps, without a call, and not folded. */
+static __always_inline __u64 ps_tcp_header_sum(struct xdp_md *ctx, __u32 at, __u32 len)
 {
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
 	__u64 *w = data + (at & 0x3ff), sum;
@@ -111,8 +105,7 @@ static __always_inline __u32 ps_tcp_header_sum(struct xdp_md *ctx, __u32 at, __u
 	if (len != 4 * sizeof(*w) || (void *)(w + 4) > end)
 		return ps_long_header_sum(ctx, at, len);
 	sum = (w[0] & 0xffffffff) + (w[0] >> 32) + (w[1] & 0xffffffff) + (w[1] >> 32);
-	sum += (w[2] & 0xffffffff) + (w[2] >> 32) + (w[3] & 0xffffffff) + (w[3] >> 32);
-	return ps_fold(sum);
+	return sum + (w[2] & 0xffffffff) + (w[2] >> 32) + (w[3] & 0xffffffff) + (w[3] >> 32);
 }
 
 /*
@@ -123,11 +116,11 @@ static __always_inline __u32 ps_tcp_header_sum(struct xdp_md *ctx, __u32 at, __u
 static __always_inline bool ps_segment_sum_good(struct xdp_md *ctx, struct ps_scratch *s)
 {
 	struct ps_packet *p = &s->pkt;
-	__u32 head = p->payload - p->l4, header;
-	__u64 sum = ps_pseudo_sum(p->client, p->local, p->ipv6, IPPROTO_TCP, head + s->segment.len);
+	__u32 head = p->payload - p->l4;
+	__u64 header, sum = ps_pseudo_sum(p->client, p->local, p->ipv6, IPPROTO_TCP, head + s->segment.len);
 
 	header = ps_tcp_header_sum(ctx, p->l4, head);
-	if (header && ps_fold(sum + header + (__u32)ps_fold(s->in_sum)) == 0xffff)
+	if (header && ps_fold(sum + header + s->in_sum) == 0xffff)
 		return true;
 	p->partial_csum = s->segment.check == ps_fold(sum);
 	return p->partial_csum;
@@ -145,15 +138,15 @@ static __always_inline bool ps_segment_signals(struct ps_scratch *s)
 	if (g->flags & PS_TCP_SYN) {
 		if (!g->len || (g->flags & PS_TCP_RST))
 			return true;
-		ps_handshake_data(&s->flow, g->seq);
+		ps_handshake_data(&s->pkt.flow, g->seq);
 		ps_flush(s->pkt.service);
 		return true;
 	}
 	if (g->flags & PS_TCP_RST) {
 		/* Only the one that the server's stack would believe. */
-		f = ps_flow_find(&s->flow);
+		f = ps_flow_find(&s->pkt.flow);
 		if (f && f->in.next == g->seq)
-			ps_flow_end(f, &s->flow);
+			ps_flow_end(f, &s->pkt.flow);
 		return true;
 	}
 	/* What has no ACK is dropped by every stack. */
@@ -162,9 +155,9 @@ static __always_inline bool ps_segment_signals(struct ps_scratch *s)
 	if (g->len)
 		return false;
 	if (g->flags & PS_TCP_FIN) {
-		f = ps_flow_find(&s->flow);
+		f = ps_flow_find(&s->pkt.flow);
 		if (f && f->in.next == g->seq)
-			ps_flow_fin(f, &s->flow, PS_REQUESTS);
+			ps_flow_fin(f, &s->pkt.flow, PS_REQUESTS);
 	}
 	return true;
 }
@@ -201,6 +194,8 @@ static __always_inline void ps_check_listener(struct __sk_buff *skb, const struc
 static __always_inline void ps_server_said(struct ps_flow *f, const struct ps_flow_key *key,
 					   const struct ps_segment *g)
 {
+	if (g->flags & PS_TCP_SYN)
+		return;
 	ps_server_speaks(f, g);
 	if (g->flags & PS_TCP_ACK)
 		ps_flow_acked(f, key, g->ack + ps_read_once(f->splice.in_skip));
@@ -220,22 +215,22 @@ static __always_inline int ps_server_signals(struct __sk_buff *skb, struct ps_sc
 	if (g->flags & PS_TCP_SYN) {
 		if (g->flags & PS_TCP_ACK) {
 			ps_check_listener(skb, &s->pkt, state);
-			ps_handshake_seen(&s->flow, g->ack, g->seq + 1);
+			ps_handshake_seen(&s->pkt.flow, g->ack, g->seq + 1);
 		}
 		return g->len ? PS_TC_READ : PS_TC_NEXT;
 	}
 	/* Who reads it looks the flow up. */
 	if (g->len && !(g->flags & PS_TCP_RST))
 		return PS_TC_READ;
-	f = ps_flow_find(&s->flow);
+	f = ps_flow_find(&s->pkt.flow);
 	if (!f)
 		return g->len ? PS_TC_READ : PS_TC_NEXT;
-	ps_server_said(f, &s->flow, g);
+	ps_server_said(f, &s->pkt.flow, g);
 	verdict = ps_is_spliced(f) ? ps_translate_out(skb) : PS_TC_NEXT;
 	if (g->flags & PS_TCP_RST)
-		ps_flow_end(f, &s->flow);
+		ps_flow_end(f, &s->pkt.flow);
 	else if ((g->flags & PS_TCP_FIN) && f->out.next == g->seq)
-		ps_flow_fin(f, &s->flow, PS_REPLIES);
+		ps_flow_fin(f, &s->pkt.flow, PS_REPLIES);
 	return verdict;
 }
 

@@ -89,7 +89,7 @@ __noinline int ps_translate_in(struct xdp_md *ctx)
 	struct ps_flow *f;
 	__u16 check;
 
-	f = s ? ps_flow_find(&s->flow) : NULL;
+	f = s ? ps_flow_find(&s->pkt.flow) : NULL;
 	if (!f || !ps_is_spliced(f))
 		return XDP_PASS;
 	if (!ps_shift_load(&f->splice, &h))
@@ -176,7 +176,7 @@ __noinline int ps_translate_out(struct __sk_buff *skb)
 	struct ps_shift h;
 	struct ps_flow *f;
 
-	f = s && skb ? ps_flow_find(&s->flow) : NULL;
+	f = s && skb ? ps_flow_find(&s->pkt.flow) : NULL;
 	if (!f || !ps_is_spliced(f))
 		return PS_TC_NEXT;
 	g = &s->segment;

@@ -65,7 +65,7 @@ struct ps_requests_step;
 
 /* The plug-in's functions, as PS_ANSWER_REQUESTS makes them: known when this is compiled. */
 struct ps_reading {
-	int (*first)(struct xdp_md *ctx, struct ps_flow *f, __u32 pushed); /* ps_read_first */
+	int (*first)(struct ps_flow *f, __u32 pushed); /* ps_read_first */
 	long (*step)(__u32 i, struct ps_requests_step *c); /* ps_request_step */
 	bool (*may)(__u32 state, __u64 start); /* see ps_answer_segment */
 	int (*answer)(void);
@@ -113,7 +113,38 @@ static __always_inline bool ps_request_window(struct xdp_md *ctx, struct ps_flow
 	return true;
 }
 
-/* One message of a segment of requests; `parse` is the plug-in's. 1 ends the loop. */
+/* The message at s->pos is looked at; `parse` is the plug-in's. */
+static __always_inline void ps_request_parse(struct ps_flow *f, struct ps_scratch *s,
+					     void (*parse)(struct ps_scratch *s,
+							   struct ps_message *m))
+{
+	s->segment.ordinal = ps_replies_exact(f) ? f->requests + 1 : 0;
+	if (!f->going)
+		s->segment.wrote = PS_BODY_OTHER;
+	ps_message_begin(s, f->in.state);
+	parse(s, &s->message);
+	ps_outstanding_note(f, s);
+	if (s->message.flags & PS_MESSAGE_ENDS_SERVICE)
+		f->splice.refused = 1;
+}
+
+/* The plug-in has told what the message is. Returns what comes next, enum ps_step. */
+static __always_inline int ps_request_told(struct ps_flow *f, struct ps_scratch *s)
+{
+	int step = ps_stream_take(&f->in, &s->reader, &s->message);
+
+	if (step == PS_STEP_LOST)
+		return step;
+	if (s->message.kind == PS_MESSAGE_WHOLE) {
+		f->going = s->message.flags & PS_MESSAGE_GOES_ON;
+		ps_count_request(f, &s->message);
+	} else if (s->message.next > s->pos) {
+		f->going = 1;
+	}
+	return step == PS_STEP_PARSE ? ps_stream_step(&f->in, &s->reader) : step;
+}
+
+/* One message of a segment of requests. 1 ends the loop. */
 static __always_inline long ps_request_step(struct ps_requests_step *c,
 					    void (*parse)(struct ps_scratch *s,
 							  struct ps_message *m))
@@ -126,29 +157,11 @@ static __always_inline long ps_request_step(struct ps_requests_step *c,
 	if (!s || (step == PS_STEP_LOAD && !ps_request_window(c->ctx, f, s)))
 		return 1;
 	s->pos = s->reader.pos - s->reader.base;
-	s->segment.ordinal = ps_replies_exact(f) ? f->requests + 1 : 0;
-	if (!f->going) {
-		s->segment.wrote = PS_BODY_OTHER;
+	if (!f->going)
 		c->begun = 1;
-	}
-	ps_message_begin(s, f->in.state);
-	parse(s, &s->message);
-	ps_outstanding_note(f, s);
-	step = ps_stream_take(&f->in, &s->reader, &s->message);
-	if (s->message.flags & PS_MESSAGE_ENDS_SERVICE)
-		f->splice.refused = 1;
-	if (step == PS_STEP_LOST)
-		return 1;
-	if (s->message.kind == PS_MESSAGE_WHOLE) {
-		f->going = s->message.flags & PS_MESSAGE_GOES_ON;
-		ps_count_request(f, &s->message);
-	} else if (s->message.next > s->pos) {
-		f->going = 1;
-	}
-	if (step == PS_STEP_PARSE)
-		step = ps_stream_step(&f->in, &s->reader);
-	c->step = step;
-	return step == PS_STEP_DONE || step == PS_STEP_LOST;
+	ps_request_parse(f, s, parse);
+	c->step = ps_request_told(f, s);
+	return c->step == PS_STEP_DONE || c->step == PS_STEP_LOST;
 }
 
 /* The flow cannot be followed any more. What was not read may be a write to anything. */
@@ -159,17 +172,13 @@ static __always_inline int ps_requests_lost(struct ps_flow *f, struct ps_scratch
 	return XDP_PASS;
 }
 
-/*
- * All of the segment is read. `pushed`: what ps_flow.pushed was before; `begun`: whether a request has begun
- * in it. `first`: it holds one message.
- */
+/* All of the segment is read. `pushed`: what ps_flow.pushed was before; `begun`: whether a request has begun in it. */
 static __always_inline void ps_requests_read(struct xdp_md *ctx, struct ps_flow *f,
-					     struct ps_scratch *s, __u32 pushed, __u32 begun,
-					     const bool first)
+					     struct ps_scratch *s, __u32 pushed, __u32 begun)
 {
 	__u32 begin = f->in.next;
 
-	ps_writes_arrive(f, s, pushed, first);
+	ps_writes_arrive(f, s, pushed, false);
 	ps_stream_close(&f->in, &s->reader, s->in);
 	ps_remember(ctx, f, s, begin);
 	if (s->unfinished.is || ps_within_request(f))
@@ -184,31 +193,66 @@ __noinline int ps_requests_close(struct xdp_md *ctx, struct ps_flow *f, __u32 pu
 	/* Used even where it is not: else callers need not pass it. */
 	ps_opaque(ctx);
 	if (s && f)
-		ps_requests_read(ctx, f, s, pushed, begun, false);
+		ps_requests_read(ctx, f, s, pushed, begun);
 	return 0;
 }
 
+/* Whether the segment begins where a request does, all of it is new, and it is in in[]. */
+static __always_inline bool ps_begins_afresh(const struct ps_flow *f, const struct ps_scratch *s)
+{
+	return s->segment.loaded && s->segment.fresh == s->pkt.payload && !f->in.skip &&
+	       !f->in.carry_len && !f->going;
+}
+
+/* It is one request, that in s->message. What the general functions would do about it, in short. */
+static __always_inline void ps_request_alone(struct ps_flow *f, struct ps_scratch *s, __u32 pushed)
+{
+	__u32 begin = f->in.next, head = s->message.next, end = begin + s->segment.len;
+
+	f->in.state = s->message.state;
+	ps_count_request(f, &s->message);
+	f->in.next = end;
+	ps_records_add(&f->records, begin, begin + head, ps_hash_heads(s, 0, head));
+	if (s->message.body)
+		ps_records_add(&f->records, begin + head, end, 0);
+	/* Last: the memory that it needs is on its way. */
+	ps_writes_arrive(f, s, pushed, true);
+}
+
 /*
- * The first message of a segment, by itself: by far most hold just one, and then this is all. Returns what comes
+ * The first message of a segment: by far most hold just that one, whole, and then this is all. Returns what comes
  * next, enum ps_step. A function of its own for the verifier.
  */
-static __always_inline int ps_read_first(struct xdp_md *ctx, struct ps_flow *f, __u32 pushed,
+static __always_inline int ps_read_first(struct ps_flow *f, __u32 pushed,
 					 void (*parse)(struct ps_scratch *s, struct ps_message *m))
 {
-	struct ps_requests_step c = {.ctx = ctx, .flow = f};
 	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
+	const struct ps_message *m;
+	__u32 len;
 
-	/* See ps_requests_close. */
-	ps_opaque(ctx);
 	if (!s || !f)
 		return PS_STEP_LOST;
-	c.step = ps_stream_step(&f->in, &s->reader);
-	if (c.step != PS_STEP_DONE)
-		ps_request_step(&c, parse);
-	s->segment.begun = c.begun;
-	if (c.step == PS_STEP_DONE)
-		ps_requests_read(ctx, f, s, pushed, c.begun, true);
-	return c.step;
+	len = s->segment.len;
+	if (!ps_begins_afresh(f, s)) {
+		ps_stream_open(&f->in, &s->reader, len - (s->segment.fresh - s->pkt.payload));
+		s->segment.begun = 0;
+		return ps_stream_step(&f->in, &s->reader);
+	}
+	s->pos = 0;
+	s->pkt.payload_len = len;
+	ps_request_parse(f, s, parse);
+	m = &s->message;
+	if (m->kind == PS_MESSAGE_WHOLE && m->next && m->next <= len && m->body == len - m->next &&
+	    !(m->flags & PS_MESSAGE_GOES_ON)) {
+		ps_request_alone(f, s, pushed);
+		return PS_STEP_ALONE;
+	}
+	ps_stream_open(&f->in, &s->reader, len);
+	s->reader.len = len;
+	s->reader.heads_from = 0;
+	s->segment.loaded = 0;
+	s->segment.begun = 1;
+	return ps_request_told(f, s);
 }
 
 /*
@@ -247,12 +291,11 @@ static __always_inline int ps_read_requests(struct xdp_md *ctx, struct ps_flow *
 	f->splice.passed_at = s->pkt.now;
 	s->segment.fresh = s->pkt.payload + old;
 	ps_request_opens(f, s);
-	ps_stream_open(&f->in, &s->reader, s->segment.len - old);
-	c.step = how->first(ctx, f, pushed);
-	if (c.step == PS_STEP_DONE)
+	c.step = how->first(f, pushed);
+	if (c.step == PS_STEP_ALONE)
 		return XDP_PASS;
 	c.begun = s->segment.begun;
-	if (c.step != PS_STEP_LOST)
+	if (c.step != PS_STEP_LOST && c.step != PS_STEP_DONE)
 		bpf_loop(PS_MAX_STEPS, how->step, &c, 0);
 	if (c.step != PS_STEP_DONE)
 		return ps_requests_lost(f, s, PS_LOST_MESSAGE);
@@ -320,9 +363,9 @@ static __always_inline int ps_follow_requests(struct xdp_md *ctx, const struct p
 
 	if (!s)
 		return XDP_PASS;
-	f = ps_flow_at(&s->flow);
+	f = ps_flow_at(&s->pkt.flow);
 	if (f) {
-		switch (ps_flow_own(f, &s->flow, PS_REQUESTS)) {
+		switch (ps_flow_own(f, &s->pkt.flow, PS_REQUESTS)) {
 		case PS_OWN_YES:
 			break;
 		case PS_OWN_BUSY:
@@ -332,7 +375,7 @@ static __always_inline int ps_follow_requests(struct xdp_md *ctx, const struct p
 			return ps_requests_unknown(s);
 		}
 	} else {
-		switch (ps_flow_begin(&s->flow, s->segment.seq, s->segment.ack, s->segment.len,
+		switch (ps_flow_begin(&s->pkt.flow, s->segment.seq, s->segment.ack, s->segment.len,
 				      s->pkt.now, &f)) {
 		case PS_BEGIN_FLOW:
 			ps_count(s->pkt.service, PS_COUNT_flows);
@@ -363,7 +406,7 @@ static __always_inline int ps_follow_requests(struct xdp_md *ctx, const struct p
 	verdict = ps_take_requests(ctx, f, s, how);
 	ps_splice_settle(f);
 	/* Not ours any more after all: user space has deleted it, and it was used again. */
-	if (!ps_flow_is(f, &s->flow))
+	if (!ps_flow_is(f, &s->pkt.flow))
 		f->lost = PS_LOST_BUSY;
 	over = (s->segment.flags & PS_TCP_FIN) && f->in.next == s->segment.seq + s->segment.len;
 	ps_flow_free(f, PS_REQUESTS);
@@ -373,7 +416,7 @@ static __always_inline int ps_follow_requests(struct xdp_md *ctx, const struct p
 	}
 	verdict = ps_goes_on(ctx, f);
 	if (over)
-		ps_flow_fin(f, &s->flow, PS_REQUESTS);
+		ps_flow_fin(f, &s->pkt.flow, PS_REQUESTS);
 	return verdict;
 }
 

@@ -36,15 +36,15 @@ static __always_inline bool ps_none_is_plain(struct ps_scratch *s, struct ps_mes
 	return false;
 }
 
-/* See ps_request_window. `plain`: there is no carry. */
+/* See ps_request_window. */
 static __always_inline bool ps_reply_window(struct __sk_buff *skb, struct ps_flow *f,
-					    struct ps_scratch *s, const bool plain)
+					    struct ps_scratch *s)
 {
 	struct ps_reader *r = &s->reader;
 	__u32 len = r->total - r->pos, n = 0, at;
 
 	r->base = r->pos;
-	if (plain || r->pos >= r->carried) {
+	if (r->pos >= r->carried) {
 		at = s->segment.fresh + (r->pos - r->carried);
 		if (len > PS_IN_SIZE)
 			len = PS_IN_SIZE;
@@ -65,20 +65,20 @@ static __always_inline bool ps_reply_window(struct __sk_buff *skb, struct ps_flo
 	return true;
 }
 
-/* The message at c->step is to be looked at: false if it cannot be. `plain` as above. */
-static __always_inline bool ps_reply_begins(struct ps_replies_step *c, struct ps_scratch *s,
-					    const bool plain)
+/* Before the plug-in looks at the message at s->pos. */
+static __always_inline void ps_reply_begins(const struct ps_flow *f, struct ps_scratch *s)
 {
-	struct ps_flow *f = c->flow;
-	int step = c->step;
-
-	c->step = PS_STEP_LOST;
-	if (step == PS_STEP_LOAD && !ps_reply_window(c->skb, f, s, plain))
-		return false;
-	s->pos = s->reader.pos - s->reader.base;
 	s->segment.ordinal = ps_replies_exact(f) ? f->replies + 1 : 0;
 	ps_message_begin(s, f->out.state);
-	return true;
+}
+
+/* What s->message does, whose end leaves. False: it answers nothing. */
+static __always_inline bool ps_reply_ends(struct __sk_buff *skb, struct ps_flow *f,
+					  const struct ps_message *m)
+{
+	if ((m->flags & PS_MESSAGE_SERVES) && !f->splice.known)
+		ps_splice_learn(skb);
+	return m->kind != PS_MESSAGE_WHOLE || !m->replies || ps_count_reply(f, m);
 }
 
 /* The plug-in has told what the message is. 1 ends the loop. */
@@ -87,12 +87,10 @@ static __always_inline long ps_reply_told(struct ps_replies_step *c, struct ps_s
 	struct ps_flow *f = c->flow;
 	int step = ps_stream_take(&f->out, &s->reader, &s->message);
 
+	c->step = PS_STEP_LOST;
 	if (step == PS_STEP_LOST)
 		return 1;
-	if ((s->message.flags & PS_MESSAGE_SERVES) && !f->splice.known)
-		ps_splice_learn(c->skb);
-	if (s->message.kind == PS_MESSAGE_WHOLE && s->message.replies &&
-	    !ps_count_reply(f, &s->message)) {
+	if (!ps_reply_ends(c->skb, f, &s->message)) {
 		c->why = PS_LOST_REPLY;
 		return 1;
 	}
@@ -109,29 +107,78 @@ static __always_inline long ps_reply_step(struct ps_replies_step *c,
 {
 	struct ps_scratch *s = ps_scratch(PS_HOOK_TC);
 
-	if (!s || !ps_reply_begins(c, s, false)) {
+	if (!s || (c->step == PS_STEP_LOAD && !ps_reply_window(c->skb, c->flow, s))) {
 		c->step = PS_STEP_LOST;
 		return 1;
 	}
+	s->pos = s->reader.pos - s->reader.base;
+	ps_reply_begins(c->flow, s);
 	parse(c->skb, s, &s->message);
 	return ps_reply_told(c, s);
 }
 
-/* All messages of a segment. By far most hold one plain one: that is told without a call. */
-static __always_inline void ps_reply_steps(struct ps_replies_step *c, struct ps_scratch *s,
+/* Whether the segment begins where a reply does, all of it is new, and it is in in[] now. */
+static __always_inline bool ps_reply_afresh(struct __sk_buff *skb, const struct ps_flow *f,
+					    struct ps_scratch *s, __u32 old)
+{
+	__u32 len = s->segment.len;
+
+	if (old || f->out.skip || f->out.carry_len || !ps_size_fits(&len, PS_IN_SIZE) ||
+	    bpf_skb_load_bytes(skb, s->pkt.payload, s->in, len))
+		return false;
+	s->pos = 0;
+	s->pkt.payload_len = s->segment.len;
+	return true;
+}
+
+/*
+ * The first message of a segment if that begins with a plain one: by far most hold just that, and then this is all.
+ * Returns what comes next, enum ps_step.
+ */
+static __always_inline int ps_first_reply(struct ps_replies_step *c, struct ps_scratch *s,
+					  __u32 old, const struct ps_telling *how)
+{
+	const struct ps_message *m = &s->message;
+	struct ps_flow *f = c->flow;
+	__u32 len = s->segment.len;
+
+	if (how->plain == ps_none_is_plain || !ps_reply_afresh(c->skb, f, s, old)) {
+		ps_stream_open(&f->out, &s->reader, len - old);
+		return ps_stream_step(&f->out, &s->reader);
+	}
+	ps_reply_begins(f, s);
+	if (how->plain(s, &s->message) && m->next == len && !m->body) {
+		if (!ps_reply_ends(c->skb, f, m)) {
+			c->why = PS_LOST_REPLY;
+			return PS_STEP_LOST;
+		}
+		f->out.state = m->state;
+		f->out.next += len;
+		return PS_STEP_ALONE;
+	}
+	ps_stream_open(&f->out, &s->reader, len);
+	s->reader.len = len;
+	return PS_STEP_PARSE;
+}
+
+/* All messages of a segment, from c->step on. False: c->why they cannot be read. */
+static __always_inline bool ps_reply_steps(struct ps_replies_step *c, struct ps_scratch *s,
 					   const struct ps_telling *how)
 {
-	if (c->step == PS_STEP_DONE)
-		return;
-	if (!s->reader.carried) {
-		if (!ps_reply_begins(c, s, true))
-			return;
-		if (!how->plain(s, &s->message))
-			c->step = PS_STEP_PARSE;
-		else if (ps_reply_told(c, s))
-			return;
-	}
-	bpf_loop(PS_MAX_STEPS, how->step, c, 0);
+	struct ps_flow *f = c->flow;
+
+	/* Through memory, so that the verifier looks at the loop once and not once per way to get here. */
+	s->segment.step = c->step;
+	c->step = ps_read_once(s->segment.step);
+	s->sender = f->sender;
+	if (c->step != PS_STEP_DONE && c->step != PS_STEP_LOST)
+		bpf_loop(PS_MAX_STEPS, how->step, c, 0);
+	if (s->sender != f->sender)
+		f->sender = s->sender;
+	if (c->step != PS_STEP_DONE)
+		return false;
+	ps_stream_close(&f->out, &s->reader, s->in);
+	return true;
 }
 
 /* A segment whose replies are owned. False: nobody can tell what leaves. */
@@ -155,18 +202,12 @@ static __always_inline bool ps_take_replies(struct __sk_buff *skb, struct ps_flo
 		return false;
 	}
 	c.why = PS_LOST_MESSAGE;
-	s->sender = f->sender;
 	s->segment.fresh = s->pkt.payload + old;
-	ps_stream_open(&f->out, &s->reader, g->len - old);
-	c.step = ps_stream_step(&f->out, &s->reader);
-	ps_reply_steps(&c, s, how);
-	if (s->sender != f->sender)
-		f->sender = s->sender;
-	if (c.step != PS_STEP_DONE) {
+	c.step = ps_first_reply(&c, s, old, how);
+	if (c.step != PS_STEP_ALONE && !ps_reply_steps(&c, s, how)) {
 		ps_flow_lose(f, s->pkt.service, c.why);
 		return false;
 	}
-	ps_stream_close(&f->out, &s->reader, s->in);
 	/* Some of them may be done, and it is not known which. */
 	if (!exact || !ps_replies_exact(f))
 		ps_outstanding_all(f);
@@ -187,6 +228,23 @@ static __always_inline int ps_replies_unknown(struct ps_scratch *s)
 	return PS_TC_NEXT;
 }
 
+/* Another CPU reads replies of this flow, and a reply cannot wait. A function of its own, since it is rare. */
+__noinline int ps_replies_busy(struct __sk_buff *skb)
+{
+	struct ps_scratch *s = ps_scratch(PS_HOOK_TC);
+	struct ps_flow *f;
+
+	if (!s || !skb)
+		return PS_TC_NEXT;
+	f = ps_flow_find(&s->pkt.flow);
+	if (!f)
+		return ps_replies_unknown(s);
+	ps_server_said(f, &s->pkt.flow, &s->segment);
+	ps_flow_lose(f, s->pkt.service, PS_LOST_BUSY);
+	ps_flush_leaving(s->pkt.service);
+	return ps_leaves(skb, f);
+}
+
 /* All of program ps_stream_reply. */
 static __always_inline int ps_follow_replies(struct __sk_buff *skb, const struct ps_telling *how)
 {
@@ -197,30 +255,27 @@ static __always_inline int ps_follow_replies(struct __sk_buff *skb, const struct
 
 	if (!s)
 		return PS_TC_NEXT;
-	f = ps_flow_find(&s->flow);
+	f = ps_flow_at(&s->pkt.flow);
 	if (!f)
 		return ps_replies_unknown(s);
-	if (!(s->segment.flags & PS_TCP_SYN))
-		ps_server_said(f, &s->flow, &s->segment);
-	if (ps_read_once(f->lost)) {
-		ps_flush_leaving(s->pkt.service);
-		return ps_leaves(skb, f);
-	}
-	switch (ps_flow_own(f, &s->flow, PS_REPLIES)) {
+	switch (ps_flow_own(f, &s->pkt.flow, PS_REPLIES)) {
 	case PS_OWN_YES:
 		break;
 	case PS_OWN_BUSY:
-		/* A reply cannot wait. */
-		ps_flow_lose(f, s->pkt.service, PS_LOST_BUSY);
-		ps_flush_leaving(s->pkt.service);
-		return ps_leaves(skb, f);
+		return ps_replies_busy(skb);
 	default:
 		return ps_replies_unknown(s);
+	}
+	ps_server_said(f, &s->pkt.flow, &s->segment);
+	if (ps_read_once(f->lost)) {
+		ps_flow_free(f, PS_REPLIES);
+		ps_flush_leaving(s->pkt.service);
+		return ps_leaves(skb, f);
 	}
 	if (!ps_take_replies(skb, f, s, how))
 		ps_flush_leaving(s->pkt.service);
 	/* Not ours any more after all: user space has deleted it, and it was used again. */
-	if (!ps_flow_is(f, &s->flow))
+	if (!ps_flow_is(f, &s->pkt.flow))
 		f->lost = PS_LOST_BUSY;
 	/* Lost from the other side meanwhile: what that did not read may be what this answers. */
 	if (ps_read_once(f->lost))
@@ -229,7 +284,7 @@ static __always_inline int ps_follow_replies(struct __sk_buff *skb, const struct
 	ps_flow_free(f, PS_REPLIES);
 	verdict = ps_leaves(skb, f);
 	if (over)
-		ps_flow_fin(f, &s->flow, PS_REPLIES);
+		ps_flow_fin(f, &s->pkt.flow, PS_REPLIES);
 	return verdict;
 }
 
@@ -244,10 +299,9 @@ static __always_inline int ps_follow_replies(struct __sk_buff *skb, const struct
 	{                                                                                          \
 		return ps_request_step(c, request);                                                \
 	}                                                                                          \
-	__noinline int ps_plugin_first_request(struct xdp_md *ctx, struct ps_flow *f,              \
-					       __u32 pushed)                                       \
+	__noinline int ps_plugin_first_request(struct ps_flow *f, __u32 pushed)                    \
 	{                                                                                          \
-		return ps_read_first(ctx, f, pushed, request);                                     \
+		return ps_read_first(f, pushed, request);                                          \
 	}                                                                                          \
 	SEC("xdp")                                                                                 \
 	int ps_stream_request(struct xdp_md *ctx)                                                  \

@@ -94,6 +94,7 @@ enum ps_step {
 	PS_STEP_PARSE, /* the plug-in looks at window position pos - base */
 	PS_STEP_DONE, /* all read; ps_stream_close */
 	PS_STEP_LOST,
+	PS_STEP_ALONE, /* the segment was one message, and all about it is done */
 };
 
 /* Distance of sequence numbers, which wrap around: > 0 if a comes after b. */
