@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Replies that leave: which writes they answer, and what that does.
+#include <bpf/bpf.h>
 #include <gtest/gtest.h>
 
 #include <random>
@@ -46,6 +47,23 @@ TEST_F(FlowReply, TheReplyToAWriteRaisesTheFenceAgain)
 	EXPECT_FALSE(cached("key"));
 	EXPECT_TRUE(cached("other"));
 	EXPECT_EQ(flow()->replies, 1u);
+}
+
+// Two CPUs at a time: a reply cannot wait, so it may be any.
+TEST_F(FlowReply, WhileAnotherIsRead)
+{
+	sent(kSet, {"key", "other"});
+	auto state = flow();
+	ASSERT_TRUE(state);
+	state->busy[PS_REPLIES] = 1;
+	ASSERT_EQ(bpf_map_update_elem(datapath_.map("ps_flows"), &state->key.hash, &*state,
+				      BPF_EXIST),
+		  0);
+	moved_now();
+	answers(kStreamOk);
+	EXPECT_EQ(moved_now(), "flows_lost+1 lost_busy+1 flushes+1");
+	EXPECT_EQ(lost(), static_cast<std::uint32_t>(PS_LOST_BUSY));
+	EXPECT_FALSE(cached("other"));
 }
 
 TEST_F(FlowReply, OnlyWhenItLeaves)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// The replies to a pipeline of sets: a row of them is told as one message, and ends as many writes.
+// Plain replies: told in short where a segment is nothing else; a row of them as one message, which ends as many
+// writes.
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -71,6 +72,13 @@ protected:
 		packet.tcp_acknowledgement = client_next_;
 		server_next_ += static_cast<std::uint32_t>(payload.size());
 		datapath_.egress(packet.bytes());
+	}
+
+	// The server's last bytes once more, with others behind them.
+	void sent_again(const std::string &old, const std::string &fresh = "")
+	{
+		server_next_ -= static_cast<std::uint32_t>(old.size());
+		answers(old + fresh);
 	}
 
 	// Whether a read that is asked for now fills: then no write to the key is under way.
@@ -171,6 +179,34 @@ TEST_F(ReplyRow, LosesTheConnectionIfItIsTooLong)
 	answers(stored(3));
 	EXPECT_EQ(count(PS_COUNT_lost_reply), 1u);
 	EXPECT_GE(count(PS_COUNT_flushes), 1u);
+}
+
+// A value may hold what looks like replies, and a segment nothing but that.
+TEST_F(ReplyRow, AValueIsNoReply)
+{
+	sends("get other\r\n" + set(1));
+	answers("VALUE other 0 16\r\n");
+	answers(stored(1));
+	answers(stored(1));
+	EXPECT_EQ(count(PS_COUNT_replies), 0u);
+	answers("\r\nEND\r\n");
+	answers(stored(1));
+	EXPECT_EQ(count(PS_COUNT_replies), 1u);
+	EXPECT_EQ(count(PS_COUNT_flows_lost), 0u);
+	EXPECT_TRUE(fills(1));
+}
+
+// What the server sends again together with what is new was counted when it left first.
+TEST_F(ReplyRow, OldAndNewTogether)
+{
+	sends(set(1) + set(2));
+	answers(stored(1));
+	sent_again(stored(1));
+	EXPECT_EQ(count(PS_COUNT_replies), 1u);
+	sent_again(stored(1), stored(1));
+	EXPECT_EQ(count(PS_COUNT_replies), 2u);
+	EXPECT_EQ(count(PS_COUNT_flows_lost), 0u);
+	EXPECT_TRUE(fills(2));
 }
 
 } // namespace
