@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * TCP segments as the dispatcher sees them: header, checksum, and what tells where a connection begins
- * and ends. Reading what they carry is tcp.bpf.h.
+ * and ends. Reading what they carry is tcp_request.bpf.h and tcp_reply.bpf.h.
  */
 #ifndef PRESTACK_SEGMENT_BPF_H
 #define PRESTACK_SEGMENT_BPF_H

@@ -6,7 +6,7 @@
 #ifndef PRESTACK_TCP_REPLY_BPF_H
 #define PRESTACK_TCP_REPLY_BPF_H
 
-#include "tcp.bpf.h"
+#include "tcp_request.bpf.h"
 
 static __always_inline bool ps_may_not(__u32 state, __u64 start)
 {

@@ -62,7 +62,8 @@
  *   PS_FOLLOW_REPLIES(xx_reply)         defines ps_stream_reply, or, where most replies are plain:
  *   static __always_inline bool xx_plain(struct ps_scratch *s, struct ps_message *m) {...}
  *   PS_TELL_REPLIES(xx_reply, xx_plain)  xx_plain tells what xx_reply would, without a call, of what is
- *                                       WHOLE, tells nothing else and fills nothing; else false, *m untouched
+ *                                       WHOLE, tells nothing else and fills nothing; else false, *m untouched.
+ *                                       It may be asked twice
  *
  * The function looks at the message that begins at s->pos, in the window ps_payload(s, hook, s->pos)
  * of which c.end is the end, and fills in *m, which is all zeros (kind PS_MESSAGE_LOST) but for
