@@ -117,7 +117,8 @@ static __always_inline bool ps_segment_sum_good(struct xdp_md *ctx, struct ps_sc
 {
 	struct ps_packet *p = &s->pkt;
 	__u32 head = p->payload - p->l4;
-	__u64 header, sum = ps_pseudo_sum(p->client, p->local, p->ipv6, IPPROTO_TCP, head + s->segment.len);
+	__u64 header, sum = ps_pseudo_sum(p->client, p->local, p->ipv6, IPPROTO_TCP,
+					  head + s->segment.len);
 
 	header = ps_tcp_header_sum(ctx, p->l4, head);
 	if (header && ps_fold(sum + header + s->in_sum) == 0xffff)
