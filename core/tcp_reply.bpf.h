@@ -142,6 +142,7 @@ static __always_inline int ps_first_reply(struct ps_replies_step *c, struct ps_s
 	struct ps_flow *f = c->flow;
 	__u32 len = s->segment.len;
 
+	/* Without plain ones the verifier need not look at this way. */
 	if (how->plain == ps_none_is_plain || !ps_reply_afresh(c->skb, f, s, old)) {
 		ps_stream_open(&f->out, &s->reader, len - old);
 		return ps_stream_step(&f->out, &s->reader);

@@ -121,28 +121,25 @@ static __always_inline int ps_requests_lost(struct ps_flow *f, struct ps_scratch
 	return XDP_PASS;
 }
 
-/* All of the segment is read. `pushed`: what ps_flow.pushed was before; `begun`: whether a request has begun in it. */
-static __always_inline void ps_requests_read(struct xdp_md *ctx, struct ps_flow *f,
-					     struct ps_scratch *s, __u32 pushed, __u32 begun)
+/*
+ * All of the segment is read. `pushed`: what ps_flow.pushed was before; `begun`: whether a request has begun in it.
+ * In a function of its own: after a loop the verifier of 6.1 looks at it once per way through that.
+ */
+__noinline int ps_requests_close(struct xdp_md *ctx, struct ps_flow *f, __u32 pushed, __u32 begun)
 {
-	__u32 begin = f->in.next;
+	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
+	__u32 begin;
 
+	/* Used even where it is not: else callers need not pass it. */
+	ps_opaque(ctx);
+	if (!s || !f)
+		return 0;
+	begin = f->in.next;
 	ps_writes_arrive(f, s, pushed, false);
 	ps_stream_close(&f->in, &s->reader, s->in);
 	ps_remember(ctx, f, s, begin);
 	if (s->unfinished.is || ps_within_request(f))
 		ps_request_leave(f, s, begun);
-}
-
-/* The same in a function of its own: after a loop the verifier of 6.1 looks at it once per way through that. */
-__noinline int ps_requests_close(struct xdp_md *ctx, struct ps_flow *f, __u32 pushed, __u32 begun)
-{
-	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
-
-	/* Used even where it is not: else callers need not pass it. */
-	ps_opaque(ctx);
-	if (s && f)
-		ps_requests_read(ctx, f, s, pushed, begun);
 	return 0;
 }
 
@@ -153,8 +150,8 @@ static __always_inline bool ps_begins_afresh(const struct ps_flow *f, const stru
 	       !f->in.carry_len && !f->going;
 }
 
-/* It is one request, that in s->message. What the general functions would do about it, in short. */
-static __always_inline void ps_request_alone(struct ps_flow *f, struct ps_scratch *s, __u32 pushed)
+/* It is one request, that in s->message. What the general functions would do about it, but for its writes. */
+static __always_inline void ps_request_alone(struct ps_flow *f, struct ps_scratch *s)
 {
 	__u32 begin = f->in.next, head = s->message.next, end = begin + s->segment.len;
 
@@ -164,8 +161,6 @@ static __always_inline void ps_request_alone(struct ps_flow *f, struct ps_scratc
 	ps_records_add(&f->records, begin, begin + head, ps_hash_heads(s, 0, head));
 	if (s->message.body)
 		ps_records_add(&f->records, begin + head, end, 0);
-	/* Last: the memory that it needs is on its way. */
-	ps_writes_arrive(f, s, pushed, true);
 }
 
 /*
@@ -193,7 +188,8 @@ static __always_inline int ps_read_first(struct ps_flow *f, __u32 pushed,
 	m = &s->message;
 	if (m->kind == PS_MESSAGE_WHOLE && m->next && m->next <= len && m->body == len - m->next &&
 	    !(m->flags & PS_MESSAGE_GOES_ON)) {
-		ps_request_alone(f, s, pushed);
+		ps_request_alone(f, s);
+		ps_writes_arrive(f, s, pushed, true);
 		return PS_STEP_ALONE;
 	}
 	ps_stream_open(&f->in, &s->reader, len);
@@ -211,20 +207,12 @@ static __always_inline int ps_read_first(struct ps_flow *f, __u32 pushed,
 __noinline int ps_request_missed(struct ps_flow *f)
 {
 	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
-	__u32 begin, len;
 
 	if (!s || !f)
 		return 0;
-	begin = f->in.next;
-	len = s->segment.len;
-	f->stuck_since = 0;
-	f->splice.passed_at = s->pkt.now;
-	f->in.state = s->message.state;
 	s->segment.ordinal = f->requests + 1;
 	ps_stream_read(s);
-	ps_count_request(f, &s->message);
-	f->in.next = begin + len;
-	ps_records_add(&f->records, begin, begin + len, ps_hash_heads(s, 0, len));
+	ps_request_alone(f, s);
 	return 0;
 }
 
@@ -236,8 +224,6 @@ static __always_inline int ps_read_requests(struct xdp_md *ctx, struct ps_flow *
 	struct ps_requests_step c = {.ctx = ctx, .flow = f};
 	__u32 pushed = f->pushed;
 
-	f->stuck_since = 0;
-	f->splice.passed_at = s->pkt.now;
 	s->segment.fresh = s->pkt.payload + old;
 	ps_request_opens(f, s);
 	c.step = how->first(f, pushed);
@@ -278,6 +264,8 @@ static __always_inline int ps_take_requests(struct xdp_md *ctx, struct ps_flow *
 		return ps_requests_lost(f, s, PS_LOST_GAP);
 	if (what == PS_ACCEPT_OLD)
 		return XDP_PASS;
+	f->stuck_since = 0;
+	f->splice.passed_at = s->pkt.now;
 	if (s->segment.missed) {
 		ps_request_missed(f);
 		return XDP_PASS;
