@@ -123,7 +123,7 @@ static __always_inline bool ps_reply_afresh(struct __sk_buff *skb, const struct 
 {
 	__u32 len = s->segment.len;
 
-	if (old || f->out.skip || f->out.carry_len || !ps_size_fits(&len, PS_IN_SIZE) ||
+	if (old || !ps_stream_afresh(&f->out) || !ps_size_fits(&len, PS_IN_SIZE) ||
 	    bpf_skb_load_bytes(skb, s->pkt.payload, s->in, len))
 		return false;
 	s->pos = 0;
@@ -153,12 +153,10 @@ static __always_inline int ps_first_reply(struct ps_replies_step *c, struct ps_s
 			c->why = PS_LOST_REPLY;
 			return PS_STEP_LOST;
 		}
-		f->out.state = m->state;
-		f->out.next += len;
+		ps_stream_take_all(&f->out, m, len);
 		return PS_STEP_ALONE;
 	}
-	ps_stream_open(&f->out, &s->reader, len);
-	s->reader.len = len;
+	ps_stream_open_window(&f->out, &s->reader, len);
 	return PS_STEP_PARSE;
 }
 

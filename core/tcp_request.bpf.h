@@ -146,21 +146,18 @@ __noinline int ps_requests_close(struct xdp_md *ctx, struct ps_flow *f, __u32 pu
 /* Whether the segment begins where a request does, all of it is new, and it is in in[]. */
 static __always_inline bool ps_begins_afresh(const struct ps_flow *f, const struct ps_scratch *s)
 {
-	return s->segment.loaded && s->segment.fresh == s->pkt.payload && !f->in.skip &&
-	       !f->in.carry_len && !f->going;
+	return s->segment.loaded && s->segment.fresh == s->pkt.payload &&
+	       ps_stream_afresh(&f->in) && !f->going;
 }
 
 /* It is one request, that in s->message. What the general functions would do about it, but for its writes. */
 static __always_inline void ps_request_alone(struct ps_flow *f, struct ps_scratch *s)
 {
-	__u32 begin = f->in.next, head = s->message.next, end = begin + s->segment.len;
+	const struct ps_message *m = &s->message;
 
-	f->in.state = s->message.state;
-	ps_count_request(f, &s->message);
-	f->in.next = end;
-	ps_records_add(&f->records, begin, begin + head, ps_hash_heads(s, 0, head));
-	if (s->message.body)
-		ps_records_add(&f->records, begin + head, end, 0);
+	ps_count_request(f, m);
+	ps_stream_take_all(&f->in, m, s->segment.len);
+	ps_records_note_all(&f->records, &f->in, m, ps_hash_heads(s, 0, m->next));
 }
 
 /*
@@ -186,15 +183,12 @@ static __always_inline int ps_read_first(struct ps_flow *f, __u32 pushed,
 	s->pkt.payload_len = len;
 	ps_request_parse(f, s, parse);
 	m = &s->message;
-	if (m->kind == PS_MESSAGE_WHOLE && m->next && m->next <= len && m->body == len - m->next &&
-	    !(m->flags & PS_MESSAGE_GOES_ON)) {
+	if (ps_message_fills(m, len) && !(m->flags & PS_MESSAGE_GOES_ON)) {
 		ps_request_alone(f, s);
 		ps_writes_arrive(f, s, pushed, true);
 		return PS_STEP_ALONE;
 	}
-	ps_stream_open(&f->in, &s->reader, len);
-	s->reader.len = len;
-	s->reader.heads_from = 0;
+	ps_stream_open_window(&f->in, &s->reader, len);
 	s->segment.loaded = 0;
 	s->segment.begun = 1;
 	return ps_request_told(f, s);

@@ -77,20 +77,52 @@ struct follower {
 	struct list list;
 	const uint8_t *stream;
 	uint32_t first; /* sequence number of stream[0] */
+	uint32_t brief; /* a segment that begins with a message is looked at as one message first */
 };
+
+/*
+ * The first message of a segment, as ps_read_first takes it; the bytes are in the window. Returns enum
+ * ps_step: ALONE, or what the message came to by ps_stream_take.
+ */
+static int take_first(struct follower *f, struct ps_reader *r, const __u8 *window, uint32_t len)
+{
+	struct ps_cursor c = {.buf = window, .end = len};
+	struct ps_message m = {.state = f->st.state};
+	uint32_t base = f->st.next - f->first;
+	struct toy_head h;
+
+	toy_parse_head(&c, &h, &m);
+	if (m.kind != PS_MESSAGE_LOST && m.next)
+		note(&f->list, base + m.next, &h, &m);
+	if (!ps_message_fills(&m, len)) {
+		ps_stream_open_window(&f->st, r, len);
+		return ps_stream_take(&f->st, r, &m);
+	}
+	ps_stream_take_all(&f->st, &m, len);
+	ps_records_note_all(&f->records, &f->st, &m, 1);
+	return PS_STEP_ALONE;
+}
 
 static void follow(struct follower *f, uint32_t at, uint32_t len)
 {
 	static __u8 window[PS_IN_BUFFER];
 	uint32_t old, fresh, begin = f->st.next;
+	int step = PS_STEP_PARSE;
 	struct ps_reader r;
-	int step;
 
 	if (ps_stream_accept(&f->st, f->first + at, len, &old) != PS_ACCEPT_READ)
 		return;
 	fresh = at + old;
-	ps_stream_open(&f->st, &r, len - old);
-	for (step = PS_STEP_PARSE; step == PS_STEP_PARSE;) {
+	if (f->brief && !old && len <= PS_IN_SIZE && ps_stream_afresh(&f->st)) {
+		memset(window, 0x5a, sizeof(window));
+		memcpy(window, f->stream + fresh, len);
+		step = take_first(f, &r, window, len);
+		if (step == PS_STEP_ALONE)
+			return;
+	} else {
+		ps_stream_open(&f->st, &r, len - old);
+	}
+	while (step == PS_STEP_PARSE) {
 		struct ps_cursor c = {.buf = window};
 		struct ps_message m = {0};
 		struct toy_head h;
@@ -147,51 +179,74 @@ static void check_records(const struct follower *f, const uint8_t *is_body, uint
 	}
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+/* Reads the stream by the schedule, and then what is left of it in one piece. */
+static void follow_all(struct follower *f, const uint8_t *schedule, uint32_t steps, uint32_t total)
 {
-	static struct follower f;
-	static struct list whole;
-	static uint8_t is_body[MOST_STREAM + 1];
-	uint32_t steps, total, next;
-	const uint8_t *schedule;
+	uint32_t next;
 
-	if (size < 5)
-		return 0;
-	steps = data[0];
-	memset(&f, 0, sizeof(f));
-	memset(&whole, 0, sizeof(whole));
-	memset(is_body, 0, sizeof(is_body));
-	memcpy(&f.first, data + 1, 4);
-	if (size < 5 + 2 * steps || size - 5 - 2 * steps > MOST_STREAM)
-		return 0;
-	schedule = data + 5;
-	f.stream = schedule + 2 * steps;
-	total = size - 5 - 2 * steps;
-	if (!total)
-		return 0;
-	f.st.next = f.first;
-	read_whole(f.stream, total, &whole, is_body);
-
-	for (uint32_t i = 0; i < steps && !f.list.lost; i++) {
+	for (uint32_t i = 0; i < steps && !f->list.lost; i++) {
 		/* From some bytes before what is next to some after it. */
-		int32_t at = (int32_t)(f.st.next - f.first) + (int8_t)schedule[2 * i];
+		int32_t at = (int32_t)(f->st.next - f->first) + (int8_t)schedule[2 * i];
 		uint32_t len = 1 + schedule[2 * i + 1];
 
 		if (at < 0)
 			at = 0;
 		if ((uint32_t)at >= total)
 			continue;
-		follow(&f, at, len < total - at ? len : total - at);
+		follow(f, at, len < total - at ? len : total - at);
 	}
-	/* The rest, in one piece. */
-	next = f.st.next - f.first;
-	if (!f.list.lost && next < total)
-		follow(&f, next, total - next);
+	next = f->st.next - f->first;
+	if (!f->list.lost && next < total)
+		follow(f, next, total - next);
+}
 
-	check(f.list.lost == whole.lost && f.list.count == whole.count);
-	check(!memcmp(f.list.found, whole.found, whole.count * sizeof(whole.found[0])));
+/* Both ways to read a segment leave the same behind. */
+static void check_same(const struct follower *a, const struct follower *b)
+{
+	check(a->st.next == b->st.next && a->st.skip == b->st.skip && a->st.state == b->st.state);
+	check(a->st.carry_len == b->st.carry_len &&
+	      !memcmp(a->st.carry, b->st.carry, a->st.carry_len));
+	check(!memcmp(&a->records, &b->records, sizeof(a->records)));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct follower ways[2];
+	static struct list whole;
+	static uint8_t is_body[MOST_STREAM + 1];
+	const uint8_t *schedule;
+	uint32_t steps, total;
+
+	if (size < 5)
+		return 0;
+	steps = data[0];
+	if (size < 5 + 2 * steps || size - 5 - 2 * steps > MOST_STREAM)
+		return 0;
+	schedule = data + 5;
+	total = size - 5 - 2 * steps;
+	if (!total)
+		return 0;
+	memset(&whole, 0, sizeof(whole));
+	memset(is_body, 0, sizeof(is_body));
+	read_whole(schedule + 2 * steps, total, &whole, is_body);
+
+	for (uint32_t brief = 0; brief < 2; brief++) {
+		struct follower *f = &ways[brief];
+
+		memset(f, 0, sizeof(*f));
+		memcpy(&f->first, data + 1, 4);
+		f->stream = schedule + 2 * steps;
+		f->st.next = f->first;
+		f->brief = brief;
+		follow_all(f, schedule, steps, total);
+
+		check(f->list.lost == whole.lost && f->list.count == whole.count);
+		check(!memcmp(f->list.found, whole.found, whole.count * sizeof(whole.found[0])));
+		if (!whole.lost)
+			check(f->st.next - f->first == total);
+		check_records(f, is_body, total);
+	}
 	if (!whole.lost)
-		check(f.st.next - f.first == total);
-	check_records(&f, is_body, total);
+		check_same(&ways[0], &ways[1]);
 	return 0;
 }

@@ -151,6 +151,39 @@ ps_inline void ps_stream_open(const struct ps_stream *st, struct ps_reader *r, _
 	r->heads_to = 0;
 }
 
+/* Whether the next byte begins a message. */
+ps_inline int ps_stream_afresh(const struct ps_stream *st)
+{
+	return !st->skip && !st->carry_len;
+}
+
+/*
+ * The same for a stream that is afresh, of a segment that is in the window as a whole: the plug-in looks at window
+ * position 0 at once, and then it is for ps_stream_take.
+ */
+ps_inline void ps_stream_open_window(const struct ps_stream *st, struct ps_reader *r, __u32 len)
+{
+	ps_stream_open(st, r, len);
+	r->len = len;
+	r->heads_from = 0;
+}
+
+/* Whether a segment of `len` bytes that begins with this message is just that, with all of its body. */
+ps_inline int ps_message_fills(const struct ps_message *m, __u32 len)
+{
+	return m->kind == PS_MESSAGE_WHOLE && m->next && m->next <= len && m->body == len - m->next;
+}
+
+/*
+ * The short way for such a segment, to a stream that is afresh: takes it as what begins with ps_stream_open and
+ * ends with ps_stream_close would.
+ */
+ps_inline void ps_stream_take_all(struct ps_stream *st, const struct ps_message *m, __u32 len)
+{
+	st->state = m->state;
+	st->next += len;
+}
+
 /* Skips `n` bytes of the body, at most what is left of it. */
 ps_inline void ps_stream_skip(struct ps_stream *st, struct ps_reader *r, __u32 n)
 {
@@ -304,6 +337,17 @@ ps_inline void ps_records_note(struct ps_records *rs, const struct ps_stream *st
 	/* What follows the last head is its body, all of it, also what has yet to come. */
 	if (r->heads_to && base + r->heads_to != end)
 		ps_records_add(rs, base + r->heads_to, end, 0);
+}
+
+/* The same of a segment that was taken by ps_stream_take_all; `hash` of its head. */
+ps_inline void ps_records_note_all(struct ps_records *rs, const struct ps_stream *st,
+				   const struct ps_message *m, __u64 hash)
+{
+	__u32 end = st->next, body = end - m->body;
+
+	ps_records_add(rs, body - m->next, body, hash);
+	if (m->body)
+		ps_records_add(rs, body, end, 0);
 }
 
 /*
