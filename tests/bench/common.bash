@@ -108,7 +108,8 @@ served() { "$bin/prestack" status --name "bench-$$"; }
 # shellcheck disable=SC2317 # for those that source this
 stats() { "$bin/prestack" stats --json --name "bench-$$"; }
 
-# start_side plain|empty|prestack: a server alone, with empty programs at its interface, or with prestack.
+# start_side plain|empty|least|prestack: a server alone, with programs at its interface that do nothing, or the
+# least (load/peer/follower.bpf.c), or with prestack.
 start_side() {
 	local side=$1 interface=ps${1:0:2}$$ peer=pc${1:0:2}$$ # kernel threads are called after them
 	server_ns[$side]=prestack-bench-$side-$$ client_ns[$side]=prestack-bench-$side-client-$$
@@ -125,11 +126,13 @@ start_side() {
 	server_pid[$side]=$!
 	wait_for 50 listens "$side" || die "$protocol does not listen: $(cat "$work/$side.log")"
 	case $side in
-	empty)
-		ip netns exec "${server_ns[$side]}" "$bin/tests/prestack-veth-peer" --tc "$interface" \
-			>"$work/peer.log" 2>&1 </dev/null &
+	empty | least)
+		local programs=--tc
+		[[ $side == empty ]] || programs=--least
+		ip netns exec "${server_ns[$side]}" "$bin/tests/prestack-veth-peer" $programs "$interface" \
+			>"$work/$side-peer.log" 2>&1 </dev/null &
 		beside_pid[$side]=$!
-		wait_for 50 grep -q ready "$work/peer.log" || die "$(cat "$work/peer.log")"
+		wait_for 50 grep -q ready "$work/$side-peer.log" || die "$(cat "$work/$side-peer.log")"
 		;;
 	prestack)
 		sed "s/veth0/$interface/" "examples/$protocol.toml" >"$work/config.toml"

@@ -9,10 +9,11 @@
 #include <bpf/bpf_helpers.h>
 #include <prestack/cursor.h>
 
+#include "least.h"
+
 #define LEAST_HEADERS 66 /* Ethernet, IPv4, TCP with timestamps */
 #define LEAST_PLACES (1 << 16)
 #define LEAST_MOST 32 /* sets in a segment */
-#define LEAST_KEY_WORDS 32
 
 struct least_place {
 	__u64 hold;
@@ -64,43 +65,16 @@ static __always_inline void least_change(const struct least_state *s, __u32 i, _
 		__sync_fetch_and_add(&p->hold, by);
 }
 
-/* The number at *pos, and *pos behind the byte that ends it. */
-static __always_inline __u32 least_number(const struct ps_cursor *c, __u32 *pos)
-{
-	__u32 number = 0;
-
-	for (int i = 0; i < 8; i++) {
-		__u32 digit = ps_cursor_at(c, (*pos)++) - '0';
-
-		if (digit > 9)
-			break;
-		number = number * 10 + digit;
-	}
-	return number;
-}
-
 static long least_set(__u32 i, struct least_state **state)
 {
 	struct least_state *s = *state;
 	const struct ps_cursor c = {.buf = s->in};
 	__u32 pos = s->pos + 4, slot = s->count;
-	__u64 hash = 0;
+	__u64 hash;
 
 	if (s->pos >= s->end)
 		return 1;
-	for (i = 0; i < LEAST_KEY_WORDS; i++) {
-		__u64 w = ps_cursor_word(&c, pos), marks = ps_bytes_below(w, 0x21);
-
-		if (marks)
-			w &= ps_low_bytes(ps_first_marked(marks));
-		hash = (hash ^ w) * 0x9e3779b97f4a7c15ULL;
-		hash ^= hash >> 32;
-		if (marks) {
-			pos += ps_first_marked(marks) + 1;
-			break;
-		}
-		pos += 8;
-	}
+	hash = least_key(&c, &pos);
 	ps_opaque(slot);
 	s->hash[slot & (LEAST_MOST - 1)] = hash;
 	s->count++;
