@@ -57,7 +57,7 @@ static __always_inline bool ps_is_next(const struct ps_flow *f, const struct ps_
 {
 	__u64 sent = ps_read_once(f->splice.sent);
 
-	return g->seq == f->in.next && !f->in.skip && !f->in.carry_len && !f->going &&
+	return g->seq == f->in.next && ps_stream_afresh(&f->in) && !f->going &&
 	       f->in.ahead_from == f->in.ahead_to &&
 	       ps_read_once(f->acked) ==
 		       f->in.next && /* the server has read all that came before */

@@ -177,6 +177,15 @@ program_time() {
 			"\(map(.run_time_ns // 0) | add // 0) \(map(.run_cnt // 0) | add // 0)"'
 }
 
+# Requests that the programs of side `least` have read.
+# shellcheck disable=SC2317 # for those that source this
+follower_read() {
+	sed -n 's/^map_id:[[:space:]]*//p' /proc/"${beside_pid[least]}"/fdinfo/* 2>/dev/null | sort -u |
+		while IFS= read -r id; do
+			[[ $(bpftool -j map show id "$id" | jq -r .name) != follow_flows ]] || bpftool -j map dump id "$id"
+		done | jq '[.[].formatted.value.read] | add // 0'
+}
+
 # load SIDE OPTION...: the load generator's last line.
 load() {
 	in_client "$1" "${first[@]}" taskset -c "$client_cpu" "$bin/tests/prestack-load" \

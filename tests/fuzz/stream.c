@@ -80,20 +80,27 @@ struct follower {
 	uint32_t brief; /* a segment that begins with a message is looked at as one message first */
 };
 
+/* The message at the cursor, whose window begins at `base` of the stream. */
+static struct ps_message look(struct follower *f, const struct ps_cursor *c, uint32_t base)
+{
+	struct ps_message m = {.state = f->st.state};
+	struct toy_head h;
+
+	toy_parse_head(c, &h, &m);
+	if (m.kind != PS_MESSAGE_LOST && m.next > c->pos)
+		note(&f->list, base + m.next, &h, &m);
+	return m;
+}
+
 /*
  * The first message of a segment, as ps_read_first takes it; the bytes are in the window. Returns enum
  * ps_step: ALONE, or what the message came to by ps_stream_take.
  */
 static int take_first(struct follower *f, struct ps_reader *r, const __u8 *window, uint32_t len)
 {
-	struct ps_cursor c = {.buf = window, .end = len};
-	struct ps_message m = {.state = f->st.state};
-	uint32_t base = f->st.next - f->first;
-	struct toy_head h;
+	const struct ps_cursor c = {.buf = window, .end = len};
+	const struct ps_message m = look(f, &c, f->st.next - f->first);
 
-	toy_parse_head(&c, &h, &m);
-	if (m.kind != PS_MESSAGE_LOST && m.next)
-		note(&f->list, base + m.next, &h, &m);
 	if (!ps_message_fills(&m, len)) {
 		ps_stream_open_window(&f->st, r, len);
 		return ps_stream_take(&f->st, r, &m);
@@ -124,8 +131,7 @@ static void follow(struct follower *f, uint32_t at, uint32_t len)
 	}
 	while (step == PS_STEP_PARSE) {
 		struct ps_cursor c = {.buf = window};
-		struct ps_message m = {0};
-		struct toy_head h;
+		struct ps_message m;
 
 		step = ps_stream_step(&f->st, &r);
 		if (step == PS_STEP_DONE)
@@ -146,16 +152,9 @@ static void follow(struct follower *f, uint32_t at, uint32_t len)
 			       left);
 			r.len = n + left;
 		}
-		m.state = f->st.state;
 		c.pos = r.pos - r.base;
 		c.end = r.len;
-		toy_parse_head(&c, &h, &m);
-		if (m.kind != PS_MESSAGE_LOST && m.next > c.pos) {
-			/* Position of the window's start in the stream. */
-			uint32_t base = begin - f->first - r.carried + r.base;
-
-			note(&f->list, base + m.next, &h, &m);
-		}
+		m = look(f, &c, begin - f->first - r.carried + r.base);
 		step = ps_stream_take(&f->st, &r, &m);
 	}
 	if (step != PS_STEP_DONE) {

@@ -158,8 +158,8 @@ ps_inline int ps_stream_afresh(const struct ps_stream *st)
 }
 
 /*
- * The same for a stream that is afresh, of a segment that is in the window as a whole: the plug-in looks at window
- * position 0 at once, and then it is for ps_stream_take.
+ * As ps_stream_open, for a stream that is afresh and a segment that is in the window as a whole: what the plug-in
+ * says of the message at window position 0 is for ps_stream_take at once.
  */
 ps_inline void ps_stream_open_window(const struct ps_stream *st, struct ps_reader *r, __u32 len)
 {
@@ -339,7 +339,7 @@ ps_inline void ps_records_note(struct ps_records *rs, const struct ps_stream *st
 		ps_records_add(rs, base + r->heads_to, end, 0);
 }
 
-/* The same of a segment that was taken by ps_stream_take_all; `hash` of its head. */
+/* As ps_records_note, of a segment that was taken by ps_stream_take_all; `hash` of its head. */
 ps_inline void ps_records_note_all(struct ps_records *rs, const struct ps_stream *st,
 				   const struct ps_message *m, __u64 hash)
 {

@@ -9,18 +9,16 @@
 #include "vmlinux.h"
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
-#include <prestack/cursor.h>
 
 #include "../../least.h"
+#include "net.bpf.h"
 
 #define FOLLOW_PORT 11211
-#define FOLLOW_ETH_IP 0x0800
 #define FOLLOW_IP_WORDS 5 /* no options */
 #define FOLLOW_TCP_WORDS 8 /* timestamps, and no other option */
 #define FOLLOW_L3 14
 #define FOLLOW_L4 (FOLLOW_L3 + FOLLOW_IP_WORDS * 4)
 #define FOLLOW_HEADERS (FOLLOW_L4 + FOLLOW_TCP_WORDS * 4)
-#define FOLLOW_NEXT (-1) /* TCX_NEXT, TC_ACT_UNSPEC */
 #define FOLLOW_PLACES (1 << 16)
 #define FOLLOW_LINES (1 << 14)
 #define FOLLOW_MOST 128 /* bytes of payload */
@@ -31,12 +29,13 @@ struct follow_flow {
 	__u32 next[2]; /* sequence numbers */
 	__u64 hash; /* of the key whose set waits for its reply */
 	__u64 waits; /* there is one */
+	__u64 read; /* requests that were read */
 };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 1024);
+	__uint(max_entries, 4096); /* as many as the most turns open */
 	__type(key, __u64);
 	__type(value, struct follow_flow);
 } follow_flows SEC(".maps");
@@ -88,14 +87,6 @@ struct follow_segment {
 	__u16 check;
 };
 
-static __always_inline __u16 follow_fold(__u64 sum)
-{
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (sum & 0xffff) + (sum >> 16);
-}
-
 /* Reads the headers. False: not of that form, or not of memcached's port, or no data. */
 static __always_inline bool follow_parse(void *data, void *end, struct follow_segment *g,
 					 const bool request)
@@ -106,7 +97,7 @@ static __always_inline bool follow_parse(void *data, void *end, struct follow_se
 	const __u32 *w = (const __u32 *)tcp;
 	__u32 total;
 
-	if (data + FOLLOW_HEADERS > end || eth->h_proto != bpf_htons(FOLLOW_ETH_IP) ||
+	if (data + FOLLOW_HEADERS > end || eth->h_proto != bpf_htons(PS_ETH_P_IP) ||
 	    ip->version != 4 || ip->ihl != FOLLOW_IP_WORDS || ip->protocol != IPPROTO_TCP ||
 	    (request ? tcp->dest : tcp->source) != bpf_htons(FOLLOW_PORT) ||
 	    tcp->doff != FOLLOW_TCP_WORDS || tcp->syn || tcp->fin || tcp->rst)
@@ -124,29 +115,10 @@ static __always_inline bool follow_parse(void *data, void *end, struct follow_se
 		return true;
 	g->sum = (__u64)ip->saddr + ip->daddr + bpf_htonl(IPPROTO_TCP) +
 		 bpf_htonl(total - FOLLOW_IP_WORDS * 4);
-	g->pseudo = follow_fold(g->sum);
+	g->pseudo = ps_fold(g->sum);
 	for (int i = 0; i < FOLLOW_TCP_WORDS; i++)
 		g->sum += w[i];
 	return true;
-}
-
-/* Sum of a payload, with the zeros behind it. */
-static __always_inline __u64 follow_sum(const __u8 *in, __u32 len)
-{
-	__u64 sum = 0;
-
-	for (__u32 i = 0; i < FOLLOW_MOST; i += 8) {
-		__u64 w;
-
-		if (i >= len)
-			break;
-		w = ps_load64(in + i);
-		if (len - i < 8)
-			w &= ps_low_bytes(len - i);
-		sum += (w & 0xffffffff) + (w >> 32);
-		ps_opaque(sum);
-	}
-	return sum;
 }
 
 static __always_inline struct follow_place *follow_place_of(__u64 hash)
@@ -195,6 +167,7 @@ __noinline int follow_read(struct follow_flow *f, __u32 len)
 	} else if (!cached && !*(volatile __u64 *)&p->hold) {
 		p->lease = least_mix(hash + p->changes, f->next[0]);
 	}
+	f->read++;
 	return 0;
 }
 
@@ -212,7 +185,7 @@ int follow_request(struct xdp_md *ctx)
 	ps_opaque(len);
 	if (!len || len > FOLLOW_MOST || bpf_xdp_load_bytes(ctx, FOLLOW_HEADERS, s->in, len))
 		return XDP_PASS;
-	if (follow_fold(g.sum + follow_sum(s->in, len)) != 0xffff && g.check != g.pseudo)
+	if (ps_fold(ps_sum(s->in, len, g.sum, FOLLOW_MOST / 8)) != 0xffff && g.check != g.pseudo)
 		return XDP_PASS;
 	f = bpf_map_lookup_elem(&follow_flows, &g.flow);
 	if (!f) {
@@ -241,10 +214,10 @@ int follow_reply(struct __sk_buff *skb)
 	__u32 len;
 
 	if (!s || !follow_parse((void *)(long)skb->data, (void *)(long)skb->data_end, &g, false))
-		return FOLLOW_NEXT;
+		return PS_TC_NEXT;
 	f = bpf_map_lookup_elem(&follow_flows, &g.flow);
 	if (!f || __sync_val_compare_and_swap(&f->busy[1], 0, 1))
-		return FOLLOW_NEXT;
+		return PS_TC_NEXT;
 	len = g.len;
 	ps_opaque(len);
 	if (len && len <= FOLLOW_MOST && !bpf_skb_load_bytes(skb, FOLLOW_HEADERS, s->in, len) &&
@@ -258,7 +231,7 @@ int follow_reply(struct __sk_buff *skb)
 	}
 	f->next[1] = g.seq + len;
 	*(volatile __u32 *)&f->busy[1] = 0;
-	return FOLLOW_NEXT;
+	return PS_TC_NEXT;
 }
 
 char LICENSE[] SEC("license") = "GPL";
