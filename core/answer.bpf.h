@@ -82,13 +82,10 @@ static __always_inline bool ps_is_ordinary(const struct ps_scratch *s, const str
 	return g->plain && (!sp->in_skip || (__s32)(bpf_ntohl(g->tsval) - sp->ts_recent) >= 0);
 }
 
-/* Why a request that may be a read is left to the server; 0: it is not. */
-static __always_inline __u32 ps_answer_refusal(const struct ps_scratch *s, const struct ps_flow *f,
-					       const struct ps_service_conf *conf,
-					       const struct ps_service_state *state)
+/* Why a request that may be a read is left to the server, whatever it reads; 0: it is not. */
+static __always_inline __u32 ps_answer_refusal(const struct ps_scratch *s, const struct ps_flow *f)
 {
 	const struct ps_splice *sp = &f->splice;
-	__u32 why;
 
 	if (!ps_read_once(sp->known) || ps_read_once(sp->refused))
 		return PS_COUNT_unearned;
@@ -96,9 +93,6 @@ static __always_inline __u32 ps_answer_refusal(const struct ps_scratch *s, const
 		return PS_COUNT_odd_segment;
 	if (!ps_is_next(f, &s->segment) || ps_read_once(f->closed))
 		return PS_COUNT_outstanding;
-	why = ps_refusal(conf, state, &s->pkt, s->segment.due);
-	if (why)
-		return why;
 	if (s->pkt.now - sp->passed_at > PS_SERVER_TURN_NS)
 		return PS_COUNT_turn_of_server;
 	return 0;
@@ -312,6 +306,22 @@ static __always_inline bool ps_answer_fits(const struct ps_scratch *s, const str
 }
 
 /*
+ * Whether the answer in out[] may be sent to this client now, see ps_refusal. By far most segments that are not
+ * answered are misses, so this is asked last. A function of its own for the verifier.
+ */
+__noinline int ps_answer_barred(void)
+{
+	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
+	struct ps_service_state *state;
+	struct ps_service_conf *conf;
+
+	if (!s)
+		return PS_COUNT_not_served;
+	conf = ps_conf_now(s->pkt.service, &state);
+	return conf ? ps_refusal(conf, state, &s->pkt, s->pkt.due) : PS_COUNT_not_served;
+}
+
+/*
  * Answers the segment at hand, whose flow's requests are owned. Below zero: it goes to the server. `may`:
  * the plug-in's, whether a segment that begins with these bytes may be a read.
  */
@@ -327,10 +337,7 @@ static __always_inline int ps_answer_segment(struct xdp_md *ctx, struct ps_scrat
 
 	if (!s->segment.serves || !may(f->in.state, ps_load64(s->in)))
 		return -1;
-	conf = ps_conf_now(s->pkt.service, &state);
-	if (!conf)
-		return -1;
-	why = ps_answer_refusal(s, f, conf, state);
+	why = ps_answer_refusal(s, f);
 	if (why) {
 		ps_count(s->pkt.service, PS_COUNT_requests);
 		ps_count(s->pkt.service, why);
@@ -339,7 +346,12 @@ static __always_inline int ps_answer_segment(struct xdp_md *ctx, struct ps_scrat
 	n = ps_answer_all(s, f->in.state, answer);
 	if (!n)
 		return -1;
-	why = ps_answer_fits(s, &f->splice, conf) ? 0 : PS_COUNT_reply_too_long;
+	conf = ps_conf_now(s->pkt.service, &state);
+	if (!conf)
+		return -1;
+	why = ps_answer_barred();
+	if (!why && !ps_answer_fits(s, &f->splice, conf))
+		why = PS_COUNT_reply_too_long;
 	if (why) {
 		ps_count(s->pkt.service, PS_COUNT_requests);
 		ps_count(s->pkt.service, why);

@@ -52,7 +52,7 @@ static __always_inline int ps_no_program(__u32 service)
 
 /* The client's segment has nothing to be read in it. */
 static __always_inline int ps_ingress_signal(struct xdp_md *ctx, struct ps_scratch *s,
-					     __u32 service)
+					     const struct ps_headers *headers, __u32 service)
 {
 	const struct ps_segment *g = &s->segment;
 	struct ps_flow *f = ps_flow_find(&s->pkt.flow);
@@ -63,7 +63,7 @@ static __always_inline int ps_ingress_signal(struct xdp_md *ctx, struct ps_scrat
 	if (!(g->flags & (PS_TCP_FIN | PS_TCP_RST)) && (!f || !ps_is_spliced(f)))
 		return XDP_PASS;
 	s->in_sum = 0;
-	if (!ps_ip_sum_good(ctx, &s->pkt) || !ps_segment_sum_good(ctx, s)) {
+	if (!ps_ip_sum_good(ctx, headers) || !ps_segment_sum_good(ctx, s, headers)) {
 		ps_count(service, PS_COUNT_bad_checksum);
 		return XDP_PASS;
 	}
@@ -95,19 +95,19 @@ static __always_inline int ps_unread_segment(struct xdp_md *ctx, __u32 service)
 
 /* A TCP segment to a service. */
 static __always_inline int ps_ingress_segment(struct xdp_md *ctx, struct ps_scratch *s,
-					      __u32 service)
+					      const struct ps_headers *h, __u32 service)
 {
-	if (!ps_describe_segment(s, (void *)(long)ctx->data, (void *)(long)ctx->data_end)) {
+	if (!ps_describe_segment(s, (void *)(long)ctx->data, (void *)(long)ctx->data_end, h)) {
 		ps_count(service, PS_COUNT_bad_header);
 		return XDP_PASS;
 	}
-	if (!s->segment.len)
-		return ps_ingress_signal(ctx, s, service);
+	if (!h->payload_len)
+		return ps_ingress_signal(ctx, s, h, service);
 	s->in_sum = 0;
-	s->segment.loaded = s->segment.len <= PS_IN_SIZE;
-	if (s->segment.loaded ? ps_copy_payload(ctx, s) : !ps_sum_payload(ctx))
+	s->segment.loaded = h->payload_len <= PS_IN_SIZE;
+	if (s->segment.loaded ? ps_copy_payload(ctx, s, h) : !ps_sum_payload(ctx))
 		return ps_unread_segment(ctx, service);
-	if (!ps_ip_sum_good(ctx, &s->pkt) || !ps_segment_sum_good(ctx, s)) {
+	if (!ps_ip_sum_good(ctx, h) || !ps_segment_sum_good(ctx, s, h)) {
 		ps_count(service, PS_COUNT_bad_checksum);
 		return XDP_PASS;
 	}
@@ -124,21 +124,70 @@ static __always_inline int ps_ingress_segment(struct xdp_md *ctx, struct ps_scra
 	return ps_no_program(service);
 }
 
-static __always_inline int ps_ingress(struct xdp_md *ctx)
+/* A packet with these headers arrives. `plain`: ps_parse_plain found them. */
+static __always_inline int ps_ingress(struct xdp_md *ctx, struct ps_headers *h, const bool plain)
 {
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
 	struct ps_service_state *state;
-	struct ps_service_conf *conf;
-	struct ps_headers h = {};
 	struct ps_scratch *s;
 	int service;
 	__u64 dead;
 	__u32 len;
-	bool due;
+
+	service = ps_service_of(h->dport);
+	if (service < 0)
+		return XDP_PASS;
+	s = ps_scratch(PS_HOOK_XDP);
+	state = ps_state_of(service);
+	if (!s || !state)
+		return XDP_PASS;
+	s->pkt.service = service;
+	s->pkt.now = ps_now(s);
+	s->asked = PS_ASKING_NOT;
+	s->who = 0;
+	s->serial = 0;
+	/* Before anything is looked up: a delayed flush that is over voids what was there. */
+	dead = ps_read_once(state->dead);
+	s->pkt.due = dead && ps_flush_due(service, state, dead, s->pkt.now);
+	if ((!plain && !ps_find_payload(h, data, end, end - data)) ||
+	    !ps_describe(&s->pkt, data, end, ctx->ingress_ifindex, h, true)) {
+		ps_count(service, PS_COUNT_bad_header);
+		return XDP_PASS;
+	}
+	if (h->protocol == IPPROTO_TCP) {
+		s->segment.serves = ps_flags_of(state) & PS_SERVICE_TCP;
+		return ps_ingress_segment(ctx, s, h, service);
+	}
+	len = h->payload_len;
+	if (!len)
+		return XDP_PASS;
+	if (len > PS_IN_SIZE) {
+		/* What was not looked at may be a write. */
+		ps_flush(service);
+		ps_count(service, PS_COUNT_too_long);
+		return XDP_PASS;
+	}
+	if (ps_copy_payload(ctx, s, h)) {
+		ps_count(service, PS_COUNT_bad_header);
+		return XDP_PASS;
+	}
+	if (!ps_checksums_good(ctx, s, h)) {
+		ps_count(service, PS_COUNT_bad_checksum);
+		return XDP_PASS;
+	}
+	bpf_tail_call(ctx, &ps_xdp_progs, ps_program_of(service, PS_SLOT_DATAGRAM));
+	return ps_no_program(service);
+}
+
+/* Headers of any form. A function of its own, since they are rare. */
+__noinline int ps_ingress_any(struct xdp_md *ctx)
+{
+	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	struct ps_headers h = {};
 
 	switch (ps_parse(data, end, 0, &h)) {
 	case PS_PARSED_OK:
-		break;
+		return ps_ingress(ctx, &h, false);
 	case PS_PARSED_FRAGMENT:
 		ps_flush_all(PS_COUNT_fragment);
 		return ps_ingress_fragment(ctx, &h);
@@ -148,65 +197,19 @@ static __always_inline int ps_ingress(struct xdp_md *ctx)
 	default:
 		return XDP_PASS;
 	}
-	service = ps_service_of(h.dport);
-	if (service < 0)
-		return XDP_PASS;
-	s = ps_scratch(PS_HOOK_XDP);
-	state = ps_state_of(service);
-	if (!s || !state)
-		return XDP_PASS;
-	conf = ps_conf_of(service, state);
-	if (!conf)
-		return XDP_PASS;
-	s->pkt.service = service;
-	s->pkt.now = ps_now(s);
-	s->asked = PS_ASKING_NOT;
-	s->who = 0;
-	s->serial = 0;
-	/* Before anything is looked up: a delayed flush that is over voids what was there. */
-	dead = ps_read_once(state->dead);
-	due = dead && ps_flush_due(service, state, dead, s->pkt.now);
-	if (!ps_describe(&s->pkt, data, end, ctx->ingress_ifindex, &h, true) ||
-	    !ps_find_payload(&s->pkt, data, end, &h, end - data)) {
-		ps_count(service, PS_COUNT_bad_header);
-		return XDP_PASS;
-	}
-	if (h.protocol == IPPROTO_TCP) {
-		s->segment.serves = conf->flags & PS_SERVICE_TCP;
-		s->segment.due = due;
-		return ps_ingress_segment(ctx, s, service);
-	}
-	len = s->pkt.payload_len;
-	if (!len)
-		return XDP_PASS;
-	if (len > PS_IN_SIZE) {
-		/* What was not looked at may be a write. */
-		ps_flush(service);
-		ps_count(service, PS_COUNT_too_long);
-		return XDP_PASS;
-	}
-	if (ps_copy_payload(ctx, s)) {
-		ps_count(service, PS_COUNT_bad_header);
-		return XDP_PASS;
-	}
-	s->pkt.mtu = conf->mtu;
-	s->pkt.no_xdp_tx = !!(conf->flags & PS_SERVICE_NO_XDP_TX);
-	if (!ps_checksums_good(ctx, s)) {
-		ps_count(service, PS_COUNT_bad_checksum);
-		return XDP_PASS;
-	}
-	if (!(conf->flags & PS_SERVICE_UDP))
-		s->pkt.refuse = PS_COUNT_transport_off;
-	else
-		s->pkt.refuse = ps_refusal(conf, state, &s->pkt, due);
-	bpf_tail_call(ctx, &ps_xdp_progs, ps_program_of(service, PS_SLOT_DATAGRAM));
-	return ps_no_program(service);
 }
 
 SEC("xdp")
 int ps_xdp(struct xdp_md *ctx)
 {
-	return ps_ingress(ctx);
+	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	struct ps_headers tcp = {}, udp = {};
+
+	if (ps_parse_plain(data, end, end - data, IPPROTO_TCP, &tcp))
+		return ps_ingress(ctx, &tcp, true);
+	if (ps_parse_plain(data, end, end - data, IPPROTO_UDP, &udp))
+		return ps_ingress(ctx, &udp, true);
+	return ps_ingress_any(ctx);
 }
 
 /* Tags that the stack keeps beside the frame, in the form of ps_path.vlan. */
@@ -244,18 +247,18 @@ static __always_inline void ps_note_path(struct __sk_buff *skb, const struct ps_
 
 /* A TCP segment of a service leaves. */
 static __always_inline int ps_egress_segment(struct __sk_buff *skb, struct ps_scratch *s,
-					     __u32 service, struct ps_service_state *state,
-					     const struct ps_service_conf *conf)
+					     const struct ps_headers *h, __u32 service,
+					     struct ps_service_state *state)
 {
 	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
 	int verdict;
 
-	if (!ps_describe_segment(s, data, end))
+	if (!ps_describe_segment(s, data, end, h))
 		return ps_unread_reply(service, state);
 	verdict = ps_server_signals(skb, s, state);
 	if (verdict != PS_TC_READ)
 		return verdict;
-	if (conf->flags & PS_SERVICE_TCP)
+	if (ps_flags_of(state) & PS_SERVICE_TCP)
 		ps_note_path(skb, s, state);
 	bpf_tail_call(skb, &ps_tc_progs, ps_program_of(service, PS_SLOT_STREAM));
 	return ps_unread_reply(service, state);
@@ -295,30 +298,22 @@ static __always_inline bool ps_sent_from_port(const struct __sk_buff *skb, __u16
 	return ps_config.trust_sender || (sk && bpf_htons(sk->src_port) == port);
 }
 
-SEC("tc")
-int ps_tc_egress(struct __sk_buff *skb)
+/* A packet with these headers leaves. `parsed`: what ps_parse told; `plain`: ps_parse_plain found them. */
+static __always_inline int ps_egress(struct __sk_buff *skb, struct ps_headers *h, const int parsed,
+				     const bool plain)
 {
 	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
 	struct ps_service_state *state;
-	struct ps_service_conf *conf;
-	struct ps_headers h = {};
 	struct ps_scratch *s;
-	int service, parsed;
+	int service;
 
-	parsed = ps_parse(data, end, ps_skb_vlan(skb), &h);
-	/* Of a fragmented reply the first fragment is enough: without it the others are nothing. */
-	if (parsed != PS_PARSED_OK && parsed != PS_PARSED_FRAGMENT)
-		return ps_opaque_reply(skb);
-	service = ps_service_of(h.sport);
+	service = ps_service_of(h->sport);
 	/* No socket: forwarded, or one of our own replies on its way from ps_tc_ingress. */
 	if (service < 0 || (!skb->sk && !ps_config.trust_sender))
 		return PS_TC_NEXT;
 	s = ps_scratch(PS_HOOK_TC);
 	state = ps_state_of(service);
 	if (!s || !state)
-		return PS_TC_NEXT;
-	conf = ps_conf_of(service, state);
-	if (!conf)
 		return PS_TC_NEXT;
 	s->pkt.service = service;
 	if (parsed == PS_PARSED_FRAGMENT)
@@ -327,23 +322,51 @@ int ps_tc_egress(struct __sk_buff *skb)
 	s->serial = 0;
 	s->who = 0;
 	s->sender = 0;
-	if (!ps_describe(&s->pkt, data, end, skb->ifindex, &h, false) ||
-	    !ps_find_payload(&s->pkt, data, end, &h, skb->len))
+	if ((!plain && !ps_find_payload(h, data, end, skb->len)) ||
+	    !ps_describe(&s->pkt, data, end, skb->ifindex, h, false))
 		return ps_unread_reply(service, state);
-	if (!ps_sent_from_port(skb, h.sport))
+	if (!ps_sent_from_port(skb, h->sport))
 		return PS_TC_NEXT;
-	if (h.protocol == IPPROTO_TCP)
-		return ps_egress_segment(skb, s, service, state, conf);
+	if (h->protocol == IPPROTO_TCP)
+		return ps_egress_segment(skb, s, h, service, state);
 	/* No packet of a test comes from a server's socket: there the mark tells which it would be. */
 	ps_server_socket(service, state,
 			 ps_config.trust_sender ? skb->mark : bpf_get_socket_cookie(skb));
 	ps_note_path(skb, s, state);
-	if (!s->pkt.payload_len)
+	if (!h->payload_len)
 		return PS_TC_NEXT;
-	if (ps_copy_reply(skb, s))
+	if (ps_copy_reply(skb, s, h))
 		return ps_unread_reply(service, state);
 	bpf_tail_call(skb, &ps_tc_progs, ps_program_of(service, PS_SLOT_DATAGRAM));
 	return ps_unread_reply(service, state);
+}
+
+/* Headers of any form. A function of its own, since they are rare. */
+__noinline int ps_egress_any(struct __sk_buff *skb)
+{
+	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
+	struct ps_headers h = {};
+	int parsed = ps_parse(data, end, ps_skb_vlan(skb), &h);
+
+	/* Of a fragmented reply the first fragment is enough: without it the others are nothing. */
+	if (parsed != PS_PARSED_OK && parsed != PS_PARSED_FRAGMENT)
+		return ps_opaque_reply(skb);
+	return ps_egress(skb, &h, parsed, false);
+}
+
+SEC("tc")
+int ps_tc_egress(struct __sk_buff *skb)
+{
+	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
+	struct ps_headers tcp = {}, udp = {};
+
+	if (!skb->vlan_present) {
+		if (ps_parse_plain(data, end, skb->len, IPPROTO_TCP, &tcp))
+			return ps_egress(skb, &tcp, PS_PARSED_OK, true);
+		if (ps_parse_plain(data, end, skb->len, IPPROTO_UDP, &udp))
+			return ps_egress(skb, &udp, PS_PARSED_OK, true);
+	}
+	return ps_egress_any(skb);
 }
 
 /* Turns a request that XDP marked into the reply that waits for it, and sends it back. */
@@ -359,8 +382,11 @@ int ps_tc_ingress(struct __sk_buff *skb)
 	ticket = mark->ticket;
 	slot = ticket % PS_HANDOVER_SLOTS;
 	h = bpf_map_lookup_elem(&ps_handover, &slot);
-	if (!h || !ticket || ps_read_once(h->ticket) != ticket)
+	if (!h || !ticket)
 		return PS_TC_NEXT;
+	/* Another reply has its slot. */
+	if (ps_read_once(h->ticket) != ticket)
+		return ps_handover_lost(h);
 	return h->ack_len ? ps_answer_and_pass(skb, h, ticket) : ps_reply_and_take(skb, h, ticket);
 }
 

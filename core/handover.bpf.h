@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Handing a reply over from XDP to ps_tc_ingress, for frames that cannot become it in place. The
- * reply waits in a slot of ps_handover; the frame carries the slot's ticket as metadata and stays a
- * valid request, so that whatever fails on the way, the server still answers it.
+ * reply waits in a slot of ps_handover, and the frame carries the slot's ticket as metadata. It stays a
+ * valid request, but once it has a ticket the server must not answer it: nobody would know of that read.
  */
 #ifndef PRESTACK_HANDOVER_BPF_H
 #define PRESTACK_HANDOVER_BPF_H
@@ -103,6 +103,15 @@ ps_handover_mark(struct xdp_md *ctx, const struct ps_scratch *s, __u32 *ticket)
 	return h;
 }
 
+/* The frame is an ordinary request after all. */
+static __always_inline void ps_handover_unmark(struct xdp_md *ctx)
+{
+	struct ps_handover_mark *mark = (void *)(long)ctx->data_meta;
+
+	if ((void *)(mark + 1) <= (void *)(long)ctx->data)
+		mark->ticket = 0;
+}
+
 /* What the slot holds is complete. */
 static __always_inline void ps_handover_publish(struct ps_handover *h, __u32 ticket)
 {
@@ -110,9 +119,9 @@ static __always_inline void ps_handover_publish(struct ps_handover *h, __u32 tic
 	h->ticket = ticket;
 }
 
-/* Parks the reply and marks the frame; returns the verdict for it, which is to go up the stack. */
-static __always_inline int ps_hand_over(struct xdp_md *ctx, struct ps_scratch *s,
-					struct ps_reply_head *head)
+/* Parks the reply and marks the frame, which is to go up the stack. False: it cannot be. */
+static __always_inline bool ps_hand_over(struct xdp_md *ctx, struct ps_scratch *s,
+					 struct ps_reply_head *head)
 {
 	struct ps_handover *h;
 	const void *data, *end;
@@ -121,12 +130,14 @@ static __always_inline int ps_hand_over(struct xdp_md *ctx, struct ps_scratch *s
 	h = ps_handover_mark(ctx, s, &ticket);
 	data = (void *)(long)ctx->data;
 	end = (void *)(long)ctx->data_end;
-	if (!h || data + 26 > end || !ps_handover_fill(h, s, head, data)) {
-		ps_count(s->pkt.service, PS_COUNT_no_room);
-		return XDP_PASS;
+	if (!h)
+		return false;
+	if (data + 26 > end || !ps_handover_fill(h, s, head, data)) {
+		ps_handover_unmark(ctx);
+		return false;
 	}
 	ps_handover_publish(h, ticket);
-	return XDP_PASS;
+	return true;
 }
 
 #endif /* PRESTACK_HANDOVER_BPF_H */

@@ -5,22 +5,23 @@
 
 #include "handover.bpf.h"
 
-/*
- * The frame is a datagram's request: becomes the reply and goes back, the server does not see it. As
- * long as it has its own length, it is left to the server.
- */
+/* What cannot become a reply is dropped: the client asks again. */
+static __always_inline int ps_handover_lost(const struct ps_handover *h)
+{
+	ps_count(h->service & (PS_MAX_SERVICES - 1), PS_COUNT_handover_lost);
+	return PS_TC_DROP;
+}
+
+/* The frame is a datagram's request: becomes the reply and goes back, the server does not see it. */
 static __always_inline int ps_reply_and_take(struct __sk_buff *skb, struct ps_handover *h,
 					     __u32 ticket)
 {
 	__u32 service = h->service & (PS_MAX_SERVICES - 1), len = h->head + h->len;
 
 	if (len < sizeof(struct ethhdr) || len > sizeof(h->frame) ||
-	    bpf_skb_change_tail(skb, len, 0))
-		return PS_TC_NEXT;
-	if (bpf_skb_store_bytes(skb, 0, h->frame, len, 0) || ps_read_once(h->ticket) != ticket) {
-		ps_count(service, PS_COUNT_handover_lost);
-		return PS_TC_DROP;
-	}
+	    bpf_skb_change_tail(skb, len, 0) || bpf_skb_store_bytes(skb, 0, h->frame, len, 0) ||
+	    ps_read_once(h->ticket) != ticket)
+		return ps_handover_lost(h);
 	ps_count(service, PS_COUNT_hits);
 	ps_count(service, PS_COUNT_handovers);
 	return bpf_redirect(skb->ifindex, 0);

@@ -28,6 +28,7 @@
 #define PS_TCP_SEQ 4 /* offsets in the TCP header */
 #define PS_TCP_CHECK 16
 #define PS_MAX_EXT 4 /* IPv6 extension headers walked */
+#define PS_STAMP_LEN 12 /* bytes of TCP options: two no-ops and timestamps */
 
 /* Verdicts of TC programs; the same numbers for clsact and for TCX. */
 #define PS_TC_NEXT (-1) /* TC_ACT_UNSPEC, TCX_NEXT: go on with the next program */
@@ -64,6 +65,9 @@ struct ps_headers {
 	__u8 protocol; /* IPPROTO_UDP or IPPROTO_TCP */
 	__u8 ipv6;
 	__u8 odd; /* IP options or extension headers present */
+	/* ps_find_payload tells these. */
+	__u32 payload;
+	__u32 payload_len;
 };
 
 struct ps_ip6_fragment {

@@ -53,13 +53,14 @@ static __always_inline bool ps_describe(struct ps_packet *p, void *data, void *e
 	p->transport = h->protocol;
 	p->odd_header = h->odd;
 	p->partial_csum = 0;
-	p->refuse = 0;
+	p->payload = h->payload;
+	p->payload_len = h->payload_len;
 	return true;
 }
 
 /* Payload's place in the frame; `frame_len` bytes are there. False: lengths contradict each other. */
-static __always_inline bool ps_find_payload(struct ps_packet *p, void *data, void *end,
-					    const struct ps_headers *h, __u32 frame_len)
+static __always_inline bool ps_find_payload(struct ps_headers *h, void *data, void *end,
+					    __u32 frame_len)
 {
 	__u32 len = h->l4_len, head;
 
@@ -86,8 +87,52 @@ static __always_inline bool ps_find_payload(struct ps_packet *p, void *data, voi
 	}
 	if (head > len)
 		return false;
-	p->payload = h->l4 + head;
-	p->payload_len = len - head;
+	h->payload = h->l4 + head;
+	h->payload_len = len - head;
+	return true;
+}
+
+#define PS_PLAIN_L4 (sizeof(struct ethhdr) + sizeof(struct iphdr))
+#define PS_PLAIN_TCP (sizeof(struct tcphdr) + PS_STAMP_LEN)
+
+/*
+ * Headers of by far most frames: no tags, IPv4 without options, whole, and UDP or TCP with nothing but timestamps. As
+ * ps_parse and ps_find_payload would tell, but offsets are constants, so that what follows need not compute with
+ * them. `protocol`: which of the two it has to be. False: it may be any other.
+ */
+static __always_inline bool ps_parse_plain(void *data, void *end, __u32 frame_len,
+					   const __u8 protocol, struct ps_headers *h)
+{
+	const __u32 head = protocol == IPPROTO_TCP ? PS_PLAIN_TCP : sizeof(struct udphdr);
+	struct iphdr *ip = data + sizeof(struct ethhdr);
+	struct ethhdr *eth = data;
+	__u32 *ports = data + PS_PLAIN_L4, both, len;
+
+	if (data + PS_PLAIN_L4 + head > end || eth->h_proto != bpf_htons(PS_ETH_P_IP) ||
+	    *(__u8 *)ip != 0x45 || ip->protocol != protocol ||
+	    (ip->frag_off & bpf_htons(PS_IP_OFFSET | PS_IP_MF)))
+		return false;
+	len = bpf_ntohs(ip->tot_len);
+	if (len < sizeof(*ip) + head || sizeof(*eth) + len > frame_len)
+		return false;
+	if (protocol == IPPROTO_TCP) {
+		if (((struct tcphdr *)ports)->doff * 4 != PS_PLAIN_TCP)
+			return false;
+	} else if (bpf_ntohs(((struct udphdr *)ports)->len) != len - sizeof(*ip)) {
+		return false;
+	}
+	both = *ports;
+	h->sport = both;
+	h->dport = both >> 16;
+	h->protocol = protocol;
+	h->ipv6 = 0;
+	h->odd = 0;
+	h->vlan = 0;
+	h->l3 = sizeof(*eth);
+	h->l4 = PS_PLAIN_L4;
+	h->l4_len = len - sizeof(*ip);
+	h->payload = PS_PLAIN_L4 + head;
+	h->payload_len = len - sizeof(*ip) - head;
 	return true;
 }
 

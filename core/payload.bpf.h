@@ -17,20 +17,20 @@ __noinline __u32 ps_options_sum(struct xdp_md *ctx, __u32 off, __u32 len)
 }
 
 /* Whether the IPv4 header's checksum is right; IPv6 has none. */
-static __always_inline bool ps_ip_sum_good(struct xdp_md *ctx, const struct ps_packet *p)
+static __always_inline bool ps_ip_sum_good(struct xdp_md *ctx, const struct ps_headers *h)
 {
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
-	__u32 l3 = p->l3 & 0x1f, l4 = p->l4 & 0x3ff;
+	__u32 l3 = h->l3 & 0x1f, l4 = h->l4 & 0x3ff;
 	struct iphdr *ip = data + l3;
 	__u32 *w = (__u32 *)ip;
 	__u64 sum;
 
-	if (p->ipv6)
+	if (h->ipv6)
 		return true;
 	if ((void *)(ip + 1) > end)
 		return false;
 	sum = (__u64)w[0] + w[1] + w[2] + w[3] + w[4];
-	if (p->odd_header)
+	if (h->odd)
 		sum += ps_options_sum(ctx, l3 + sizeof(*ip), l4 - l3 - sizeof(*ip));
 	return ps_fold(sum) == 0xffff;
 }
@@ -39,15 +39,16 @@ static __always_inline bool ps_ip_sum_good(struct xdp_md *ctx, const struct ps_p
  * Whether the datagram's checksums are right; the server's stack drops what is not. A veth peer on
  * this host leaves the pseudo header's sum only: believed, and noted.
  */
-static __always_inline bool ps_checksums_good(struct xdp_md *ctx, struct ps_scratch *s)
+static __always_inline bool ps_checksums_good(struct xdp_md *ctx, struct ps_scratch *s,
+					      const struct ps_headers *h)
 {
 	void *data, *end;
 	struct ps_packet *p = &s->pkt;
-	__u32 l4 = p->l4 & 0x3ff, len = p->payload_len;
+	__u32 l4 = h->l4 & 0x3ff, len = h->payload_len;
 	struct udphdr *udp;
 	__u64 sum;
 
-	if (!ps_ip_sum_good(ctx, p))
+	if (!ps_ip_sum_good(ctx, h))
 		return false;
 	data = (void *)(long)ctx->data;
 	end = (void *)(long)ctx->data_end;
@@ -56,8 +57,8 @@ static __always_inline bool ps_checksums_good(struct xdp_md *ctx, struct ps_scra
 		return false;
 	/* None given: fine for IPv4, and for IPv6 what the server's stack refuses. */
 	if (!udp->check)
-		return !p->ipv6;
-	sum = ps_pseudo_sum(p->client, p->local, p->ipv6, IPPROTO_UDP, len + sizeof(*udp));
+		return !h->ipv6;
+	sum = ps_pseudo_sum(p->client, p->local, h->ipv6, IPPROTO_UDP, len + sizeof(*udp));
 	if (udp->check == ps_fold(sum)) {
 		p->partial_csum = 1;
 		return true;
@@ -122,31 +123,32 @@ static __always_inline bool ps_copy_short(struct ps_scratch *s, const void *from
 	return true;
 }
 
-/* Copies the payload that s->pkt describes into s->in and sums it up; 0 if that is done. */
-static __always_inline int ps_copy_payload(struct xdp_md *ctx, struct ps_scratch *s)
+/* Copies the payload, which s->pkt describes, too, into s->in and sums it up; 0 if that is done. */
+static __always_inline int ps_copy_payload(struct xdp_md *ctx, struct ps_scratch *s,
+					   const struct ps_headers *h)
 {
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
-	__u32 at = ps_read_once(s->pkt.payload) & 0x3ff;
 	__u64 sum = 0;
 
-	if (!ps_copy_short(s, data + at, end, ps_read_once(s->pkt.payload_len), &sum))
+	if (!ps_copy_short(s, data + (h->payload & 0x3ff), end, h->payload_len, &sum))
 		return ps_copy_long(ctx);
 	s->in_sum = sum;
 	return 0;
 }
 
 /* The same for what leaves, without the sum. */
-static __always_inline int ps_copy_reply(struct __sk_buff *skb, struct ps_scratch *s)
+static __always_inline int ps_copy_reply(struct __sk_buff *skb, struct ps_scratch *s,
+					 const struct ps_headers *h)
 {
 	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
-	__u32 at = ps_read_once(s->pkt.payload) & 0x3ff, len = ps_read_once(s->pkt.payload_len);
+	__u32 len = h->payload_len;
 	__u64 sum = 0;
 
-	if (ps_copy_short(s, data + at, end, len, &sum))
+	if (ps_copy_short(s, data + (h->payload & 0x3ff), end, len, &sum))
 		return 0;
 	if (!ps_size_fits(&len, PS_IN_SIZE))
 		return -1;
-	return bpf_skb_load_bytes(skb, s->pkt.payload, s->in, len);
+	return bpf_skb_load_bytes(skb, h->payload, s->in, len);
 }
 
 #endif /* PRESTACK_PAYLOAD_BPF_H */

@@ -41,11 +41,9 @@ struct ps_packet {
 	__u8 transport; /* enum ps_transport */
 	__u8 ipv6;
 	__u8 partial_csum; /* the transport checksum holds just the pseudo header's sum */
-	__u8 refuse; /* enum ps_counter: why it may not be answered from the cache; 0 = it may */
 	__u8 odd_header; /* IP options or extension headers */
-	__u8 no_xdp_tx; /* replies have to leave through TC */
-	__u8 reserved;
-	__u32 mtu; /* longest IP packet that a reply may be */
+	__u8 due; /* XDP: a delayed flush may happen at any moment */
+	__u8 reserved[2];
 };
 
 /* A key, padded with zeros to whole words, and its hash. */
@@ -70,14 +68,12 @@ struct ps_segment {
 	__u32 plain; /* and that is all of them */
 	__u32 tsval; /* the sender's timestamp, net */
 	__u32 serves; /* the service answers over TCP */
-	__u32 due; /* a delayed flush may happen at any moment */
 	__u32 ordinal; /* number of the request, or of the reply, at hand; 0: not known */
 	__u32 wrote; /* enum ps_body: what the request at hand writes */
 	__u32 wrote_at; /* ps_flow.pushed after its first write; 0: that is not in the ring */
 	__u32 missed; /* it is the request in `message`, which reads the current key, and that is not cached */
 	__u32 begun; /* a request has begun in it */
 	__u32 step; /* enum ps_step: what comes next */
-	__u32 reserved;
 };
 
 /* The write that ps_invalidate saw last: what its reply has to be told, see ps_write_done. */

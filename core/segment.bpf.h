@@ -23,10 +23,11 @@ static __always_inline void ps_name_flow(struct ps_scratch *s)
 }
 
 /* Fills in the key and the segment's description from the TCP header. False: cut off. */
-static __always_inline bool ps_describe_segment(struct ps_scratch *s, void *data, void *end)
+static __always_inline bool ps_describe_segment(struct ps_scratch *s, void *data, void *end,
+						const struct ps_headers *h)
 {
-	struct tcphdr *tcp = data + (s->pkt.l4 & 0x3ff);
-	__u32 head = s->pkt.payload - s->pkt.l4, *stamp;
+	struct tcphdr *tcp = data + (h->l4 & 0x3ff);
+	__u32 head = h->payload - h->l4, *stamp;
 
 	if ((void *)(tcp + 1) > end)
 		return false;
@@ -44,7 +45,7 @@ static __always_inline bool ps_describe_segment(struct ps_scratch *s, void *data
 		s->segment.plain = head == sizeof(*tcp) + 12;
 		s->segment.tsval = stamp[1];
 	}
-	s->segment.len = s->pkt.payload_len;
+	s->segment.len = h->payload_len;
 	s->segment.loaded = 0;
 	s->segment.missed = 0;
 	ps_name_flow(s);
@@ -113,14 +114,15 @@ static __always_inline __u64 ps_tcp_header_sum(struct xdp_md *ctx, __u32 at, __u
  * veth peer on this host leaves the pseudo header's sum only: believed, and noted. A whole sum that by
  * chance looks like that is still a whole one.
  */
-static __always_inline bool ps_segment_sum_good(struct xdp_md *ctx, struct ps_scratch *s)
+static __always_inline bool ps_segment_sum_good(struct xdp_md *ctx, struct ps_scratch *s,
+						const struct ps_headers *h)
 {
 	struct ps_packet *p = &s->pkt;
-	__u32 head = p->payload - p->l4;
-	__u64 header, sum = ps_pseudo_sum(p->client, p->local, p->ipv6, IPPROTO_TCP,
-					  head + s->segment.len);
+	__u32 head = h->payload - h->l4;
+	__u64 header, sum = ps_pseudo_sum(p->client, p->local, h->ipv6, IPPROTO_TCP,
+					  head + h->payload_len);
 
-	header = ps_tcp_header_sum(ctx, p->l4, head);
+	header = ps_tcp_header_sum(ctx, h->l4, head);
 	if (header && ps_fold(sum + header + s->in_sum) == 0xffff)
 		return true;
 	p->partial_csum = s->segment.check == ps_fold(sum);

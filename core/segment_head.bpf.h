@@ -11,8 +11,6 @@
 #include "handover.bpf.h"
 #include "reply_head.bpf.h"
 
-#define PS_STAMP_LEN 12 /* bytes of options: two no-ops and timestamps */
-
 /* What is written into them; host order but for tsval. */
 struct ps_segment_numbers {
 	__u32 seq; /* for the client */

@@ -61,6 +61,12 @@ static __always_inline struct ps_service_conf *ps_conf_of(__u32 service,
 	return bpf_map_lookup_elem(&ps_service_conf, &i);
 }
 
+/* Its flags, enum ps_service_flags, without a look at it. */
+static __always_inline __u32 ps_flags_of(const struct ps_service_state *state)
+{
+	return ps_read_once(state->conf) >> PS_CONF_FLAGS;
+}
+
 /* Whether a prefix of `allow` holds the client. An IPv6 packet cannot come from a v4-mapped address. */
 static __always_inline bool ps_client_allowed(const struct ps_service_conf *conf,
 					      const struct ps_packet *p)

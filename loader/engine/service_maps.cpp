@@ -94,7 +94,7 @@ Result<void> ServiceMaps::publish(std::uint32_t service, const ps_service_conf &
 		return fail("map ps_service_conf", fmt::format("update element {}", index),
 			    problem);
 	}
-	in_use.store(other);
+	in_use.store(other | conf.flags << PS_CONF_FLAGS);
 	published_[service] = std::chrono::steady_clock::now();
 	return {};
 }

@@ -12,7 +12,6 @@
 #include "parser.h"
 
 #define MC_MAX_COMMANDS 64 /* commands followed in one packet; more flush the cache */
-#define MC_MAX_HEADERS 48 /* of IP and UDP in a reply */
 #define MC_MAX_VALUES 64 /* values taken from one reply */
 
 /* Words of s->user[] that the programs keep for the functions they call. */
@@ -225,18 +224,6 @@ static __always_inline void mc_reply_begin(struct ps_scratch *s)
 	s->out_len = MC_UDP_HEADER;
 }
 
-/*
- * Sends the answer in out[]. What will be passed instead, since the client may not have it or it is too
- * long, is a read that the core has to know of: its reply looks like one that fills.
- */
-static __always_inline int mc_reply_send(struct xdp_md *ctx, struct ps_scratch *s)
-{
-	if ((s->pkt.refuse || s->out_len + MC_MAX_HEADERS > s->pkt.mtu) &&
-	    s->asked == PS_ASKING_NOT)
-		ps_expect_read(s, s->user[MC_REQUEST]);
-	return ps_reply_datagram(ctx, s);
-}
-
 /* A datagram that holds "get <key>[ <key>...]\r\n" and nothing else. */
 static __always_inline int mc_get(struct xdp_md *ctx, struct ps_scratch *s)
 {
@@ -262,7 +249,7 @@ static __always_inline int mc_get(struct xdp_md *ctx, struct ps_scratch *s)
 		return ps_pass(s, s->user[MC_MISSED]);
 	}
 	ps_out_bytes(s, MC_NAME5('E', 'N', 'D', '\r', '\n'), 5);
-	return mc_reply_send(ctx, s);
+	return ps_reply_datagram(ctx, s, s->user[MC_REQUEST]);
 }
 
 /* Takes one VALUE at s->pos into the cache and moves s->pos behind it. Returns enum mc_step. */

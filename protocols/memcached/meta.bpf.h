@@ -193,7 +193,7 @@ static __always_inline int mc_meta_get(struct xdp_md *ctx, struct ps_scratch *s)
 		/* More would be several datagrams. */
 		if (s->out_len > MC_UDP_HEADER + MC_MAX_REPLY)
 			break;
-		return mc_reply_send(ctx, s);
+		return ps_reply_datagram(ctx, s, s->user[MC_REQUEST]);
 	case MC_STEP_MORE:
 		/* The reply does not tell what is needed for a fill: the key and all flags. */
 		ps_expect_read(s, s->user[MC_REQUEST]);

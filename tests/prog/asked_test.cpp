@@ -91,6 +91,25 @@ TEST_F(Asked, ALateReplyToAReadDoesNotFillForALaterOneOfTheSameNumber)
 	EXPECT_EQ(value("key", "new", 1), kFilled);
 }
 
+// A read that is cached, and that the server answers all the same.
+TEST_F(Asked, ALateReplyToAReadThatWasRefusedDoesNotFillEither)
+{
+	ASSERT_TRUE(fill("key", "old"));
+	ps_service_conf conf = datapath_.conf();
+	conf.flags |= PS_SERVICE_DRAIN;
+	datapath_.set_conf(conf);
+	moved_now();
+	EXPECT_EQ(send(toy_get("key", 1)).verdict, kPass);
+	EXPECT_EQ(moved_now(), "requests+1 draining+1");
+	conf.flags &= ~static_cast<std::uint32_t>(PS_SERVICE_DRAIN);
+	datapath_.set_conf(conf);
+	set("key", 2);
+	ok(2);
+	miss("key", 1);
+	EXPECT_EQ(value("key", "old", 1), kNotFilled);
+	EXPECT_FALSE(cached("key"));
+}
+
 TEST_F(Asked, TheSameReplyOnceMoreDoesNotFill)
 {
 	miss("key", 1);

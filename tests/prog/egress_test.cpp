@@ -179,6 +179,13 @@ TEST_F(Handover, PartialChecksumThatWouldMoveIsLeftToTheServer)
 	request_.payload = toy_get("key");
 	request_.checksum = Checksum::partial;
 	expect_pass(request_, "requests+1 no_room+1");
+	// The reply to that may come late, and fill nothing for a later read of the same number.
+	send(toy_set("key", "new", 2));
+	answer(toy_ok(2));
+	send(toy_get("key"));
+	moved_now();
+	answer(toy_value("key", "value"));
+	EXPECT_EQ(moved_now(), "nofill_lease+1");
 }
 
 } // namespace

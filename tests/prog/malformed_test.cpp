@@ -125,6 +125,17 @@ TEST_F(Malformed, LengthsThatLieAreCounted)
 	expect_pass(packet, "bad_header+1");
 	packet.tcp_header_words = 15;
 	expect_pass(packet, "bad_header+1");
+	packet.tcp_header_words.reset();
+	for (const std::string &options :
+	     {std::string(), "\x01\x01\x08\x0a" + std::string(8, 'x')}) {
+		const std::size_t header = 20 + options.size();
+		packet.tcp_options = options;
+		packet.ip_length =
+			static_cast<std::uint16_t>(20 + header + packet.payload.size() + 1);
+		expect_pass(packet, "bad_header+1");
+		packet.ip_length = static_cast<std::uint16_t>(20 + header - 1);
+		expect_pass(packet, "bad_header+1");
+	}
 	EXPECT_TRUE(cached("key"));
 }
 

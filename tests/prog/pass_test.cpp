@@ -62,9 +62,12 @@ TEST_F(Pass, UnprovenPath)
 	packet.destination_mac = "others"; // a promiscuous interface lets it in
 	expect_pass(packet, "requests+1 path_unproven+1");
 	datapath_.bump_epoch();
-	expect_pass(get(), "requests+1 misses+1");
+	// Those above are waited for, so this needs a number of its own.
+	packet = get();
+	packet.payload = toy_get("key", 2);
+	expect_pass(packet, "requests+1 misses+1");
 	// A miss stays a miss, proven or not; the lease that it took lets the reply fill.
-	answer(toy_value("key", "value"));
+	answer(toy_value("key", "value", 2));
 	expect_reply(get(), toy_value("key", "value"));
 }
 
@@ -147,6 +150,17 @@ TEST_F(Pass, MoreTagsThanAreFollowedFlush)
 	Packet packet = set();
 	packet.tags = {{0x88a8, 1}, {0x8100, 2}, {0x8100, 3}};
 	expect_pass(packet, "flushes+1 fragment+1");
+	EXPECT_FALSE(cached("key"));
+}
+
+// Where the transport's header would be without IP options there is what looks like another service's.
+TEST_F(Pass, OptionsDoNotHideAWrite)
+{
+	Packet packet = set();
+	const auto length = static_cast<std::uint8_t>(16 + packet.payload.size());
+	packet.ip_options = std::string("\x9c\x40\x00\x09\x00", 5) + static_cast<char>(length) +
+			    std::string(2, '\0');
+	expect_pass(packet, "invalidations+1 writes+1 not_served+1");
 	EXPECT_FALSE(cached("key"));
 }
 

@@ -25,7 +25,7 @@ static __always_inline int toy_get(struct xdp_md *ctx, struct ps_scratch *s,
 	if (ps_put_value(s, &hit))
 		return ps_pass(s, PS_COUNT_raced);
 	ps_out_bytes(s, '\n', 1);
-	return ps_reply_datagram(ctx, s);
+	return ps_reply_datagram(ctx, s, m->id);
 }
 
 #define TOY_SECOND 1000000000ULL

@@ -44,7 +44,7 @@
 	X(not_served, PASS, "a command or form that is not served from the cache")                 \
 	X(reply_too_long, PASS, "the reply would not fit the MTU")                                 \
 	X(raced, PASS, "an entry changed while it was read")                                       \
-	X(no_room, PASS, "the frame could not grow and no handover slot was free")                 \
+	X(no_room, PASS, "the frame could not grow and the reply could not be handed over")        \
 	X(transport_off, PASS, "this transport is not enabled for the service")                    \
 	X(waiting, PASS, "connections older than the attachment are still open")                   \
 	X(unwatched, PASS, "user space does not vouch for the service at the moment")              \

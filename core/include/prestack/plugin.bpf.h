@@ -25,7 +25,7 @@
  *   ps_lookup(s, &hit)              is it cached? hit.flags and hit.value_len are known from here
  *   ps_out_*(s, ...)                render what comes before and after the value
  *   ps_put_value(s, &hit)           append the value; non-zero: forget the reply, treat it as a miss
- *   ps_reply_datagram(ctx, s)       send out[] back; returns the verdict
+ *   ps_reply_datagram(ctx, s, request)  send out[] back, or let the server answer; returns the verdict
  *   ps_lease_take(s, request)       on a miss: allow the server's reply to `request` to fill the key
  *   ps_expect_read(s, request)      instead: a read that fills nothing, but whose reply looks like it
  *   ps_pass(s, reason)              let the server answer; counts the reason; returns the verdict

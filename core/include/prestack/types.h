@@ -89,7 +89,7 @@ enum ps_service_flags {
 
 /*
  * What user space tells the kernel about a service. Map ps_service_conf holds two of them per
- * service (elements 2*i and 2*i+1): the loader writes the one not in use and then flips
+ * service (elements 2*i and 2*i+1): the loader writes the one not in use and then stores
  * ps_service_state.conf, so that a packet never sees half an update.
  */
 struct ps_service_conf {
@@ -118,7 +118,7 @@ struct ps_path {
 /* What the kernel knows of a service. Map ps_service_state is mmapable: user space may add to epoch. */
 struct ps_service_state {
 	__u32 epoch; /* entries of another epoch are no entries; starts at 1 */
-	__u32 conf; /* which of the two ps_service_conf is in use: 0 or 1 */
+	__u32 conf; /* which of the two ps_service_conf is in use: 0 or 1; and its flags << PS_CONF_FLAGS */
 	__u64 settle_until; /* ns of CLOCK_MONOTONIC: no lease before: writes nobody followed settle */
 	__u64 alive_until; /* ns of CLOCK_MONOTONIC: nothing is served later. User space moves it on */
 	__u64 dead; /* a delayed flush: from << 32 | to, in ns of CLOCK_MONOTONIC >> PS_DEAD_SHIFT; 0 = none */
@@ -128,6 +128,7 @@ struct ps_service_state {
 	__u64 socket[PS_MAX_SOCKETS]; /* cookies of the server's sockets; another one: a restart */
 };
 #define PS_DEAD_SHIFT 27 /* 0.13 s */
+#define PS_CONF_FLAGS 1 /* most packets need nothing else of ps_service_conf */
 
 /* What an expiry time can be besides a time. */
 enum ps_expires {
@@ -332,7 +333,7 @@ struct ps_census {
  * What a new loader takes over from one that was killed: flows, handshakes, and the tables that they
  * refer to. Raise it with every change of what their elements mean, since sizes do not tell.
  */
-#define PS_LAYOUT 2
+#define PS_LAYOUT 3
 
 #ifdef __cplusplus
 #define PS_STATIC_ASSERT static_assert
