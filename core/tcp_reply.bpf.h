@@ -27,11 +27,12 @@ struct ps_replies_step {
 
 /* The plug-in's functions, as PS_TELL_REPLIES makes them: known when this is compiled. */
 struct ps_telling {
-	bool (*plain)(struct ps_scratch *s, struct ps_message *m);
+	bool (*first)(struct __sk_buff *skb, struct ps_scratch *s, struct ps_message *m);
 	long (*step)(__u32 i, struct ps_replies_step *c); /* ps_reply_step */
 };
 
-static __always_inline bool ps_none_is_plain(struct ps_scratch *s, struct ps_message *m)
+static __always_inline bool ps_none_is_first(struct __sk_buff *skb, struct ps_scratch *s,
+					     struct ps_message *m)
 {
 	return false;
 }
@@ -142,13 +143,13 @@ static __always_inline int ps_first_reply(struct ps_replies_step *c, struct ps_s
 	struct ps_flow *f = c->flow;
 	__u32 len = s->segment.len;
 
-	/* Without plain ones the verifier need not look at this way. */
-	if (how->plain == ps_none_is_plain || !ps_reply_afresh(c->skb, f, s, old)) {
+	/* Without that the verifier need not look at this way. */
+	if (how->first == ps_none_is_first || !ps_reply_afresh(c->skb, f, s, old)) {
 		ps_stream_open(&f->out, &s->reader, len - old);
 		return ps_stream_step(&f->out, &s->reader);
 	}
 	ps_reply_begins(f, s);
-	if (how->plain(s, &s->message) && m->next == len && !m->body) {
+	if (how->first(c->skb, s, &s->message) && m->next == len && !m->body) {
 		if (!ps_reply_ends(c->skb, f, m)) {
 			c->why = PS_LOST_REPLY;
 			return PS_STEP_LOST;
@@ -169,11 +170,8 @@ static __always_inline bool ps_reply_steps(struct ps_replies_step *c, struct ps_
 	/* Through memory, so that the verifier looks at the loop once and not once per way to get here. */
 	s->segment.step = c->step;
 	c->step = ps_read_once(s->segment.step);
-	s->sender = f->sender;
 	if (c->step != PS_STEP_DONE && c->step != PS_STEP_LOST)
 		bpf_loop(PS_MAX_STEPS, how->step, c, 0);
-	if (s->sender != f->sender)
-		f->sender = s->sender;
 	if (c->step != PS_STEP_DONE)
 		return false;
 	ps_stream_close(&f->out, &s->reader, s->in);
@@ -202,11 +200,14 @@ static __always_inline bool ps_take_replies(struct __sk_buff *skb, struct ps_flo
 	}
 	c.why = PS_LOST_MESSAGE;
 	s->segment.fresh = s->pkt.payload + old;
+	s->sender = f->sender;
 	c.step = ps_first_reply(&c, s, old, how);
 	if (c.step != PS_STEP_ALONE && !ps_reply_steps(&c, s, how)) {
 		ps_flow_lose(f, s->pkt.service, c.why);
 		return false;
 	}
+	if (s->sender != f->sender)
+		f->sender = s->sender;
 	/* Some of them may be done, and it is not known which. */
 	if (!exact || !ps_replies_exact(f))
 		ps_outstanding_all(f);
@@ -311,10 +312,10 @@ static __always_inline int ps_follow_replies(struct __sk_buff *skb, const struct
 		return ps_follow_requests(ctx, &how);                                              \
 	}
 
-/* Define program ps_stream_reply; the contract is in plugin.bpf.h. With PS_FOLLOW_REPLIES no reply is plain. */
-#define PS_FOLLOW_REPLIES(reply) PS_TELL_REPLIES(reply, ps_none_is_plain)
+/* Define program ps_stream_reply; the contract is in plugin.bpf.h. With PS_FOLLOW_REPLIES none is told first. */
+#define PS_FOLLOW_REPLIES(reply) PS_TELL_REPLIES(reply, ps_none_is_first)
 
-#define PS_TELL_REPLIES(reply, plain)                                                              \
+#define PS_TELL_REPLIES(reply, first)                                                              \
 	static long ps_plugin_reply_step(__u32 i, struct ps_replies_step *c)                       \
 	{                                                                                          \
 		return ps_reply_step(c, reply);                                                    \
@@ -322,7 +323,7 @@ static __always_inline int ps_follow_replies(struct __sk_buff *skb, const struct
 	SEC("tc")                                                                                  \
 	int ps_stream_reply(struct __sk_buff *skb)                                                 \
 	{                                                                                          \
-		const struct ps_telling how = {plain, ps_plugin_reply_step};                       \
+		const struct ps_telling how = {first, ps_plugin_reply_step};                       \
                                                                                                    \
 		return ps_follow_replies(skb, &how);                                               \
 	}

@@ -48,6 +48,31 @@ ps_inline int mc_begins_value(const struct ps_cursor *c, __u32 pos)
 }
 
 /*
+ * What of a VALUE line follows its key, at pos, in the form of by far most: " <flags> <bytes>\r\n" with short
+ * numbers, told without a call. 0: something else.
+ */
+ps_inline int mc_parse_plain_value(const struct ps_cursor *c, struct mc_value *v, __u32 pos)
+{
+	__u32 digits;
+
+	if (ps_cursor_at(c, pos) != ' ')
+		return 0;
+	digits = ps_cursor_short_number(c, pos + 1, &v->flags);
+	pos += 1 + digits;
+	if (!digits || ps_cursor_at(c, pos) != ' ')
+		return 0;
+	digits = ps_cursor_short_number(c, pos + 1, &v->data_len);
+	pos += 1 + digits + 2;
+	if (!digits || v->data_len > MC_MAX_DATA || pos > c->end ||
+	    (ps_cursor_word(c, pos - 2) & 0xffff) != MC_CRLF)
+		return 0;
+	v->unique = 0;
+	v->data = pos;
+	v->next = pos + v->data_len + 2;
+	return 1;
+}
+
+/*
  * Parses the line "VALUE <key> <flags> <bytes>[ <cas unique>]\r\n" at c->pos, all of which must be
  * there. Returns 0, or -1 if it is anything else.
  */
@@ -64,6 +89,8 @@ ps_inline int mc_parse_value_line(const struct ps_cursor *c, struct mc_value *v)
 	if (!v->key_len || v->key_len > MC_MAX_KEY)
 		return -1;
 	pos = v->key + v->key_len;
+	if (mc_parse_plain_value(c, v, pos))
+		return 0;
 	if (pos >= c->end || ps_cursor_at(c, pos) != ' ')
 		return -1;
 	digits = ps_cursor_number(c, pos + 1, &v->flags);

@@ -277,6 +277,36 @@ ps_inline void mc_stream_line(const struct ps_cursor *c, struct ps_message *m,
 }
 
 /*
+ * By far most replies with a value: one VALUE, of which the key of key_len bytes is at c->pos + 6 and the rest is of the
+ * plain form, and END, where the window ends. Both told at once, as one message; mc_stream_reply says the same of
+ * them one by one. 0: something else.
+ */
+ps_inline int mc_stream_plain_value(const struct ps_cursor *c, struct ps_message *m, __u32 key_len,
+				    struct mc_value *v)
+{
+	const __u32 end = 5; /* END\r\n */
+
+	if (!key_len || key_len > MC_MAX_KEY)
+		return 0;
+	v->key = c->pos + 6;
+	v->key_len = key_len;
+	if (!mc_parse_plain_value(c, v, v->key + key_len) || v->next + end != c->end ||
+	    (ps_cursor_word(c, v->next - 2) & ps_low_bytes(2 + end)) !=
+		    MC_NAME7('\r', '\n', 'E', 'N', 'D', '\r', '\n'))
+		return 0;
+	mc_whole(m, c->end);
+	m->replies = 1;
+	m->flags = PS_MESSAGE_SERVES;
+	return 1;
+}
+
+/* Whether a reply may be one of those. */
+ps_inline int mc_stream_is_value(const struct ps_cursor *c, const struct ps_message *m)
+{
+	return m->state == MC_STREAM_TEXT && mc_begins_value(c, c->pos);
+}
+
+/*
  * What by far most replies end with, over a stream that is known to be text: told without a call. Says the same
  * as mc_stream_reply. 0: something else.
  */

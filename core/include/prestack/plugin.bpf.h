@@ -60,10 +60,12 @@
  *   static __always_inline void xx_reply(struct __sk_buff *skb, struct ps_scratch *s,
  *                                        struct ps_message *m) {...}
  *   PS_FOLLOW_REPLIES(xx_reply)         defines ps_stream_reply, or, where most replies are plain:
- *   static __always_inline bool xx_plain(struct ps_scratch *s, struct ps_message *m) {...}
- *   PS_TELL_REPLIES(xx_reply, xx_plain)  xx_plain tells what xx_reply would, without a call, of what is
- *                                       WHOLE, tells nothing else and fills nothing; else false, *m untouched.
- *                                       It may be asked twice
+ *   static __always_inline bool xx_first(struct __sk_buff *skb, struct ps_scratch *s,
+ *                                        struct ps_message *m) {...}
+ *   PS_TELL_REPLIES(xx_reply, xx_first)  xx_first is asked of a segment that begins where a reply does, with few
+ *                                       calls: it tells what xx_reply would, of what is WHOLE, or is false, with
+ *                                       *m untouched. Unless it tells of all that is in the window xx_reply is
+ *                                       asked, too: only then it may fill
  *
  * The function looks at the message that begins at s->pos, in the window ps_payload(s, hook, s->pos)
  * of which c.end is the end, and fills in *m, which is all zeros (kind PS_MESSAGE_LOST) but for

@@ -94,6 +94,28 @@ static void require_row(const struct ps_cursor *c, const struct ps_message *firs
 	REQUIRE(row.next == last.next && row.flags == first->flags && row.next <= c->end);
 }
 
+/* A value and END, told as one message, are what they are told to be one by one. */
+static void require_plain_value(const struct ps_cursor *c, const struct ps_message *before)
+{
+	struct ps_message plain = *before, m = *before, end = {.state = before->state};
+	struct ps_cursor at = *c;
+	struct mc_answer a, none;
+	struct mc_value v;
+
+	if (!mc_stream_is_value(c, before) ||
+	    !mc_stream_plain_value(c, &plain, ps_cursor_token(c, c->pos + 6, MC_MAX_KEY + 1), &v))
+		return;
+	mc_stream_reply(c, &m, &a);
+	REQUIRE(m.kind == PS_MESSAGE_WHOLE && !m.replies && m.flags == plain.flags);
+	REQUIRE(m.next == v.data && m.body == v.data_len + 2 && a.value && !a.effect);
+	REQUIRE(!memcmp(&a.v, &v, sizeof(v)) && v.next <= c->end);
+	REQUIRE(!memcmp(c->buf + v.next - 2, "\r\n", 2));
+	at.pos = v.next;
+	mc_stream_reply(&at, &end, &none);
+	REQUIRE(!none.value && !none.effect && end.next == c->end);
+	require_same(&plain, &end);
+}
+
 static void reply(struct told *t, const struct ps_cursor *c, struct ps_message *m)
 {
 	struct ps_message plain = *m;
@@ -101,6 +123,7 @@ static void reply(struct told *t, const struct ps_cursor *c, struct ps_message *
 	struct mc_answer a;
 
 	memset(&a, 0, sizeof(a));
+	require_plain_value(c, m);
 	mc_stream_reply(c, m, &a);
 	if (is_plain) {
 		require_same(&plain, m);

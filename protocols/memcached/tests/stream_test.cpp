@@ -145,6 +145,66 @@ TEST(StreamReplies, PlainReplies)
 			 mc_stream_plain_reply);
 }
 
+// A value and the END that its reply ends with, and nothing behind that.
+TEST(StreamReplies, PlainValues)
+{
+	struct Reply {
+		std::string text;
+		bool plain;
+	};
+	const std::string longest(MC_MAX_KEY, 'k');
+	for (const auto &[text, plain] :
+	     {Reply{"VALUE k 0 5\r\nhello\r\nEND\r\n", true},
+	      Reply{"VALUE " + longest + " 1234567 0\r\n\r\nEND\r\n", true},
+	      Reply{"VALUE k 0 7\r\n\r\nEND\r\n\r\nEND\r\n", true},
+	      Reply{"VALUE k" + longest + " 0 0\r\n\r\nEND\r\n", false},
+	      Reply{"VALUE  0 5\r\nhello\r\nEND\r\n", false},
+	      Reply{"VALUE k 12345678 5\r\nhello\r\nEND\r\n", false},
+	      Reply{"VALUE k 0 5 1\r\nhello\r\nEND\r\n", false},
+	      Reply{"VALUE k 0 4\r\nhello\r\nEND\r\n", false},
+	      Reply{"VALUE k 0 6\r\nhello\r\nEND\r\n", false},
+	      Reply{"VALUE k 0 5\r\nhello\r\nEND\r", false},
+	      Reply{"VALUE k 0 5\r\nhello\r\n", false},
+	      Reply{"VALUE k 0 5\r\nhello\rEND\r\n", false},
+	      Reply{"VALUE k 0 5\r\nhello\r\nEND\r\nEND\r\n", false},
+	      Reply{"VALUE k 0 5\r\nhello\r\nVALUE l 0 1\r\nx\r\nEND\r\n", false},
+	      Reply{"VALUE k 0 5\r\nhello\r\nEND \r\n", false},
+	      Reply{"VALUE k  0 5\r\nhello\r\nEND\r\n", false},
+	      Reply{"value k 0 5\r\nhello\r\nEND\r\n", false},
+	      Reply{"VALUES k 0 5\r\nhello\r\nEND\r\n", false}}) {
+		SCOPED_TRACE(testing::PrintToString(text));
+		const Input input(text);
+		const ps_cursor cursor = input.cursor();
+		ps_message message{};
+		message.state = MC_STREAM_TEXT;
+		ps_message first = message;
+		ps_message all = message;
+		mc_value value{};
+		const bool is_plain =
+			mc_stream_is_value(&cursor, &message) != 0 &&
+			mc_stream_plain_value(&cursor, &message,
+					      ps_cursor_token(&cursor, 6, MC_MAX_KEY + 1),
+					      &value) != 0;
+		EXPECT_EQ(is_plain, plain);
+		if (!is_plain)
+			continue;
+		mc_answer answer{};
+		mc_stream_reply(&cursor, &first, &answer);
+		ASSERT_TRUE(answer.value);
+		EXPECT_EQ(
+			std::tie(value.key, value.key_len, value.flags, value.data, value.data_len),
+			std::tie(answer.v.key, answer.v.key_len, answer.v.flags, answer.v.data,
+				 answer.v.data_len));
+		EXPECT_EQ(first.flags, message.flags);
+		const ps_cursor behind = input.cursor(first.next + first.body);
+		mc_stream_reply(&behind, &all, &answer);
+		expect_same(message, all);
+	}
+	expect_not_plain("VALUE k 0 5\r\nhello\r\nEND\r\n",
+			 {0, MC_STREAM_BINARY, MC_STREAM_TEXT | MC_STREAM_SKIPS},
+			 mc_stream_is_value);
+}
+
 // As many as are whole and the same, and not more than are taken at once.
 TEST(StreamReplies, RowsOfThem)
 {
