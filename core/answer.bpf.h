@@ -192,14 +192,6 @@ static __always_inline int ps_answer_send(struct xdp_md *ctx, struct ps_scratch 
 	return XDP_TX;
 }
 
-/* The service's configuration, for what is decided about a segment. */
-static __always_inline struct ps_service_conf *ps_conf_now(__u32 service,
-							   struct ps_service_state **state)
-{
-	*state = ps_state_of(service);
-	return *state ? ps_conf_of(service, *state) : NULL;
-}
-
 /* By far most segments show that the client has the last answer: that is seen without a call. */
 static __always_inline bool ps_answer_may_lack(const struct ps_flow *f, const struct ps_scratch *s)
 {
@@ -212,8 +204,6 @@ static __always_inline bool ps_answer_may_lack(const struct ps_flow *f, const st
 __noinline int ps_answer_again(struct xdp_md *ctx)
 {
 	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
-	struct ps_service_state *state;
-	struct ps_service_conf *conf;
 	struct ps_splice *sp;
 	struct ps_flow *f;
 	struct ps_shift h;
@@ -233,15 +223,14 @@ __noinline int ps_answer_again(struct xdp_md *ctx)
 	/* From before the answer: an old segment that was long under way. */
 	if ((__s32)(s->segment.ack - (ps_shift_answer_end(&h) - h.len)) < 0)
 		return -1;
-	conf = ps_conf_now(s->pkt.service, &state);
-	if (!conf || s->pkt.odd_header)
+	if (s->pkt.odd_header)
 		return -1;
 	len = sp->len;
 	if (!ps_size_fits(&len, PS_MAX_SEGMENT_REPLY) ||
 	    bpf_probe_read_kernel(s->out, len, sp->reply))
 		return -1;
 	s->out_len = len;
-	sent = ps_answer_send(ctx, s, f, true, conf->flags & PS_SERVICE_NO_XDP_TX);
+	sent = ps_answer_send(ctx, s, f, true, ps_leaves_through_tc(s->pkt.service));
 	if (sent < 0)
 		return -1;
 	ps_count(s->pkt.service, PS_COUNT_replays);
@@ -306,19 +295,22 @@ static __always_inline bool ps_answer_fits(const struct ps_scratch *s, const str
 }
 
 /*
- * Whether the answer in out[] may be sent to this client now, see ps_refusal. By far most segments that are not
- * answered are misses, so this is asked last. A function of its own for the verifier.
+ * Why the answer in out[] may not be sent to this client now, enum ps_counter; 0: it may. By far most segments that
+ * are not answered are misses, so this is asked last. A function of its own for the verifier.
  */
-__noinline int ps_answer_barred(void)
+__noinline int ps_answer_barred(struct ps_flow *f)
 {
 	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
-	struct ps_service_state *state;
-	struct ps_service_conf *conf;
+	struct ps_service_state *state = s ? ps_state_of(s->pkt.service) : NULL;
+	struct ps_service_conf *conf = state ? ps_conf_of(s->pkt.service, state) : NULL;
+	__u32 why;
 
-	if (!s)
+	if (!conf || !f)
 		return PS_COUNT_not_served;
-	conf = ps_conf_now(s->pkt.service, &state);
-	return conf ? ps_refusal(conf, state, &s->pkt, s->pkt.due) : PS_COUNT_not_served;
+	why = ps_refusal(conf, state, &s->pkt, s->pkt.due);
+	if (why)
+		return why;
+	return ps_answer_fits(s, &f->splice, conf) ? 0 : PS_COUNT_reply_too_long;
 }
 
 /*
@@ -329,8 +321,6 @@ static __always_inline int ps_answer_segment(struct xdp_md *ctx, struct ps_scrat
 					     struct ps_flow *f, bool (*may)(__u32, __u64),
 					     int (*answer)(void))
 {
-	struct ps_service_state *state;
-	struct ps_service_conf *conf;
 	struct ps_stats *st;
 	__u32 n, why;
 	int verdict;
@@ -346,19 +336,14 @@ static __always_inline int ps_answer_segment(struct xdp_md *ctx, struct ps_scrat
 	n = ps_answer_all(s, f->in.state, answer);
 	if (!n)
 		return -1;
-	conf = ps_conf_now(s->pkt.service, &state);
-	if (!conf)
-		return -1;
-	why = ps_answer_barred();
-	if (!why && !ps_answer_fits(s, &f->splice, conf))
-		why = PS_COUNT_reply_too_long;
+	why = ps_answer_barred(f);
 	if (why) {
 		ps_count(s->pkt.service, PS_COUNT_requests);
 		ps_count(s->pkt.service, why);
 		return -1;
 	}
 	verdict = ps_answer_send(ctx, s, f, false,
-				 (conf->flags & PS_SERVICE_NO_XDP_TX) || !f->splice.in_skip ||
+				 ps_leaves_through_tc(s->pkt.service) || !f->splice.in_skip ||
 					 f->splice.server_una != (__u32)f->splice.sent);
 	if (verdict < 0 || verdict == XDP_DROP)
 		return verdict;

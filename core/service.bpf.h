@@ -67,6 +67,14 @@ static __always_inline __u32 ps_flags_of(const struct ps_service_state *state)
 	return ps_read_once(state->conf) >> PS_CONF_FLAGS;
 }
 
+/* Whether its replies have to leave through TC. */
+static __always_inline bool ps_leaves_through_tc(__u32 service)
+{
+	const struct ps_service_state *state = ps_state_of(service);
+
+	return !state || ps_flags_of(state) & PS_SERVICE_NO_XDP_TX;
+}
+
 /* Whether a prefix of `allow` holds the client. An IPv6 packet cannot come from a v4-mapped address. */
 static __always_inline bool ps_client_allowed(const struct ps_service_conf *conf,
 					      const struct ps_packet *p)

@@ -30,24 +30,20 @@ static __always_inline __u32 ps_datagram_refusal(const struct ps_scratch *s, __u
 	return len > conf->mtu ? PS_COUNT_reply_too_long : 0;
 }
 
-/* Whether replies of the service have to leave through TC. */
-static __always_inline bool ps_leaves_through_tc(const struct ps_scratch *s)
+/* Counts a read request that the server has to answer, and why; the verdict is XDP_PASS. */
+static __always_inline int ps_pass(struct ps_scratch *s, __u32 reason)
 {
-	struct ps_service_state *state = ps_state_of(s->pkt.service);
-
-	return !state || ps_flags_of(state) & PS_SERVICE_NO_XDP_TX;
+	ps_count(s->pkt.service, PS_COUNT_requests);
+	ps_count(s->pkt.service, reason);
+	return XDP_PASS;
 }
 
-/*
- * The server answers what could have been answered here. It is a read that has to be known of: its reply looks
- * like one that fills.
- */
-static __always_inline int ps_pass_datagram(struct ps_scratch *s, __u32 request, __u32 reason)
+/* The same of a datagram that may have taken no lease. It has to be known of: its reply looks like one that fills. */
+static __always_inline int ps_pass_read(struct ps_scratch *s, __u32 request, __u32 reason)
 {
 	if (s->asked == PS_ASKING_NOT)
 		ps_expect_read(s, request);
-	ps_count(s->pkt.service, reason);
-	return XDP_PASS;
+	return ps_pass(s, reason);
 }
 
 /*
@@ -66,21 +62,22 @@ static __always_inline int ps_reply_datagram(struct xdp_md *ctx, struct ps_scrat
 
 	if (!st)
 		return XDP_PASS;
-	st->count[PS_COUNT_requests]++;
 	if (s->out_len > PS_OUT_SIZE || !ps_gather_head(&h, s, data, end))
-		return ps_pass_datagram(s, request, PS_COUNT_reply_too_long);
+		return ps_pass_read(s, request, PS_COUNT_reply_too_long);
 	why = ps_datagram_refusal(s, h.ip_len + h.udp_len);
 	if (why)
-		return ps_pass_datagram(s, request, why);
+		return ps_pass_read(s, request, why);
 	frame = h.l2 + h.ip_len + h.udp_len;
 	growth = (int)frame - (int)(end - data);
-	if (ps_leaves_through_tc(s) ||
+	if (ps_leaves_through_tc(s->pkt.service) ||
 	    (growth && bpf_xdp_adjust_tail(ctx, growth) &&
 	     (growth < 0 || growth > PS_MAX_HEAD_GROWTH || bpf_xdp_adjust_head(ctx, -growth)))) {
 		if (!ps_hand_over(ctx, s, &h))
-			return ps_pass_datagram(s, request, PS_COUNT_no_room);
+			return ps_pass_read(s, request, PS_COUNT_no_room);
+		st->count[PS_COUNT_requests]++;
 		return XDP_PASS;
 	}
+	st->count[PS_COUNT_requests]++;
 	if (!ps_write_frame(ctx, s, &h)) {
 		st->count[PS_COUNT_reply_lost]++;
 		return XDP_DROP;

@@ -243,11 +243,8 @@ static __always_inline int mc_get(struct xdp_md *ctx, struct ps_scratch *s)
 		s->user[MC_NOTED] = s->asked != PS_ASKING_NOT;
 		return mc_observe(s);
 	}
-	if (s->user[MC_MISSED]) {
-		if (s->asked == PS_ASKING_NOT)
-			ps_expect_read(s, s->user[MC_REQUEST]);
-		return ps_pass(s, s->user[MC_MISSED]);
-	}
+	if (s->user[MC_MISSED])
+		return ps_pass_read(s, s->user[MC_REQUEST], s->user[MC_MISSED]);
 	ps_out_bytes(s, MC_NAME5('E', 'N', 'D', '\r', '\n'), 5);
 	return ps_reply_datagram(ctx, s, s->user[MC_REQUEST]);
 }

@@ -196,8 +196,7 @@ static __always_inline int mc_meta_get(struct xdp_md *ctx, struct ps_scratch *s)
 		return ps_reply_datagram(ctx, s, s->user[MC_REQUEST]);
 	case MC_STEP_MORE:
 		/* The reply does not tell what is needed for a fill: the key and all flags. */
-		ps_expect_read(s, s->user[MC_REQUEST]);
-		return ps_pass(s, s->user[MC_MISSED]);
+		return ps_pass_read(s, s->user[MC_REQUEST], s->user[MC_MISSED]);
 	}
 	s->pos = MC_UDP_HEADER;
 	return mc_observe(s);

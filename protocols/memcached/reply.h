@@ -53,17 +53,10 @@ ps_inline int mc_begins_value(const struct ps_cursor *c, __u32 pos)
  */
 ps_inline int mc_parse_plain_value(const struct ps_cursor *c, struct mc_value *v, __u32 pos)
 {
-	__u32 digits;
-
-	if (ps_cursor_at(c, pos) != ' ')
+	if (!mc_blank_number(c, &pos, &v->flags) || !mc_blank_number(c, &pos, &v->data_len))
 		return 0;
-	digits = ps_cursor_short_number(c, pos + 1, &v->flags);
-	pos += 1 + digits;
-	if (!digits || ps_cursor_at(c, pos) != ' ')
-		return 0;
-	digits = ps_cursor_short_number(c, pos + 1, &v->data_len);
-	pos += 1 + digits + 2;
-	if (!digits || v->data_len > MC_MAX_DATA || pos > c->end ||
+	pos += 2;
+	if (v->data_len > MC_MAX_DATA || pos > c->end ||
 	    (ps_cursor_word(c, pos - 2) & 0xffff) != MC_CRLF)
 		return 0;
 	v->unique = 0;

@@ -33,15 +33,8 @@ ps_inline int mc_parse_plain_storage(const struct ps_cursor *c, struct mc_comman
 	if ((ps_cursor_word(c, pos) & ps_low_bytes(5)) == MC_NAME5(' ', '0', ' ', '0', ' ')) {
 		pos += 4;
 	} else {
-		if (ps_cursor_at(c, pos) != ' ')
-			return 0;
-		len = ps_cursor_short_number(c, pos + 1, &flags);
-		pos += 1 + len;
-		if (!len || ps_cursor_at(c, pos) != ' ')
-			return 0;
-		len = ps_cursor_short_number(c, pos + 1, &seconds);
-		pos += 1 + len;
-		if (!len || ps_cursor_at(c, pos) != ' ')
+		if (!mc_blank_number(c, &pos, &flags) || !mc_blank_number(c, &pos, &seconds) ||
+		    ps_cursor_at(c, pos) != ' ')
 			return 0;
 	}
 	len = ps_cursor_short_number(c, pos + 1, &bytes);

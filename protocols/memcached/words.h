@@ -32,6 +32,18 @@ struct mc_frame {
 
 #define MC_CRLF MC_NAME2('\r', '\n')
 
+/* A blank and a short number at *pos, which moves behind both. Returns how many digits; 0: something else. */
+ps_inline __u32 mc_blank_number(const struct ps_cursor *c, __u32 *pos, __u32 *value)
+{
+	__u32 digits;
+
+	if (ps_cursor_at(c, *pos) != ' ')
+		return 0;
+	digits = ps_cursor_short_number(c, *pos + 1, value);
+	*pos += 1 + digits;
+	return digits;
+}
+
 /* Reads the frame header at the cursor's start. Returns 0 if there is one. */
 ps_inline int mc_parse_frame(const struct ps_cursor *c, struct mc_frame *f)
 {

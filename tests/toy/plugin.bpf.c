@@ -23,7 +23,7 @@ static __always_inline int toy_get(struct xdp_md *ctx, struct ps_scratch *s,
 	ps_out_key(s);
 	ps_out_bytes(s, ' ', 1);
 	if (ps_put_value(s, &hit))
-		return ps_pass(s, PS_COUNT_raced);
+		return ps_pass_read(s, m->id, PS_COUNT_raced);
 	ps_out_bytes(s, '\n', 1);
 	return ps_reply_datagram(ctx, s, m->id);
 }

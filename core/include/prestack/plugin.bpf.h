@@ -29,6 +29,7 @@
  *   ps_lease_take(s, request)       on a miss: allow the server's reply to `request` to fill the key
  *   ps_expect_read(s, request)      instead: a read that fills nothing, but whose reply looks like it
  *   ps_pass(s, reason)              let the server answer; counts the reason; returns the verdict
+ *   ps_pass_read(s, request, reason)  the same where no lease was taken: notes the read if nothing is noted
  *
  * On any request that can change an item, before returning XDP_PASS (ps_pass counts a read):
  *   ps_key_load + ps_invalidate(hook)  for each key it names, or
@@ -135,14 +136,6 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 #include <prestack/types.h>
-
-/* Counts a read request that the server has to answer, and why; the verdict is XDP_PASS. */
-static __always_inline int ps_pass(struct ps_scratch *s, __u32 reason)
-{
-	ps_count(s->pkt.service, PS_COUNT_requests);
-	ps_count(s->pkt.service, reason);
-	return XDP_PASS;
-}
 
 /*
  * Rendering. Each comes in two forms: ..._at writes at out[pos] and returns the position after it, for
