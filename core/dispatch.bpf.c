@@ -3,15 +3,28 @@
  * Entry points. Ingress (XDP) and egress (TC): from the Ethernet header to the service's plug-in.
  * TC ingress: sends replies that XDP could not.
  */
-#include "asked.bpf.h"
-#include "fill.bpf.h"
-#include "handover_tc.bpf.h"
-#include "maps.bpf.h"
-#include "net.bpf.h"
-#include "packet.bpf.h"
-#include "payload.bpf.h"
-#include "segment.bpf.h"
-#include "udp.bpf.h"
+#include "vmlinux.h"
+#include "coherence/epoch.bpf.h"
+#include "handover/slot.bpf.h"
+#include "handover/tc_side.bpf.h"
+#include "packet/describe.bpf.h"
+#include "packet/headers.bpf.h"
+#include "packet/payload.bpf.h"
+#include "runtime/clock.bpf.h"
+#include "runtime/maps.bpf.h"
+#include "runtime/scratch.bpf.h"
+#include "runtime/stats.bpf.h"
+#include "runtime/verifier.bpf.h"
+#include "service/sender.bpf.h"
+#include "service/service.bpf.h"
+#include "tcp/flow.bpf.h"
+#include "tcp/segment.bpf.h"
+#include "tcp/splice.bpf.h"
+#include "udp/pending_request.bpf.h"
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+#include <prestack/flow.h>
+#include <prestack/types.h>
 
 /* A fragment, or headers that hide the transport: it might be a write to any service. */
 static __always_inline void ps_flush_all(__u32 reason)
@@ -143,7 +156,7 @@ static __always_inline int ps_ingress(struct xdp_md *ctx, struct ps_headers *h, 
 		return XDP_PASS;
 	s->pkt.service = service;
 	s->pkt.now = ps_now(s);
-	s->asked = PS_ASKING_NOT;
+	s->noted = PS_NOTED_NOT;
 	s->who = 0;
 	s->serial = 0;
 	/* Before anything is looked up: a delayed flush that is over voids what was there. */

@@ -10,7 +10,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include "text.hpp"
+#include "base/text.hpp"
 
 #ifndef PRESTACK_VERSION
 #define PRESTACK_VERSION "unknown"

@@ -13,14 +13,14 @@
 #include <nlohmann/json.hpp>
 #include <spdlog/sinks/stdout_sinks.h>
 
-#include "config.hpp"
-#include "engine/blind_spots.hpp"
-#include "engine/bpffs.hpp"
-#include "engine/instance.hpp"
-#include "engine/service_maps.hpp"
-#include "engine/stop.hpp"
-#include "registry.hpp"
-#include "report.hpp"
+#include "config/config.hpp"
+#include "instance/instance.hpp"
+#include "instance/stop.hpp"
+#include "kernel/bpffs.hpp"
+#include "kernel/service_maps.hpp"
+#include "plugin/registry.hpp"
+#include "report/report.hpp"
+#include "watch/blind_spots.hpp"
 
 namespace prestack
 {
@@ -256,7 +256,7 @@ int stop(const CommandLine &line)
 
 int run_command(const CommandLine &line)
 {
-	libbpf_set_print(nullptr); // errors are ours to report; see engine/objects.cpp
+	libbpf_set_print(nullptr); // errors are ours to report; see kernel/objects.cpp
 	switch (line.command) {
 	case Command::run:
 		return run(line);

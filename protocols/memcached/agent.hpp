@@ -4,7 +4,7 @@
 
 #include <memory>
 
-#include "loader/agent.hpp"
+#include "loader/plugin/agent_codec.hpp"
 
 namespace prestack
 {

@@ -76,7 +76,7 @@ __noinline int mc_get_key(void)
 	len = ps_key_scan_here(s, PS_HOOK_XDP, c.pos);
 	if (!len || len > ps_config.max_key)
 		return MC_STEP_STOP;
-	ps_expect_ask(s, s->user[MC_REQUEST]);
+	ps_prefetch_pending(s, s->user[MC_REQUEST]);
 	if (!ps_lookup(s, &hit)) {
 		/* The server answers all of it; its reply may fill each key that is missing. */
 		s->user[MC_MISSED] = PS_COUNT_misses;
@@ -112,7 +112,7 @@ static __always_inline bool mc_write_many(struct ps_scratch *s, const struct ps_
 				return false;
 			/* Several keys get several replies. */
 			if (i == 1)
-				ps_expect_reply(s, s->user[MC_REQUEST], PS_EXPIRES_ASK);
+				ps_expect_reply(s, s->user[MC_REQUEST], PS_EXPIRES_UNKNOWN);
 			else
 				ps_expect_any(s, s->user[MC_REQUEST]);
 			return true;
@@ -240,7 +240,7 @@ static __always_inline int mc_get(struct xdp_md *ctx, struct ps_scratch *s)
 	if (step != MC_STEP_DONE || s->pos != s->pkt.payload_len) {
 		/* Not just one get: what follows it may be a write. */
 		s->pos = MC_UDP_HEADER;
-		s->user[MC_NOTED] = s->asked != PS_ASKING_NOT;
+		s->user[MC_NOTED] = s->noted != PS_NOTED_NOT;
 		return mc_observe(s);
 	}
 	if (s->user[MC_MISSED])

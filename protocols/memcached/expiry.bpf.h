@@ -10,7 +10,7 @@
 #include "meta.h"
 
 /* A VALUE does not tell when it expires. */
-#define MC_FILL_EXPIRES PS_EXPIRES_ASK
+#define MC_FILL_EXPIRES PS_EXPIRES_UNKNOWN
 
 #define MC_SECOND 1000000000ULL
 #define MC_TICKS 2 /* s that something may happen earlier than asked for */
@@ -25,7 +25,7 @@ static __always_inline __u64 mc_expires(const struct ps_scratch *s, const struct
 	if (cmd->expiry == MC_EXPIRY_NEVER)
 		return PS_EXPIRES_NEVER;
 	if (cmd->expiry != MC_EXPIRY_RELATIVE || cmd->seconds <= MC_TICKS)
-		return PS_EXPIRES_ASK;
+		return PS_EXPIRES_UNKNOWN;
 	return s->pkt.now + (cmd->seconds - MC_TICKS) * MC_SECOND;
 }
 

@@ -255,6 +255,6 @@ static __always_inline bool mc_first_reply(struct __sk_buff *skb, struct ps_scra
 	return mc_stream_is_value(&c, m) ? mc_reply_one_value(skb) : mc_plain_reply(s, m);
 }
 
-PS_TELL_REPLIES(mc_reply, mc_first_reply)
+PS_FOLLOW_PLAIN_REPLIES(mc_reply, mc_first_reply)
 
 #endif /* PRESTACK_MEMCACHED_STREAM_BPF_H */

@@ -34,7 +34,7 @@ __noinline int rd_next_reply(struct rd_answer *a)
 		return 0;
 	c = ps_payload(s, PS_HOOK_TC, s->pos);
 	wanted = !(s->message.state & RD_ELEMENTS) && ps_cursor_at(&c, c.pos) == '*' &&
-		 ps_stream_asked(s, RD_NOTE_SEVERAL);
+		 ps_stream_noted(s, RD_NOTE_SEVERAL);
 	rd_reply(&c, &s->message, a, s->segment.ordinal, wanted);
 	return 0;
 }
@@ -59,7 +59,8 @@ static __always_inline void rd_follow_request(struct ps_scratch *s, struct ps_me
 		break;
 	case RD_EVENT_WRITE:
 		ps_key_load(PS_HOOK_XDP, e.key, e.key_len);
-		ps_stream_write(s, e.never_expires ? PS_EXPIRES_NEVER : PS_EXPIRES_ASK, e.replied);
+		ps_stream_write(s, e.never_expires ? PS_EXPIRES_NEVER : PS_EXPIRES_UNKNOWN,
+				e.replied);
 		break;
 	case RD_EVENT_FLUSH:
 		/* Once for each request: when its end is there, the core does it again. */
@@ -83,11 +84,11 @@ static __always_inline void rd_reply_value(struct __sk_buff *skb, struct ps_scra
 {
 	struct ps_cursor c = ps_payload(s, PS_HOOK_TC, s->pos);
 
-	if (a->len > ps_config.max_value || !ps_stream_asked(s, a->several))
+	if (a->len > ps_config.max_value || !ps_stream_noted(s, a->several))
 		return;
 	if (a->data + a->len + 2 <= c.end) {
 		if ((ps_cursor_word(&c, a->data + a->len) & 0xffff) == RD_CRLF)
-			ps_stream_fill(skb, s, a->data, a->len, 0, PS_EXPIRES_ASK);
+			ps_stream_fill(skb, s, a->data, a->len, 0, PS_EXPIRES_UNKNOWN);
 	} else if (ps_stream_more(s)) {
 		m->body = m->replies = m->flags = 0;
 		m->state = state;

@@ -14,11 +14,11 @@
 #include <sched.h>
 
 #include "frames.hpp"
-#include "loader/config.hpp"
-#include "loader/engine/kernel_config.hpp"
-#include "loader/engine/service_maps.hpp"
-#include "loader/geometry.hpp"
-#include "loader/registry.hpp"
+#include "loader/config/config.hpp"
+#include "loader/config/geometry.hpp"
+#include "loader/kernel/kernel_config.hpp"
+#include "loader/kernel/service_maps.hpp"
+#include "loader/plugin/registry.hpp"
 #include "support/voucher.hpp"
 
 namespace prestack::bench

@@ -9,8 +9,8 @@
 
 #include "bench_frames.skel.h"
 #include "bench_types.h"
-#include "loader/engine/objects.hpp"
-#include "loader/result.hpp"
+#include "loader/base/result.hpp"
+#include "loader/kernel/objects.hpp"
 #include "naive.skel.h"
 
 namespace prestack::bench

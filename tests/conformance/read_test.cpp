@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Reads: what is answered, and how.
 #include "fixture.hpp"
-#include "loader/registry.hpp"
+#include "loader/plugin/registry.hpp"
 
 namespace prestack::test
 {

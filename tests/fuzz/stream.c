@@ -70,7 +70,7 @@ static void read_whole(const uint8_t *stream, uint32_t size, struct list *l, uin
 	}
 }
 
-/* The core's half of the work, as tcp_request.bpf.h does it. */
+/* The core's half of the work, as core/tcp/requests.bpf.h does it. */
 struct follower {
 	struct ps_stream st;
 	struct ps_records records;

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * core/asked.bpf.h: which reply answers what, over UDP. One element of ps_asked, for whoever is in this
+ * core/udp/pending_request.bpf.h: which reply answers what, over UDP. One element of ps_pending_requests, for whoever is in this
  * model but APART, who has one for himself and never uses a number again. Included by udp.pml.
  *
- * Assumption (the time that a place is kept, PS_ASKED_NS), dropped by -DDROP_ASKED: a request whose
+ * Assumption (the time that a place is kept, PS_PENDING_NS), dropped by -DDROP_ASKED: a request whose
  * client uses its number again is answered within that time, or is a write that was noted.
  */
 #ifndef APART
 #define APART NOTHING
 #endif
 
-/* struct ps_asked; `since`: whether that is PS_ASKED_NS ago, and `tainted_until` whether it is not over */
+/* struct ps_pending_request; `since`: whether that is PS_PENDING_NS ago, and `tainted_until` whether it is not over */
 mtype a_kind = nothing;
 byte a_who = NOTHING, a_key, a_cohort, a_token, a_count, a_serial, a_forgotten = NOTHING, a_lost;
 bool a_old, a_tainted;
@@ -29,14 +29,14 @@ end:
 	od
 }
 
-/* ps_ask_forget: writes that have no place here any more, or found none */
+/* ps_note_lost: writes that have no place here any more, or found none */
 inline Forget(who, count)
 {
 	a_lost = (a_forgotten == who -> a_lost + count : count);
 	a_forgotten = who
 }
 
-/* ps_ask_again */
+/* ps_note_repeat */
 inline Again(sort, its_key, its_cohort)
 {
 	if
@@ -64,7 +64,7 @@ inline Again(sort, its_key, its_cohort)
 }
 
 /*
- * ps_ask. `may`: whether leases may be taken; of a write, whether it is noted. One step: under the
+ * ps_note_request. `may`: whether leases may be taken; of a write, whether it is noted. One step: under the
  * element's lock.
  */
 inline Note(me, sort, its_key, its_cohort, its_token, may)

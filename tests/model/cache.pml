@@ -291,7 +291,7 @@ inline Lookup(floor, seq, value, other, expires, ep, found)
 	d_step { floor = 0; seq = 0; value = 0; other = 0; expires = 0; ep = 0 }
 }
 
-/* ps_lease_of, never 0. Over UDP the serial of ps_asked tells the requests of one number apart. */
+/* ps_lease_of, never 0. Over UDP the serial of ps_pending_requests tells the requests of one number apart. */
 #ifdef BREAK_LEASE_GENERATION
 #define OF_GENERATION(generation) 0
 #else

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A TCP connection, on top of cache.pml: core/outstanding.bpf.h. Its requests arrive, are executed and
+ * A TCP connection, on top of cache.pml: core/tcp/pending_writes.bpf.h. Its requests arrive, are executed and
  * are replied to in order; replies are matched by counting. Beside it one client of its own whose read
  * may fill (its reply is known for what it is), and reads that only look.
  *
@@ -48,7 +48,7 @@ proctype Client()
 		:: kind == write || kind == noreply ->
 			BEGINS;
 			Arrive(cohort, token);
-			/* ps_outstanding_push */
+			/* ps_pending_write_push */
 			if
 			:: pushed - popped == RING -> unrecorded = requests + 1
 			:: else ->
@@ -115,7 +115,7 @@ proctype Server()
 			:: exact -> replies++
 			:: else
 			fi;
-			/* ps_outstanding_pop, or _all */
+			/* ps_pending_write_pop, or _all */
 			do
 			:: j != pushed && (!exact || r_ordinal[j % RING] <= replies) ->
 				cohort = (exact -> r_cohort[j % RING] : NOTHING);

@@ -221,7 +221,7 @@ done:	atomic { found = 0; me = 0 }
 }
 
 #ifdef EXPIRY
-/* The agent: asks the server, and answers through ps_vouch. */
+/* The agent: asks the server, and answers through ps_set_expiry. */
 active proctype Agent()
 {
 	byte asked, answer;

@@ -211,7 +211,7 @@ TEST_F(Asked, HitsAreNotNoted)
 	ASSERT_TRUE(fill("key", "value"));
 	ASSERT_FALSE(ask("key", 1).empty());
 	unsigned waiting = 0;
-	each<ps_asked>("ps_asked", [&](ps_asked &asked) {
+	each<ps_pending_request>("ps_pending_requests", [&](ps_pending_request &asked) {
 		waiting += asked.count;
 		return false;
 	});
@@ -222,7 +222,7 @@ TEST_F(Asked, HitsAreNotNoted)
 TEST_F(Asked, WhatWaitsForItsPlaceInVainFlushes)
 {
 	const auto lock = [&](std::uint32_t locked) {
-		each<ps_asked>("ps_asked", [&](ps_asked &asked) {
+		each<ps_pending_request>("ps_pending_requests", [&](ps_pending_request &asked) {
 			asked.lock = locked;
 			return true;
 		});

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "fence_fixture.hpp"
-#include "loader/engine/libbpf_options.hpp"
-#include "loader/engine/voucher.hpp"
+#include "loader/agent/expiry_answers.hpp"
+#include "loader/kernel/libbpf_options.hpp"
 
 namespace prestack::test
 {
@@ -32,7 +32,8 @@ class Expiry : public FenceTest
 {
 protected:
 	Expiry()
-		: ring_(ring_buffer__new(datapath_.map("ps_questions"), on_question, this, nullptr),
+		: ring_(ring_buffer__new(datapath_.map("ps_expiry_questions"), on_question, this,
+					 nullptr),
 			ring_buffer__free)
 	{
 	}
@@ -42,20 +43,20 @@ protected:
 		const auto question = question_of(data, size);
 		EXPECT_TRUE(question) << size;
 		auto &self = *static_cast<Expiry *>(test);
-		self.questions_.push_back(question.value_or(ps_question{}));
+		self.questions_.push_back(question.value_or(ps_expiry_question{}));
 		self.size_ = size;
 		return 0;
 	}
-	std::vector<ps_question> questions()
+	std::vector<ps_expiry_question> questions()
 	{
 		questions_.clear();
 		ring_buffer__consume(ring_.get());
 		return questions_;
 	}
 	// Whether the answer was taken.
-	bool vouch(const ps_question &question, std::uint64_t expires)
+	bool vouch(const ps_expiry_question &question, std::uint64_t expires)
 	{
-		ps_answers frame{};
+		ps_expiry_answers frame{};
 		frame.count = 2;
 		frame.answer[0] = {
 			.table = PS_CLASS_NONE, .index = 0, .seq = 0, .taken = 0, .expires = 0};
@@ -69,7 +70,7 @@ protected:
 		options.data_size_in = sizeof frame;
 		options.data_out = &frame;
 		options.data_size_out = sizeof frame;
-		EXPECT_EQ(bpf_prog_test_run_opts(datapath_.program("ps_vouch"), &options), 0);
+		EXPECT_EQ(bpf_prog_test_run_opts(datapath_.program("ps_set_expiry"), &options), 0);
 		EXPECT_EQ(frame.answer[0].taken, 0u);
 		return frame.answer[1].taken == 1;
 	}
@@ -82,15 +83,15 @@ protected:
 		return entry;
 	}
 	// Fills a key that may expire; the question it leaves.
-	ps_question fill_and_ask(std::string_view key, std::string_view value)
+	ps_expiry_question fill_and_ask(std::string_view key, std::string_view value)
 	{
 		EXPECT_TRUE(fill(key, value));
 		const auto asked = questions();
 		EXPECT_EQ(asked.size(), 1u);
-		return asked.empty() ? ps_question{} : asked[0];
+		return asked.empty() ? ps_expiry_question{} : asked[0];
 	}
 
-	std::vector<ps_question> questions_;
+	std::vector<ps_expiry_question> questions_;
 	std::size_t size_ = 0; // of the last question's record
 	std::unique_ptr<ring_buffer, decltype(&ring_buffer__free)> ring_;
 };
@@ -100,7 +101,7 @@ TEST_F(Expiry, AnEntryIsServedOnceItsExpiryIsKnown)
 	for (const std::size_t length : {20u, 500u}) {
 		const std::string key = "~" + std::to_string(length);
 		const std::string value = some_bytes(length);
-		const ps_question question = fill_and_ask(key, value);
+		const ps_expiry_question question = fill_and_ask(key, value);
 		EXPECT_EQ(question.table, length < 100 ? PS_CLASS_SMALL : PS_CLASS_LARGE);
 		EXPECT_EQ(question.service, 0u);
 		EXPECT_EQ(
@@ -120,7 +121,7 @@ TEST_F(Expiry, AQuestionHoldsTheWholeKey)
 {
 	for (const std::size_t length : {2u, 7u, 8u, 9u, 31u, 32u, 33u, 40u, 249u, 250u}) {
 		const std::string key = "~" + std::string(length - 1, 'k');
-		const ps_question question = fill_and_ask(key, "value");
+		const ps_expiry_question question = fill_and_ask(key, "value");
 		ASSERT_EQ(question.key_len, length);
 		EXPECT_EQ(std::string(reinterpret_cast<const char *>(question.key), length), key);
 		EXPECT_EQ(size_, length <= PS_BRIEF_KEY ? PS_BRIEF_QUESTION : sizeof question);
@@ -129,12 +130,12 @@ TEST_F(Expiry, AQuestionHoldsTheWholeKey)
 
 TEST_F(Expiry, AnAnswerAboutWhatIsGoneIsNotTaken)
 {
-	const ps_question question = fill_and_ask("~key", "old");
+	const ps_expiry_question question = fill_and_ask("~key", "old");
 	set("~key", 2);
 	EXPECT_FALSE(vouch(question, PS_EXPIRES_NEVER));
 	ok(2);
 	EXPECT_FALSE(vouch(question, PS_EXPIRES_NEVER));
-	const ps_question next = fill_and_ask("~key", "new");
+	const ps_expiry_question next = fill_and_ask("~key", "new");
 	EXPECT_FALSE(vouch(question, PS_EXPIRES_NEVER));
 	EXPECT_FALSE(cached("~key"));
 	EXPECT_TRUE(vouch(next, PS_EXPIRES_NEVER));
@@ -143,7 +144,7 @@ TEST_F(Expiry, AnAnswerAboutWhatIsGoneIsNotTaken)
 
 TEST_F(Expiry, AnAnswerAboutAnEarlierEpochServesNothing)
 {
-	const ps_question question = fill_and_ask("~key", "old");
+	const ps_expiry_question question = fill_and_ask("~key", "old");
 	datapath_.bump_epoch();
 	vouch(question, PS_EXPIRES_NEVER);
 	EXPECT_FALSE(cached("~key"));
@@ -154,9 +155,9 @@ TEST_F(Expiry, AnEntryIsLeftAloneWhileItsAnswerIsWaitedFor)
 	// As many tries as it takes for two packets to be near in time.
 	for (int round = 0; round < 50; ++round) {
 		const std::string key = "~" + std::to_string(round);
-		const ps_question question = fill_and_ask(key, "value");
+		const ps_expiry_question question = fill_and_ask(key, "value");
 		miss(key, 1);
-		if (value(key, "value", 1) != "nofill_asking+1") {
+		if (value(key, "value", 1) != "nofill_expiry_pending+1") {
 			questions();
 			continue;
 		}
@@ -169,16 +170,16 @@ TEST_F(Expiry, AnEntryIsLeftAloneWhileItsAnswerIsWaitedFor)
 
 TEST_F(Expiry, AQuestionWithoutAnAnswerIsAskedAgain)
 {
-	const ps_question question = fill_and_ask("~key", "value");
+	const ps_expiry_question question = fill_and_ask("~key", "value");
 	std::vector<char> bytes(PS_SMALL_SIZE);
 	const int fd = datapath_.map("ps_small");
 	ASSERT_EQ(bpf_map_lookup_elem(fd, &question.index, bytes.data()), 0);
 	ps_entry entry;
 	std::memcpy(&entry, bytes.data(), sizeof entry);
-	entry.asked -= 1000;
+	entry.asked_at -= 1000;
 	std::memcpy(bytes.data(), &entry, sizeof entry);
 	ASSERT_EQ(bpf_map_update_elem(fd, &question.index, bytes.data(), BPF_ANY), 0);
-	const ps_question next = fill_and_ask("~key", "value");
+	const ps_expiry_question next = fill_and_ask("~key", "value");
 	EXPECT_FALSE(vouch(question, PS_EXPIRES_NEVER));
 	EXPECT_TRUE(vouch(next, PS_EXPIRES_NEVER));
 }
@@ -201,7 +202,7 @@ TEST_F(Expiry, IsLearnedFromTheWrite)
 	unsigned found = 0;
 	for (std::uint32_t i = 0; i < 4096; ++i) {
 		const ps_entry entry = small_entry(i);
-		if (entry.expires <= PS_EXPIRES_ASK)
+		if (entry.expires <= PS_EXPIRES_UNKNOWN)
 			continue;
 		++found;
 		// Never later; a little earlier, since it is kept in units of 0.27 s.

@@ -50,7 +50,7 @@ protected:
 	// All requests that wait for replies have done so for long.
 	void let_requests_grow_old()
 	{
-		each<ps_asked>("ps_asked", [](ps_asked &asked) {
+		each<ps_pending_request>("ps_pending_requests", [](ps_pending_request &asked) {
 			const bool used = asked.kind != 0 || asked.tainted_until != 0;
 			asked.since = asked.tainted_until = 0;
 			return used;

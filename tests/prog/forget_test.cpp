@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "fence_fixture.hpp"
-#include "loader/engine/forgetter.hpp"
+#include "loader/agent/invalidations.hpp"
 
 namespace prestack::test
 {
@@ -17,16 +17,16 @@ namespace
 class Forget : public FenceTest
 {
 protected:
-	Forget() : forgetter_(datapath_.program("ps_forget"), datapath_.config()) {}
+	Forget() : invalidations_(datapath_.program("ps_invalidations"), datapath_.config()) {}
 
 	void forget(std::string_view key, std::uint8_t service = 0)
 	{
-		ASSERT_TRUE(forgetter_.add(service, key));
-		ASSERT_TRUE(forgetter_.give());
+		ASSERT_TRUE(invalidations_.add(service, key));
+		ASSERT_TRUE(invalidations_.give());
 		moved_now();
 	}
 
-	Forgetter forgetter_;
+	Invalidations invalidations_;
 };
 
 TEST_F(Forget, AnEntryIsGoneAndTheOthersStay)
@@ -46,10 +46,10 @@ TEST_F(Forget, AnEntryIsGoneAndTheOthersStay)
 TEST_F(Forget, IsCountedAsAnInvalidation)
 {
 	ASSERT_TRUE(fill("key", "value"));
-	ASSERT_TRUE(forgetter_.add(0, "key"));
-	ASSERT_TRUE(forgetter_.add(0, "other"));
+	ASSERT_TRUE(invalidations_.add(0, "key"));
+	ASSERT_TRUE(invalidations_.add(0, "other"));
 	moved_now();
-	ASSERT_TRUE(forgetter_.give());
+	ASSERT_TRUE(invalidations_.give());
 	EXPECT_EQ(moved_now(), "invalidations+1");
 }
 
@@ -92,7 +92,7 @@ TEST_F(Forget, AnotherServicesKeyIsAnother)
 
 TEST_F(Forget, MoreKeysThanOneBatchHolds)
 {
-	constexpr unsigned kKeys = 2 * PS_MAX_FORGET + 10;
+	constexpr unsigned kKeys = 2 * PS_MAX_INVALIDATIONS + 10;
 	std::vector<std::string> filled;
 	for (unsigned i = 0; i < kKeys; ++i) {
 		const std::string key = "key" + std::to_string(i);
@@ -102,9 +102,9 @@ TEST_F(Forget, MoreKeysThanOneBatchHolds)
 	ASSERT_GT(filled.size(), kKeys / 2);
 	ASSERT_TRUE(fill("stays", "value"));
 	for (const std::string &key : filled)
-		ASSERT_TRUE(forgetter_.add(0, key));
-	ASSERT_TRUE(forgetter_.add(0, std::string(PS_MAX_KEY + 1, 'k')));
-	ASSERT_TRUE(forgetter_.give());
+		ASSERT_TRUE(invalidations_.add(0, key));
+	ASSERT_TRUE(invalidations_.add(0, std::string(PS_MAX_KEY + 1, 'k')));
+	ASSERT_TRUE(invalidations_.give());
 	for (const std::string &key : filled)
 		EXPECT_FALSE(cached(key)) << key;
 	EXPECT_TRUE(cached("stays"));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // A writer and a filler at the same time, on two CPUs: a fill that a write overtakes while it copies
-// must not be served. And two writers that want the same place in ps_asked.
+// must not be served. And two writers that want the same place in ps_pending_requests.
 #include <bpf/bpf.h>
 #include <gtest/gtest.h>
 #include <pthread.h>
@@ -142,7 +142,7 @@ TEST_F(Race, OfAWriteAndALargeFill)
 // Requests of one client with one number, never answered: each is counted.
 TEST_F(Race, OfRequestsForOnePlace)
 {
-	constexpr std::uint32_t each = 30'000; // together less than PS_ASKED_MOST
+	constexpr std::uint32_t each = 30'000; // together less than PS_PENDING_MOST
 	Packet writer = request_;
 	writer.payload = toy_set("key", "x", 1);
 	const std::string frame = writer.bytes();
@@ -162,9 +162,9 @@ TEST_F(Race, OfRequestsForOnePlace)
 	first.join();
 	second.join();
 	std::uint32_t counted = 0;
-	ps_asked asked{};
-	for (std::uint32_t i = 0; bpf_map_lookup_elem(datapath_.map("ps_asked"), &i, &asked) == 0;
-	     ++i)
+	ps_pending_request asked{};
+	for (std::uint32_t i = 0;
+	     bpf_map_lookup_elem(datapath_.map("ps_pending_requests"), &i, &asked) == 0; ++i)
 		counted += asked.count;
 	EXPECT_EQ(counted, 2 * each);
 }

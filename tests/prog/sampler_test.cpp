@@ -5,7 +5,7 @@
 #include <map>
 
 #include "fixture.hpp"
-#include "loader/engine/entry_sampler.hpp"
+#include "loader/agent/entry_sampler.hpp"
 
 namespace prestack::test
 {

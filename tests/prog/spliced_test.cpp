@@ -12,8 +12,8 @@
 #include <cstring>
 #include <vector>
 
-#include "engine/fd.hpp"
-#include "engine/spliced.hpp"
+#include "base/fd.hpp"
+#include "watch/spliced_connections.hpp"
 
 namespace prestack::test
 {

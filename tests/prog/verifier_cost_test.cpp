@@ -16,8 +16,8 @@
 #include <string>
 #include <system_error>
 
-#include "loader/engine/fd.hpp"
-#include "loader/registry.hpp"
+#include "loader/base/fd.hpp"
+#include "loader/plugin/registry.hpp"
 #include "support/datapath.hpp"
 
 namespace prestack::test
@@ -73,8 +73,8 @@ void measure(std::string_view plugin, unsigned ways, Costs &costs)
 			costs[std::string(object) + " " + std::string(program) + " " +
 			      std::to_string(ways)] = cost;
 	};
-	for (const char *name : {"ps_xdp", "ps_tc_egress", "ps_tc_ingress", "ps_scan", "ps_vouch",
-				 "ps_forget", "ps_census"})
+	for (const char *name : {"ps_xdp", "ps_tc_egress", "ps_tc_ingress", "ps_scan",
+				 "ps_set_expiry", "ps_invalidations", "ps_count_flows"})
 		note("core", name, processed(datapath.program(name)));
 	const int xdp = datapath.map("ps_xdp_progs");
 	const int tc = datapath.map("ps_tc_progs");

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "loader/engine/fd.hpp"
+#include "loader/base/fd.hpp"
 #include "system_error.hpp"
 
 namespace prestack::test

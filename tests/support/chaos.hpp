@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "chaos_types.h"
-#include "loader/engine/fd.hpp"
+#include "loader/base/fd.hpp"
 #include "netns.hpp"
 
 struct chaos_bpf;

@@ -5,7 +5,7 @@
 #include <bpf/libbpf.h>
 #include <fcntl.h>
 
-#include "loader/engine/instance_dir.hpp"
+#include "loader/kernel/instance_dir.hpp"
 #include "system_error.hpp"
 
 namespace prestack::test

@@ -10,13 +10,13 @@
 #include <system_error>
 #include <utility>
 
-#include "loader/address.hpp"
-#include "loader/counters.hpp"
-#include "loader/engine/kernel_config.hpp"
-#include "loader/engine/libbpf_options.hpp"
-#include "loader/engine/table.hpp"
-#include "loader/geometry.hpp"
-#include "loader/registry.hpp"
+#include "loader/base/address.hpp"
+#include "loader/config/geometry.hpp"
+#include "loader/kernel/entry_tables.hpp"
+#include "loader/kernel/kernel_config.hpp"
+#include "loader/kernel/libbpf_options.hpp"
+#include "loader/plugin/registry.hpp"
+#include "loader/report/counters.hpp"
 #include "voucher.hpp"
 
 namespace prestack::test
@@ -46,7 +46,7 @@ Geometry geometry_of(const DatapathOptions &options)
 	geometry.small_sets = options.sets;
 	geometry.large_sets = options.large_sets;
 	geometry.fences = options.fences;
-	geometry.asked = options.asked;
+	geometry.pending = options.asked;
 	geometry.flows = options.flows;
 	return geometry;
 }

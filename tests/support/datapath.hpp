@@ -12,8 +12,8 @@
 
 #include <prestack/types.h>
 
-#include "loader/engine/objects.hpp"
-#include "loader/engine/service_maps.hpp"
+#include "loader/kernel/objects.hpp"
+#include "loader/kernel/service_maps.hpp"
 
 namespace prestack::test
 {

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "endpoint.hpp"
-#include "loader/engine/fd.hpp"
+#include "loader/base/fd.hpp"
 #include "netns.hpp"
 #include "udp_client.hpp"
 #include "wait.hpp"

@@ -11,7 +11,7 @@
 #include <stdexcept>
 
 #include "endpoint.hpp"
-#include "loader/engine/fd.hpp"
+#include "loader/base/fd.hpp"
 #include "system_error.hpp"
 
 namespace prestack::test

@@ -7,7 +7,7 @@
 #include <thread>
 #include <type_traits>
 
-#include "loader/engine/fd.hpp"
+#include "loader/base/fd.hpp"
 
 namespace prestack::test
 {

@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "frame.hpp"
-#include "loader/engine/fd.hpp"
+#include "loader/base/fd.hpp"
 #include "netns.hpp"
 #include "wait.hpp"
 

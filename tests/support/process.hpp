@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "loader/engine/fd.hpp"
+#include "loader/base/fd.hpp"
 #include "wait.hpp"
 
 namespace prestack::test

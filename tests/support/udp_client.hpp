@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "endpoint.hpp"
-#include "loader/engine/fd.hpp"
+#include "loader/base/fd.hpp"
 #include "netns.hpp"
 #include "wait.hpp"
 

@@ -2,8 +2,8 @@
 // Stands in for an agent where there is no server: every item is there, and never expires.
 #pragma once
 
-#include "loader/engine/objects.hpp"
-#include "loader/result.hpp"
+#include "loader/base/result.hpp"
+#include "loader/kernel/objects.hpp"
 
 namespace prestack::test
 {

@@ -12,7 +12,7 @@
 #include <cstring>
 #include <thread>
 
-#include "loader/engine/fd.hpp"
+#include "loader/base/fd.hpp"
 #include "support/system_error.hpp"
 #include "support/tcp_options.hpp"
 #include "support/text_protocol.hpp"

@@ -41,7 +41,7 @@ static __always_inline __u64 toy_expires(struct ps_scratch *s, const struct ps_c
 	if (ps_cursor_at(c, TOY_KEY_AT) != TOY_EXPIRING || seconds == '0')
 		return PS_EXPIRES_NEVER;
 	if (!m->value_len || seconds < '1' || seconds > '9')
-		return PS_EXPIRES_ASK;
+		return PS_EXPIRES_UNKNOWN;
 	return s->pkt.now + (seconds - '0') * TOY_SECOND;
 }
 
@@ -105,7 +105,8 @@ int ps_datagram_reply(struct __sk_buff *skb)
 		return PS_TC_NEXT;
 	ps_key_load(PS_HOOK_TC, TOY_KEY_AT, m.key_len);
 	ps_fill(skb, s, m.id, m.value, m.value_len, 0,
-		ps_cursor_at(&c, TOY_KEY_AT) == TOY_EXPIRING ? PS_EXPIRES_ASK : PS_EXPIRES_NEVER);
+		ps_cursor_at(&c, TOY_KEY_AT) == TOY_EXPIRING ? PS_EXPIRES_UNKNOWN
+							     : PS_EXPIRES_NEVER);
 	return PS_TC_NEXT;
 }
 
@@ -132,7 +133,7 @@ static __always_inline void toy_request(struct ps_scratch *s, struct ps_message 
 		break;
 	case 's':
 		m->replies = 0;
-		ps_stream_write(s, PS_EXPIRES_ASK, false);
+		ps_stream_write(s, PS_EXPIRES_UNKNOWN, false);
 		break;
 	case 'M':
 		m->flags = PS_MESSAGE_SYNC;

@@ -2,7 +2,7 @@
 // Addresses, prefixes and endpoints.
 #include <gtest/gtest.h>
 
-#include "address.hpp"
+#include "base/address.hpp"
 
 namespace prestack
 {

@@ -12,7 +12,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-#include "engine/agent_link.hpp"
+#include "agent/agent_link.hpp"
 
 namespace prestack
 {

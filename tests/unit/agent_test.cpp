@@ -4,8 +4,8 @@
 
 #include <gtest/gtest.h>
 
-#include "engine/auditor.hpp"
-#include "engine/voucher.hpp"
+#include "agent/auditor.hpp"
+#include "agent/expiry_answers.hpp"
 
 namespace prestack
 {
@@ -32,7 +32,7 @@ AgentReply milliseconds(std::uint64_t left)
 
 TEST(QuestionOf, AKeyIsWithinItsRecord)
 {
-	ps_question whole{};
+	ps_expiry_question whole{};
 	whole.index = 5;
 	std::memset(whole.key, 'k', sizeof whole.key);
 	const auto length_of = [&](std::uint8_t length, std::size_t size) -> int {
@@ -80,7 +80,7 @@ TEST(IsServable, LivesInItsEpochUntilItExpires)
 	EXPECT_TRUE(is_servable(entry, epoch, now));
 	EXPECT_FALSE(is_servable(entry, epoch + 1, now));
 	EXPECT_FALSE(is_servable(entry, 0, now));
-	entry.expires = PS_EXPIRES_ASK;
+	entry.expires = PS_EXPIRES_UNKNOWN;
 	EXPECT_FALSE(is_servable(entry, epoch, now));
 	entry.expires = now + 1;
 	EXPECT_TRUE(is_servable(entry, epoch, now));

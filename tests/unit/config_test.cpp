@@ -8,7 +8,7 @@
 
 #include <gtest/gtest.h>
 
-#include "config.hpp"
+#include "config/config.hpp"
 
 namespace prestack
 {

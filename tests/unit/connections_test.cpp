@@ -11,9 +11,9 @@
 #include <prestack/flow.h>
 #include <sys/socket.h>
 
-#include "engine/connection_keeper.hpp"
-#include "engine/served_routes.hpp"
-#include "engine/tcp_connections.hpp"
+#include "watch/connection_monitor.hpp"
+#include "watch/served_routes.hpp"
+#include "watch/tcp_connections.hpp"
 
 namespace prestack
 {

@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <sys/timex.h>
 
-#include "engine/event_loop.hpp"
+#include "base/event_loop.hpp"
 
 namespace prestack
 {

@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 #include <prestack/types.h>
 
-#include "geometry.hpp"
+#include "config/geometry.hpp"
 
 namespace prestack
 {

@@ -2,7 +2,7 @@
 // Which sockets are a service's server, and who owns them.
 #include <gtest/gtest.h>
 
-#include "engine/server_sockets.hpp"
+#include "watch/server_sockets.hpp"
 
 namespace prestack
 {

@@ -4,8 +4,8 @@
 
 #include <gtest/gtest.h>
 
-#include "counters.hpp"
-#include "engine/service_maps.hpp"
+#include "kernel/service_maps.hpp"
+#include "report/counters.hpp"
 
 namespace prestack
 {

@@ -4,8 +4,8 @@
 
 #include <gtest/gtest.h>
 
-#include "engine/bpf_link.hpp"
-#include "engine/takeover.hpp"
+#include "attach/takeover.hpp"
+#include "kernel/bpf_link.hpp"
 
 namespace prestack
 {

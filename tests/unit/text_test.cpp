@@ -7,8 +7,8 @@
 
 #include <gtest/gtest.h>
 
-#include "result.hpp"
-#include "text.hpp"
+#include "base/result.hpp"
+#include "base/text.hpp"
 
 namespace prestack
 {

@@ -62,7 +62,7 @@
 	X(nofill_busy, NOFILL, "another filler owns the entry")                                    \
 	X(nofill_raced, NOFILL, "a write arrived while the entry was filled")                      \
 	X(nofill_shape, NOFILL, "a reply of a kind that is never cached")                          \
-	X(nofill_asking, NOFILL, "the entry is there and its expiry is being asked for")           \
+	X(nofill_expiry_pending, NOFILL, "the entry is there and its expiry is being asked for")   \
 	X(reply_lost, DROP, "a rewritten request could not be sent")                               \
 	X(handover_lost, DROP, "a reply handed over to TC was overtaken")                          \
 	X(out_of_order, DROP, "a segment ahead of what was read, the client sends it again")

@@ -103,7 +103,7 @@ ps_inline __u32 ps_first_marked(__u64 marks)
 
 /*
  * The loops. Each works on the bare buffer. For BPF each is wrapped in a global function
- * (scratch.bpf.h), which the verifier looks at once; inlined into a parser of some tens of branches
+ * (runtime/scratch.bpf.h), which the verifier looks at once; inlined into a parser of some tens of branches
  * they would be looked at once per way to get there, and exceed its budget.
  */
 

@@ -46,7 +46,7 @@ struct ps_handshake {
 };
 
 /* A write whose reply has not left. */
-struct ps_outstanding {
+struct ps_pending_write {
 	__u64 hash; /* of its key; 0: it may have changed anything */
 	__u64 expires; /* of the key, if the reply says that all was done as asked */
 	__u32 cohort; /* as ps_invalidate left it */
@@ -110,7 +110,7 @@ struct ps_flow {
 	struct ps_stream in; /* requests */
 	struct ps_stream out; /* replies */
 	struct ps_records records; /* requests */
-	struct ps_outstanding ring[PS_RING];
+	struct ps_pending_write ring[PS_RING];
 };
 
 /* What a request that goes on in the next segment does. */
@@ -125,7 +125,7 @@ PS_STATIC_ASSERT(sizeof(struct ps_message) == 24, "ps_message");
 PS_STATIC_ASSERT(sizeof(struct ps_stream) == 24 + PS_CARRY_SIZE + 8, "ps_stream");
 PS_STATIC_ASSERT(sizeof(struct ps_records) == 8 + 16 * PS_RECORDS, "ps_records");
 PS_STATIC_ASSERT(sizeof(struct ps_handshake) == 24, "ps_handshake");
-PS_STATIC_ASSERT(sizeof(struct ps_outstanding) == 32, "ps_outstanding");
+PS_STATIC_ASSERT(sizeof(struct ps_pending_write) == 32, "ps_pending_write");
 PS_STATIC_ASSERT(sizeof(struct ps_flow) % 8 == 0, "ps_flow");
 
 #endif /* PRESTACK_FLOW_H */

@@ -20,7 +20,7 @@
  *   ps_key_load(hook, pos, len)     make in[pos, pos + len) the current key
  *   ps_key_scan(hook, pos)          the same for a token of unknown length, in one pass
  *   ps_key_scan_here(s, hook, pos)  the same without a call, for the one place where most keys are read
- *   ps_expect_ask(s, request)       before ps_lookup, may be left out: if the last look-up was a miss, what a
+ *   ps_prefetch_pending(s, request)       before ps_lookup, may be left out: if the last look-up was a miss, what a
  *                                   lease for this one needs is fetched at the same time. UDP; else nothing
  *   ps_lookup(s, &hit)              is it cached? hit.flags and hit.value_len are known from here
  *   ps_out_*(s, ...)                render what comes before and after the value
@@ -48,7 +48,7 @@
  * and then for each value in it:
  *   ps_key_load + ps_fill(skb, s, request, value_pos, value_len, flags, expires)
  *
- * `expires` is ns of CLOCK_MONOTONIC, PS_EXPIRES_NEVER, or PS_EXPIRES_ASK: not known from here.
+ * `expires` is ns of CLOCK_MONOTONIC, PS_EXPIRES_NEVER, or PS_EXPIRES_UNKNOWN: not known from here.
  *
  * TCP. The core reads each direction of a connection in order and finds where messages are; a plug-in
  * says what they are, with one function per direction, at file scope:
@@ -63,7 +63,7 @@
  *   PS_FOLLOW_REPLIES(xx_reply)         defines ps_stream_reply, or, where most replies are plain:
  *   static __always_inline bool xx_first(struct __sk_buff *skb, struct ps_scratch *s,
  *                                        struct ps_message *m) {...}
- *   PS_TELL_REPLIES(xx_reply, xx_first)  xx_first is asked of a segment that begins where a reply does, with few
+ *   PS_FOLLOW_PLAIN_REPLIES(xx_reply, xx_first)  xx_first is asked of a segment that begins where a reply does, with few
  *                                       calls: it tells what xx_reply would, of what is WHOLE, or is false, with
  *                                       *m untouched. Unless it tells of all that is in the window xx_reply is
  *                                       asked, too: only then it may fill
@@ -99,7 +99,7 @@
  *   m->flags      AS_ASKED: the write did what it was asked to. SYNC: see above. ERROR: an error that
  *                 may also come for a request with replies = 0; ambiguous ones make the core LOST
  *   ps_stream_fill(skb, s, from, len, flags, expires)  the current key's value is in[from, from + len)
- *   ps_stream_asked(s, i)  if replies do not name their keys: makes the i-th key of the read that this answers
+ *   ps_stream_noted(s, i)  if replies do not name their keys: makes the i-th key of the read that this answers
  *                 current, which its request gave with ps_stream_note(s, i). False: nothing to fill
  *   ps_stream_more(s)  the value is not all in the window, and PARTIAL (nothing eaten) would help
  *
@@ -127,12 +127,17 @@
 #define PRESTACK_PLUGIN_BPF_H
 
 #include "vmlinux.h"
-#include "asked.bpf.h"
-#include "cache.bpf.h"
-#include "fill.bpf.h"
-#include "reads.bpf.h"
-#include "tcp_reply.bpf.h"
-#include "udp.bpf.h"
+#include "cache/fill.bpf.h"
+#include "cache/invalidate.bpf.h"
+#include "cache/lookup.bpf.h"
+#include "coherence/epoch.bpf.h"
+#include "coherence/fence.bpf.h"
+#include "tcp/pending_reads.bpf.h"
+#include "tcp/plugin_calls.bpf.h"
+#include "tcp/replies.bpf.h"
+#include "tcp/requests.bpf.h"
+#include "udp/pending_request.bpf.h"
+#include "udp/reply.bpf.h"
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 #include <prestack/types.h>

@@ -65,7 +65,7 @@ struct ps_config {
 	__u32 max_value; /* 1..PS_MAX_VALUE */
 	__u32 nr_services; /* 1..PS_MAX_SERVICES */
 	__u32 trust_sender; /* tests only: skip the check of who sends a reply */
-	__u32 asked_mask; /* number of elements of ps_asked - 1 */
+	__u32 pending_mask; /* number of elements of ps_pending_requests - 1 */
 	__u32 reserved;
 	__u16 port[PS_MAX_SERVICES]; /* net: service i listens here (UDP and TCP) */
 	__u8 plugin
@@ -133,7 +133,7 @@ struct ps_service_state {
 /* What an expiry time can be besides a time. */
 enum ps_expires {
 	PS_EXPIRES_NEVER = 0,
-	PS_EXPIRES_ASK = 1, /* not known yet: a time long past, so the entry is not served */
+	PS_EXPIRES_UNKNOWN = 1, /* not known yet: a time long past, so the entry is not served */
 };
 
 /*
@@ -155,10 +155,10 @@ struct ps_entry {
 	__u8 service;
 	__u8 used; /* second chance: set by a hit, cleared by a passing victim search */
 	__u8 reserved;
-	__u16 asked; /* while expires is PS_EXPIRES_ASK: when, ns >> PS_ASKING_SHIFT */
+	__u16 asked_at; /* while expires is PS_EXPIRES_UNKNOWN: when, ns >> PS_QUESTION_SHIFT */
 };
-#define PS_ASKING_SHIFT 20 /* 1.05 ms */
-#define PS_ASKING_TIME 95 /* in that unit: so long a question about an entry is waited for */
+#define PS_QUESTION_SHIFT 20 /* 1.05 ms */
+#define PS_QUESTION_TIME 95 /* in that unit: so long a question about an entry is waited for */
 
 /*
  * Index: one 4-byte word per way, PS_INDEX_WORDS of them (one cache line) per map element.
@@ -203,12 +203,12 @@ struct ps_fence {
 #define PS_COHORT_NONE 0xffffffffU
 
 /*
- * A request on its way to the server whose reply is waited for. Element hash & asked_mask of map
- * ps_asked; one request per element.
+ * A request on its way to the server whose reply is waited for. Element hash & pending_mask of map
+ * ps_pending_requests; one request per element.
  */
-struct ps_asked {
+struct ps_pending_request {
 	__u32 lock; /* ps_lock */
-	__u16 kind; /* enum ps_asked_kind; 0 = free */
+	__u16 kind; /* enum ps_pending_kind; 0 = free */
 	__u16 lost; /* requests of `forgotten` that are not answered */
 	__u64 who; /* hash of client, server and request number */
 	__u64 key; /* hash of the key written */
@@ -220,23 +220,23 @@ struct ps_asked {
 	__u16 count; /* requests of this client with this number that are not answered; 0 = all are */
 	__u16 serial; /* tells a read from those before it with the same number; not 0 */
 };
-#define PS_ASKED_NS 1000000000ULL /* how long an unanswered request keeps its place from others */
+#define PS_PENDING_NS 1000000000ULL /* how long an unanswered request keeps its place from others */
 
-enum ps_asked_kind {
-	PS_ASKED_NOTHING = 0,
-	PS_ASKED_READ,
-	PS_ASKED_WRITE, /* of one key */
-	PS_ASKED_ANY, /* may change anything */
+enum ps_pending_kind {
+	PS_PENDING_NOTHING = 0,
+	PS_PENDING_READ,
+	PS_PENDING_WRITE, /* of one key */
+	PS_PENDING_ANY, /* may change anything */
 };
 
-/* Bytes of ring buffer ps_questions: some 4600 brief questions, since who answers them looks every few milliseconds. */
+/* Bytes of ring buffer ps_expiry_questions: some 4600 brief questions, since who answers them looks every few milliseconds. */
 #define PS_QUESTIONS_SIZE (1 << 18)
 
 /*
- * Asked of user space through ring buffer ps_questions: when does this entry expire? If the key has no more than
+ * Asked of user space through ring buffer ps_expiry_questions: when does this entry expire? If the key has no more than
  * PS_BRIEF_KEY bytes, only the first PS_BRIEF_QUESTION bytes of this are sent.
  */
-struct ps_question {
+struct ps_expiry_question {
 	__u32 table; /* enum ps_class */
 	__u32 index; /* element of that class's table */
 	__u32 seq; /* the entry's; another one: the entry is gone */
@@ -248,32 +248,32 @@ struct ps_question {
 #define PS_BRIEF_KEY 32
 #define PS_BRIEF_QUESTION (16 + PS_BRIEF_KEY)
 
-/* Answers, as the frame that program `ps_vouch` is test-run with. */
-#define PS_MAX_ANSWERS 32
-struct ps_answer {
+/* Answers, as the frame that program `ps_set_expiry` is test-run with. */
+#define PS_MAX_EXPIRY_ANSWERS 32
+struct ps_expiry_answer {
 	__u32 table;
 	__u32 index;
 	__u32 seq;
 	__u32 taken; /* out: 1 if the entry was still the one asked about */
 	__u64 expires; /* ns of CLOCK_MONOTONIC, or PS_EXPIRES_NEVER */
 };
-struct ps_answers {
+struct ps_expiry_answers {
 	__u64 ethernet[2]; /* room for the header that every frame has */
 	__u32 count;
 	__u32 reserved;
-	struct ps_answer answer[PS_MAX_ANSWERS];
+	struct ps_expiry_answer answer[PS_MAX_EXPIRY_ANSWERS];
 };
 
 /*
- * Keys that the server says have changed, by their hash: the frame that program `ps_forget` is
+ * Keys that the server says have changed, by their hash: the frame that program `ps_invalidations` is
  * test-run with. Fits one page with what the kernel puts around a frame.
  */
-#define PS_MAX_FORGET 256
-struct ps_forget {
+#define PS_MAX_INVALIDATIONS 256
+struct ps_invalidations {
 	__u64 ethernet[2]; /* room for the header that every frame has */
 	__u32 count;
 	__u32 service; /* of all of them; it is part of the hash */
-	__u64 hash[PS_MAX_FORGET];
+	__u64 hash[PS_MAX_INVALIDATIONS];
 };
 
 /* A TCP connection. */
@@ -320,8 +320,8 @@ struct ps_scan {
 	__u64 large_entries;
 };
 
-/* The same of the `ps_census` program: the connections that are followed. */
-struct ps_census {
+/* The same of the `ps_count_flows` program: the connections that are followed. */
+struct ps_flow_count {
 	__u64 ethernet[2]; /* room for the header that every frame has */
 	__u64 flows;
 	__u64 spliced; /* of these, those whose segments are translated */
@@ -349,11 +349,13 @@ PS_STATIC_ASSERT(sizeof(struct ps_service_state) == 64 + 40 * PS_MAX_PATHS + 8 *
 PS_STATIC_ASSERT(sizeof(struct ps_entry) == 32, "ps_entry");
 PS_STATIC_ASSERT(sizeof(struct ps_index_line) == 64, "ps_index_line");
 PS_STATIC_ASSERT(sizeof(struct ps_fence) == 32, "ps_fence");
-PS_STATIC_ASSERT(sizeof(struct ps_asked) == 64, "ps_asked");
-PS_STATIC_ASSERT(sizeof(struct ps_question) == 16 + 8 * PS_KEY_WORDS, "ps_question");
-PS_STATIC_ASSERT(sizeof(struct ps_answer) == 24, "ps_answer");
-PS_STATIC_ASSERT(sizeof(struct ps_answers) == 24 + 24 * PS_MAX_ANSWERS, "ps_answers");
-PS_STATIC_ASSERT(sizeof(struct ps_forget) == 24 + 8 * PS_MAX_FORGET, "ps_forget");
+PS_STATIC_ASSERT(sizeof(struct ps_pending_request) == 64, "ps_pending_requests");
+PS_STATIC_ASSERT(sizeof(struct ps_expiry_question) == 16 + 8 * PS_KEY_WORDS, "ps_expiry_question");
+PS_STATIC_ASSERT(sizeof(struct ps_expiry_answer) == 24, "ps_expiry_answer");
+PS_STATIC_ASSERT(sizeof(struct ps_expiry_answers) == 24 + 24 * PS_MAX_EXPIRY_ANSWERS,
+		 "ps_expiry_answers");
+PS_STATIC_ASSERT(sizeof(struct ps_invalidations) == 24 + 8 * PS_MAX_INVALIDATIONS,
+		 "ps_invalidations");
 PS_STATIC_ASSERT(sizeof(struct ps_flow_key) == 48, "ps_flow_key");
 PS_STATIC_ASSERT(sizeof(struct ps_handover) == 16 + 2 * PS_HANDOVER_HEAD + PS_OUT_SIZE,
 		 "ps_handover");

@@ -11,7 +11,8 @@
 #include <bpf/bpf_helpers.h>
 
 #include "../../least.h"
-#include "net.bpf.h"
+#include "packet/checksum.bpf.h"
+#include "packet/headers.bpf.h"
 
 #define FOLLOW_PORT 11211
 #define FOLLOW_IP_WORDS 5 /* no options */

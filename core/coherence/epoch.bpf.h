@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Epochs: what ends all that is cached of a service at once. A flush, now or later; a server that was
+ * started anew; and the time in which leases are put off after that. docs/coherence.md.
+ */
+#ifndef PRESTACK_COHERENCE_EPOCH_BPF_H
+#define PRESTACK_COHERENCE_EPOCH_BPF_H
+
+#include "vmlinux.h"
+#include "runtime/clock.bpf.h"
+#include "runtime/maps.bpf.h"
+#include "runtime/stats.bpf.h"
+#include "runtime/verifier.bpf.h"
+#include "service/service.bpf.h"
+#include <bpf/bpf_helpers.h>
+#include <prestack/counters.h>
+#include <prestack/types.h>
+
+#define PS_SETTLE_TRIES 4
+
+/*
+ * Puts off leases until `settle` from now. The time never goes back: a CPU that was held up between
+ * the clock and the store must not undo what a later write has stored. After as many lost races
+ * somebody has just stored a time as late as ours.
+ */
+static __always_inline void ps_settle(__u64 *until)
+{
+	__u64 mine = bpf_ktime_get_ns() + ps_config.settle_ns;
+
+	/* Nothing settles: tests only. */
+	if (!ps_config.settle_ns)
+		return;
+	for (__u32 i = 0; i < PS_SETTLE_TRIES; i++) {
+		__u64 old = ps_read_once(*until);
+
+		if (old >= mine || __sync_val_compare_and_swap(until, old, mine) == old)
+			break;
+	}
+}
+
+/*
+ * All entries, leases and proven paths of the service are void, in O(1). By itself this is for what
+ * leaves: whatever that answers was done before. What arrives needs ps_flush.
+ */
+static __always_inline void ps_end_epoch(__u32 service, struct ps_service_state *state)
+{
+	/* 0 is the epoch of what is dead; who wraps around to it goes one further. */
+	if (__sync_fetch_and_add(&state->epoch, 1) == ~0U)
+		__sync_fetch_and_add(&state->epoch, 1);
+	ps_count(service, PS_COUNT_flushes);
+}
+
+/* What leaves may be the reply to anything: whatever that was is done by now. */
+static __always_inline void ps_flush_leaving(__u32 service)
+{
+	struct ps_service_state *state = ps_state_of(service);
+
+	if (state)
+		ps_end_epoch(service, state);
+}
+
+/*
+ * Anything of this service may have changed, or is about to. Leases are put off first, then the epoch
+ * ends: who sees the new epoch sees that time as well.
+ */
+static __always_inline void ps_flush(__u32 service)
+{
+	struct ps_service_state *state = ps_state_of(service);
+
+	if (!state)
+		return;
+	ps_settle(&state->settle_until);
+	ps_end_epoch(service, state);
+}
+
+#define PS_DEAD_TRIES 16
+
+/*
+ * Everything of this service goes at some time between `from` and `to`, ns of CLOCK_MONOTONIC: in
+ * between nothing is served, and the first packet that comes later flushes. Several such flushes are
+ * taken together: from the first to the last of their times. If it cannot be noted, for all the lost
+ * races, nothing is served any more.
+ */
+static __always_inline void ps_flush_between(__u32 service, __u64 from, __u64 to)
+{
+	struct ps_service_state *state = ps_state_of(service);
+
+	if (!state)
+		return;
+	from >>= PS_DEAD_SHIFT;
+	to = (to >> PS_DEAD_SHIFT) + 1;
+	for (__u32 i = 0; i < PS_DEAD_TRIES; i++) {
+		__u64 old = ps_read_once(state->dead), first = from, last = to;
+
+		if (old) {
+			first = old >> 32 < from ? old >> 32 : from;
+			last = (__u32)old > to ? (__u32)old : to;
+		}
+		/* Later than can be noted, 18 years of uptime: as late as can be, which is never. */
+		if (first > ~0U)
+			first = ~0U;
+		if (last > ~0U)
+			last = ~0U;
+		if (__sync_val_compare_and_swap(&state->dead, old, first << 32 | last) == old)
+			return;
+	}
+	state->dead = 0xffffffff; /* from the beginning to the end */
+}
+
+/*
+ * The delayed flush `dead` that was found noted: true while it may happen at any moment. The epoch
+ * ends before the note is removed: who finds no note finds the new epoch.
+ */
+static __always_inline bool ps_flush_due(__u32 service, struct ps_service_state *state, __u64 dead,
+					 __u64 now)
+{
+	if (ps_is_over((__u64)(__u32)dead << PS_DEAD_SHIFT, now)) {
+		ps_end_epoch(service, state);
+		__sync_val_compare_and_swap(&state->dead, dead, 0);
+		return false;
+	}
+	return ps_may_be_over(dead >> 32 << PS_DEAD_SHIFT, now);
+}
+
+/*
+ * A socket of the server, by its cookie, is about to send for the first time that we see: it is a
+ * new server, which knows nothing of what the old one had. Flushes before this leaves, and remembers
+ * the socket after that, so that nobody takes it for a known one before the flush. With more sockets
+ * than are remembered the oldest is forgotten, which costs a flush when it sends again.
+ */
+static __always_inline void ps_server_socket(__u32 service, struct ps_service_state *state,
+					     __u64 cookie)
+{
+	__u32 next;
+
+	if (!cookie)
+		return;
+	for (__u32 i = 0; i < PS_MAX_SOCKETS; i++)
+		if (ps_read_once(state->socket[i]) == cookie)
+			return;
+	ps_end_epoch(service, state);
+	ps_count(service, PS_COUNT_restarts);
+	next = __sync_fetch_and_add(&state->next_socket, 1) & (PS_MAX_SOCKETS - 1);
+	state->socket[next] = cookie;
+}
+
+#endif /* PRESTACK_COHERENCE_EPOCH_BPF_H */

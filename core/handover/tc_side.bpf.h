@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The other end of handover/slot.bpf.h, at TC ingress: a marked frame becomes the reply that waits for it. */
+#ifndef PRESTACK_HANDOVER_TC_SIDE_BPF_H
+#define PRESTACK_HANDOVER_TC_SIDE_BPF_H
+
+#include "vmlinux.h"
+#include "handover/slot.bpf.h"
+#include "packet/headers.bpf.h"
+#include "runtime/stats.bpf.h"
+#include "runtime/verifier.bpf.h"
+#include <bpf/bpf_helpers.h>
+#include <prestack/counters.h>
+#include <prestack/types.h>
+
+/* What cannot become a reply is dropped: the client asks again. */
+static __always_inline int ps_handover_lost(const struct ps_handover *h)
+{
+	ps_count(h->service & (PS_MAX_SERVICES - 1), PS_COUNT_handover_lost);
+	return PS_TC_DROP;
+}
+
+/* The frame is a datagram's request: becomes the reply and goes back, the server does not see it. */
+static __always_inline int ps_reply_and_take(struct __sk_buff *skb, struct ps_handover *h,
+					     __u32 ticket)
+{
+	__u32 service = h->service & (PS_MAX_SERVICES - 1), len = h->head + h->len;
+
+	if (len < sizeof(struct ethhdr) || len > sizeof(h->frame) ||
+	    bpf_skb_change_tail(skb, len, 0) || bpf_skb_store_bytes(skb, 0, h->frame, len, 0) ||
+	    ps_read_once(h->ticket) != ticket)
+		return ps_handover_lost(h);
+	ps_count(service, PS_COUNT_hits);
+	ps_count(service, PS_COUNT_handovers);
+	return bpf_redirect(skb->ifindex, 0);
+}
+
+/* Turns the frame into what waits for it in the slot: the reply. */
+static __always_inline bool ps_become_reply(struct __sk_buff *skb, struct ps_handover *h,
+					    __u32 ticket)
+{
+	__u32 len = h->head + h->len;
+
+	if (len < sizeof(struct ethhdr) || len > sizeof(h->frame))
+		return false;
+	return !bpf_skb_change_tail(skb, len, 0) &&
+	       !bpf_skb_store_bytes(skb, 0, h->frame, len, BPF_F_RECOMPUTE_CSUM) &&
+	       ps_read_once(h->ticket) == ticket;
+}
+
+/*
+ * The frame is an acknowledgement for the server, in front of which its client gets an answer: sends a
+ * copy that has become the answer. What fails, the client asks for again.
+ */
+static __always_inline int ps_answer_and_pass(struct __sk_buff *skb, struct ps_handover *h,
+					      __u32 ticket)
+{
+	__u32 service = h->service & (PS_MAX_SERVICES - 1), len = h->ack_len;
+
+	if (!ps_size_fits(&len, PS_HANDOVER_HEAD))
+		return PS_TC_NEXT;
+	if (!ps_become_reply(skb, h, ticket) || bpf_clone_redirect(skb, skb->ifindex, 0))
+		ps_count(service, PS_COUNT_handover_lost);
+	else
+		ps_count(service, PS_COUNT_handovers);
+	if (bpf_skb_change_tail(skb, len, 0) ||
+	    bpf_skb_store_bytes(skb, 0, h->ack, len, BPF_F_RECOMPUTE_CSUM) ||
+	    ps_read_once(h->ticket) != ticket)
+		return PS_TC_DROP;
+	return PS_TC_NEXT;
+}
+
+#endif /* PRESTACK_HANDOVER_TC_SIDE_BPF_H */

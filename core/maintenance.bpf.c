@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What user space does with the tables, by test-running these programs: they are never attached. TC
+ * programs, since those of type syscall may not use maps with locks on Linux 6.1.
+ */
+#include "vmlinux.h"
+#include "cache/invalidate.bpf.h"
+#include "cache/lookup.bpf.h"
+#include "coherence/fence.bpf.h"
+#include "packet/headers.bpf.h"
+#include "runtime/maps.bpf.h"
+#include "runtime/verifier.bpf.h"
+#include "service/service.bpf.h"
+#include "tcp/flow.bpf.h"
+#include <bpf/bpf_helpers.h>
+#include <prestack/flow.h>
+#include <prestack/types.h>
+
+/* ps_scan: one callback per table, for live entries of the current epochs. */
+static __always_inline long ps_scan_entry(const struct ps_entry *e, struct ps_scan *scan,
+					  __u64 *entries)
+{
+	struct ps_service_state *state = ps_state_of(e->service & (PS_MAX_SERVICES - 1));
+
+	if (state && !(e->seq & 1) && ps_entry_live(e, state->epoch)) {
+		*entries += 1;
+		scan->entries++;
+		scan->bytes += e->key_len + e->value_len;
+	}
+	return 0;
+}
+
+static long ps_scan_small(void *map, __u32 *key, struct ps_small_entry *e, struct ps_scan *scan)
+{
+	return ps_scan_entry(&e->entry, scan, &scan->small_entries);
+}
+
+static long ps_scan_large(void *map, __u32 *key, struct ps_large_entry *e, struct ps_scan *scan)
+{
+	return ps_scan_entry(&e->entry, scan, &scan->large_entries);
+}
+
+/* Counts live entries into its frame. An element that is being replaced may be missed. */
+SEC("tc")
+int ps_scan(struct __sk_buff *skb)
+{
+	struct ps_scan scan = {}, *out;
+
+	bpf_for_each_map_elem(&ps_small, ps_scan_small, &scan, 0);
+	bpf_for_each_map_elem(&ps_large, ps_scan_large, &scan, 0);
+	out = (void *)(long)skb->data;
+	if ((void *)(out + 1) > (void *)(long)skb->data_end)
+		return PS_TC_DROP;
+	out->entries = scan.entries;
+	out->bytes = scan.bytes;
+	out->small_entries = scan.small_entries;
+	out->large_entries = scan.large_entries;
+	return 0;
+}
+
+/* Gives an entry its expiry time if it is still the one that was asked about. */
+static __always_inline bool ps_set_entry_expiry(struct ps_entry *e, __u32 seq, __u64 expires)
+{
+	bool taken = false;
+
+	bpf_spin_lock(&e->lock);
+	/*
+	 * A write that arrived since, or the reply to one that left, has changed the sequence; a flush
+	 * has not, but an entry of an older epoch is none whatever its time is.
+	 */
+	if (e->seq == seq && !(seq & 1) && e->epoch) {
+		e->expires = expires;
+		taken = true;
+	}
+	bpf_spin_unlock(&e->lock);
+	return taken;
+}
+
+/*
+ * Puts answer `i` of the frame into its entry and notes whether it was taken. Not inlined, so that it is
+ * verified once for all i: as a part of the loop it took Linux 6.1's verifier 800,000 instructions.
+ */
+__noinline int ps_set_expiry_of(struct __sk_buff *skb, __u32 i)
+{
+	struct ps_expiry_answers *answers = (void *)(long)skb->data;
+	struct ps_expiry_answer *a;
+	struct ps_entry *e;
+	__u32 index;
+
+	if (i >= PS_MAX_EXPIRY_ANSWERS)
+		return -1;
+	a = &answers->answer[i];
+	ps_opaque(a); /* what is checked is what is used */
+	if ((void *)(a + 1) > (void *)(long)skb->data_end)
+		return -1;
+	index = a->index;
+	a->taken = 0;
+	if (a->table == PS_CLASS_SMALL)
+		e = bpf_map_lookup_elem(&ps_small, &index);
+	else if (a->table == PS_CLASS_LARGE)
+		e = bpf_map_lookup_elem(&ps_large, &index);
+	else
+		return 0;
+	if (e)
+		a->taken = ps_set_entry_expiry(e, a->seq, a->expires);
+	return 0;
+}
+
+/* Puts the answers of its frame, a struct ps_expiry_answers, into the entries; notes which ones were taken. */
+SEC("tc")
+int ps_set_expiry(struct __sk_buff *skb)
+{
+	struct ps_expiry_answers *answers = (void *)(long)skb->data;
+	__u32 count;
+
+	if ((void *)(answers + 1) > (void *)(long)skb->data_end)
+		return PS_TC_DROP;
+	count = answers->count;
+	for (__u32 i = 0; i < PS_MAX_EXPIRY_ANSWERS; i++) {
+		if (i >= count || ps_set_expiry_of(skb, i))
+			break;
+	}
+	return 0;
+}
+
+/*
+ * Forgets key `i` of the frame. The server has carried out the change already, so nothing is held off:
+ * what was asked for before it is void, since the fence moves on, and what is asked for later is
+ * newer. The fence comes before the entry, as with any write.
+ */
+__noinline int ps_invalidate_one(struct __sk_buff *skb, __u32 service, __u32 i)
+{
+	struct ps_invalidations *forget = (void *)(long)skb->data;
+	struct ps_fence *f;
+	__u64 *at, hash;
+
+	if (service >= PS_MAX_SERVICES || i >= PS_MAX_INVALIDATIONS)
+		return -1;
+	at = &forget->hash[i];
+	ps_opaque(at); /* what is checked is what is used */
+	if ((void *)(at + 1) > (void *)(long)skb->data_end)
+		return -1;
+	hash = *at;
+	f = ps_fence_of(hash);
+	if (!f)
+		return -1;
+	__sync_fetch_and_add(&f->generation, 1);
+	return ps_kill(service, hash);
+}
+
+/* Forgets the keys of its frame, a struct ps_invalidations: the server has told that they have changed. */
+SEC("tc")
+int ps_invalidations(struct __sk_buff *skb)
+{
+	struct ps_invalidations *forget = (void *)(long)skb->data;
+	__u32 count, service;
+
+	if ((void *)(forget + 1) > (void *)(long)skb->data_end)
+		return PS_TC_DROP;
+	count = forget->count;
+	service = forget->service;
+	for (__u32 i = 0; i < PS_MAX_INVALIDATIONS; i++) {
+		if (i >= count || ps_invalidate_one(skb, service, i))
+			break;
+	}
+	return 0;
+}
+
+/* ps_count_flows: one callback per flow. Whoever owns it may be at work meanwhile: `lost` may be set by all. */
+static long ps_count_flow(void *map, const __u64 *hash, struct ps_flow *f,
+			  struct ps_flow_count *census)
+{
+	int service = ps_service_of(f->key.local_port);
+
+	census->flows++;
+	if (ps_read_once(f->splice.in_skip) && !ps_read_once(f->ended))
+		census->spliced++;
+	if (census->lose && service >= 0)
+		ps_flow_lose(f, service, census->lose);
+	return 0;
+}
+
+/* Counts the flows into its frame, a struct ps_flow_count, and loses them if that says so. */
+SEC("tc")
+int ps_count_flows(struct __sk_buff *skb)
+{
+	struct ps_flow_count census = {}, *out = (void *)(long)skb->data;
+
+	if ((void *)(out + 1) > (void *)(long)skb->data_end)
+		return PS_TC_DROP;
+	census.lose = out->lose;
+	bpf_for_each_map_elem(&ps_flows, ps_count_flow, &census, 0);
+	out = (void *)(long)skb->data;
+	if ((void *)(out + 1) > (void *)(long)skb->data_end)
+		return PS_TC_DROP;
+	out->flows = census.flows;
+	out->spliced = census.spliced;
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "GPL";

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* From the headers of a frame to struct ps_packet, for both hooks. */
+#ifndef PRESTACK_PACKET_DESCRIBE_BPF_H
+#define PRESTACK_PACKET_DESCRIBE_BPF_H
+
+#include "vmlinux.h"
+#include "packet/headers.bpf.h"
+#include "runtime/scratch.bpf.h"
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+#include <prestack/cursor.h>
+
+/* Addresses in the 16-byte form, client first. Which header field is the client's depends on the hook. */
+static __always_inline bool ps_addresses(struct ps_packet *p, void *data, void *end,
+					 const struct ps_headers *h, bool client_is_source)
+{
+	__u64 a[2], b[2];
+
+	if (h->ipv6) {
+		struct ipv6hdr *ip = data + h->l3;
+
+		if ((void *)(ip + 1) > end)
+			return false;
+		__builtin_memcpy(a, &ip->saddr, 16);
+		__builtin_memcpy(b, &ip->daddr, 16);
+	} else {
+		struct iphdr *ip = data + h->l3;
+
+		if ((void *)(ip + 1) > end)
+			return false;
+		a[0] = b[0] = 0;
+		a[1] = (__u64)ip->saddr << 32 | bpf_htonl(0xffff);
+		b[1] = (__u64)ip->daddr << 32 | bpf_htonl(0xffff);
+	}
+	p->client[0] = client_is_source ? a[0] : b[0];
+	p->client[1] = client_is_source ? a[1] : b[1];
+	p->local[0] = client_is_source ? b[0] : a[0];
+	p->local[1] = client_is_source ? b[1] : a[1];
+	return true;
+}
+
+/* Fills in the packet's description, except for its service. False: cut off. */
+static __always_inline bool ps_describe(struct ps_packet *p, void *data, void *end, __u32 ifindex,
+					const struct ps_headers *h, bool client_is_source)
+{
+	if (data + sizeof(struct ethhdr) > end || !ps_addresses(p, data, end, h, client_is_source))
+		return false;
+	p->mac = (ps_load64(data + (client_is_source ? 0 : 6)) & ps_low_bytes(6)) |
+		 (__u64)h->protocol << 48;
+	p->client_port = client_is_source ? h->sport : h->dport;
+	p->local_port = client_is_source ? h->dport : h->sport;
+	p->ifindex = ifindex;
+	p->vlan = h->vlan;
+	p->l3 = h->l3;
+	p->l4 = h->l4;
+	p->ipv6 = h->ipv6;
+	p->transport = h->protocol;
+	p->odd_header = h->odd;
+	p->partial_csum = 0;
+	p->payload = h->payload;
+	p->payload_len = h->payload_len;
+	return true;
+}
+
+/* Payload's place in the frame; `frame_len` bytes are there. False: lengths contradict each other. */
+static __always_inline bool ps_find_payload(struct ps_headers *h, void *data, void *end,
+					    __u32 frame_len)
+{
+	__u32 len = h->l4_len, head;
+
+	if (h->l4 + len > frame_len)
+		return false;
+	if (h->protocol == IPPROTO_UDP) {
+		struct udphdr *udp = data + h->l4;
+
+		if ((void *)(udp + 1) > end)
+			return false;
+		head = sizeof(*udp);
+		/* What IP has beyond the datagram is padding. */
+		if (bpf_ntohs(udp->len) > len)
+			return false;
+		len = bpf_ntohs(udp->len);
+	} else {
+		struct tcphdr *tcp = data + h->l4;
+
+		if ((void *)(tcp + 1) > end)
+			return false;
+		head = tcp->doff * 4;
+		if (head < sizeof(*tcp))
+			return false;
+	}
+	if (head > len)
+		return false;
+	h->payload = h->l4 + head;
+	h->payload_len = len - head;
+	return true;
+}
+
+#define PS_PLAIN_L4 (sizeof(struct ethhdr) + sizeof(struct iphdr))
+#define PS_PLAIN_TCP (sizeof(struct tcphdr) + PS_STAMP_LEN)
+
+/*
+ * Headers of by far most frames: no tags, IPv4 without options, whole, and UDP or TCP with nothing but timestamps. As
+ * ps_parse and ps_find_payload would tell, but offsets are constants, so that what follows need not compute with
+ * them. `protocol`: which of the two it has to be. False: it may be any other.
+ */
+static __always_inline bool ps_parse_plain(void *data, void *end, __u32 frame_len,
+					   const __u8 protocol, struct ps_headers *h)
+{
+	const __u32 head = protocol == IPPROTO_TCP ? PS_PLAIN_TCP : sizeof(struct udphdr);
+	struct iphdr *ip = data + sizeof(struct ethhdr);
+	struct ethhdr *eth = data;
+	__u32 *ports = data + PS_PLAIN_L4, both, len;
+
+	if (data + PS_PLAIN_L4 + head > end || eth->h_proto != bpf_htons(PS_ETH_P_IP) ||
+	    *(__u8 *)ip != 0x45 || ip->protocol != protocol ||
+	    (ip->frag_off & bpf_htons(PS_IP_OFFSET | PS_IP_MF)))
+		return false;
+	len = bpf_ntohs(ip->tot_len);
+	if (len < sizeof(*ip) + head || sizeof(*eth) + len > frame_len)
+		return false;
+	if (protocol == IPPROTO_TCP) {
+		if (((struct tcphdr *)ports)->doff * 4 != PS_PLAIN_TCP)
+			return false;
+	} else if (bpf_ntohs(((struct udphdr *)ports)->len) != len - sizeof(*ip)) {
+		return false;
+	}
+	both = *ports;
+	h->sport = both;
+	h->dport = both >> 16;
+	h->protocol = protocol;
+	h->ipv6 = 0;
+	h->odd = 0;
+	h->vlan = 0;
+	h->l3 = sizeof(*eth);
+	h->l4 = PS_PLAIN_L4;
+	h->l4_len = len - sizeof(*ip);
+	h->payload = PS_PLAIN_L4 + head;
+	h->payload_len = len - sizeof(*ip) - head;
+	return true;
+}
+
+#endif /* PRESTACK_PACKET_DESCRIBE_BPF_H */

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Layers 2 to 4: find the transport header (Ethernet, up to two VLAN tags, IPv4 with options, IPv6
+ * with extension headers), and checksums. Direct packet access on linear data; works for XDP
+ * frames and for the linear part of an skb.
+ */
+#ifndef PRESTACK_PACKET_HEADERS_BPF_H
+#define PRESTACK_PACKET_HEADERS_BPF_H
+
+#include "vmlinux.h"
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+#include <prestack/cursor.h>
+
+#define PS_ETH_P_IP 0x0800
+#define PS_ETH_P_IPV6 0x86dd
+#define PS_ETH_P_8021Q 0x8100
+#define PS_ETH_P_8021AD 0x88a8
+#define PS_VLAN_DEPTH 2
+#define PS_VLAN_VID 0x0fff
+#define PS_IP_OFFSET 0x1fff
+#define PS_IP_MF 0x2000
+#define PS_IP6_OFFSET 0xfff8
+#define PS_IP6_HOPOPTS 0 /* these four are macros in uapi, so vmlinux.h lacks them */
+#define PS_IP6_ROUTING 43
+#define PS_IP6_FRAGMENT 44
+#define PS_IP6_DSTOPTS 60
+#define PS_TCP_SEQ 4 /* offsets in the TCP header */
+#define PS_TCP_CHECK 16
+#define PS_MAX_EXT 4 /* IPv6 extension headers walked */
+#define PS_STAMP_LEN 12 /* bytes of TCP options: two no-ops and timestamps */
+
+/* Verdicts of TC programs; the same numbers for clsact and for TCX. */
+#define PS_TC_NEXT (-1) /* TC_ACT_UNSPEC, TCX_NEXT: go on with the next program */
+
+#define PS_TC_DROP 2 /* TC_ACT_SHOT, TCX_DROP */
+
+enum ps_tcp_flags {
+	PS_TCP_FIN = 1,
+	PS_TCP_SYN = 2,
+	PS_TCP_RST = 4,
+	PS_TCP_PSH = 8,
+	PS_TCP_ACK = 16,
+	PS_TCP_URG = 32,
+};
+
+enum ps_parsed {
+	PS_PARSED_OTHER, /* not IP with UDP or TCP: none of our business */
+	PS_PARSED_OK,
+	PS_PARSED_FRAGMENT, /* UDP or TCP, but just a part of it */
+	PS_PARSED_BAD, /* UDP or TCP that contradicts itself or is cut off */
+	PS_PARSED_OPAQUE, /* more IPv6 headers or VLAN tags than are followed, or no length */
+};
+
+/*
+ * Where things are; offsets from the start of the frame. Ports are valid when the result is OK; of a
+ * fragment they are 0 unless it is the first one.
+ */
+struct ps_headers {
+	__u32 l3;
+	__u32 l4;
+	__u32 l4_len; /* bytes from the transport header to the end of the IP packet */
+	__u32 vlan; /* as in struct ps_path */
+	__u16 sport; /* net */
+	__u16 dport; /* net */
+	__u8 protocol; /* IPPROTO_UDP or IPPROTO_TCP */
+	__u8 ipv6;
+	__u8 odd; /* IP options or extension headers present */
+	/* ps_find_payload tells these. */
+	__u32 payload;
+	__u32 payload_len;
+};
+
+struct ps_ip6_fragment {
+	__u8 next;
+	__u8 reserved;
+	__be16 offset;
+	__be32 id;
+};
+
+struct ps_vlan_tag {
+	__be16 tci;
+	__be16 proto;
+};
+
+/* Tag ids as they are kept in ps_path.vlan: id + 1, so that 0 means no tag. */
+static __always_inline __u32 ps_vlan_push(__u32 vlan, __u16 tci)
+{
+	return vlan << 16 | ((tci & PS_VLAN_VID) + 1);
+}
+
+static __always_inline int ps_parse_ports(void *data, void *end, struct ps_headers *h)
+{
+	__u32 *ports = data + h->l4, both;
+
+	/* One pointer and one load, whatever the compiler merges this with. */
+	ps_opaque(ports);
+	if ((void *)(ports + 1) > end)
+		return PS_PARSED_BAD;
+	both = *ports;
+	h->sport = both;
+	h->dport = both >> 16;
+	return PS_PARSED_OK;
+}
+
+static __always_inline int ps_parse_ipv4(void *data, void *end, struct ps_headers *h)
+{
+	struct iphdr *ip = data + h->l3;
+	__be16 fragment;
+	__u32 len, ihl;
+	int parsed;
+
+	if ((void *)(ip + 1) > end)
+		return PS_PARSED_OTHER;
+	h->protocol = ip->protocol;
+	if (h->protocol != IPPROTO_UDP && h->protocol != IPPROTO_TCP)
+		return PS_PARSED_OTHER;
+	ihl = ip->ihl * 4;
+	len = bpf_ntohs(ip->tot_len);
+	/* Longer than the field can say: a segment between namespaces of one host. */
+	if (!len && ip->version == 4)
+		return PS_PARSED_OPAQUE;
+	if (ip->version != 4 || ihl < sizeof(*ip) || len < ihl + 8)
+		return PS_PARSED_BAD;
+	h->odd = ihl != sizeof(*ip);
+	h->l4 = h->l3 + ihl;
+	h->l4_len = len - ihl;
+	fragment = ip->frag_off;
+	if (fragment & bpf_htons(PS_IP_OFFSET))
+		return PS_PARSED_FRAGMENT;
+	parsed = ps_parse_ports(data, end, h);
+	return fragment & bpf_htons(PS_IP_MF) ? PS_PARSED_FRAGMENT : parsed;
+}
+
+static __always_inline int ps_parse_ipv6(void *data, void *end, struct ps_headers *h)
+{
+	struct ipv6hdr *ip = data + h->l3;
+	__u32 off = h->l3 + sizeof(*ip), left;
+	__u8 next;
+
+	if ((void *)(ip + 1) > end)
+		return PS_PARSED_OTHER;
+	h->ipv6 = 1;
+	left = bpf_ntohs(ip->payload_len);
+	next = ip->nexthdr;
+	if (!left && (next == IPPROTO_TCP || next == PS_IP6_HOPOPTS))
+		return PS_PARSED_OPAQUE;
+	for (__u32 i = 0; i <= PS_MAX_EXT; i++) {
+		struct ipv6_opt_hdr *ext;
+		__u32 len;
+
+		if (next == IPPROTO_UDP || next == IPPROTO_TCP) {
+			h->protocol = next;
+			h->l4 = off;
+			h->l4_len = left;
+			return left < 8 ? PS_PARSED_BAD : ps_parse_ports(data, end, h);
+		}
+		if (next == PS_IP6_FRAGMENT) {
+			struct ps_ip6_fragment *f = data + (off & 0x7ff);
+
+			if ((void *)(f + 1) > end || (f->offset & bpf_htons(PS_IP6_OFFSET)))
+				return PS_PARSED_FRAGMENT;
+			h->l4 = (off & 0x7ff) + sizeof(*f);
+			if (f->next == IPPROTO_UDP || f->next == IPPROTO_TCP)
+				ps_parse_ports(data, end, h);
+			return PS_PARSED_FRAGMENT;
+		}
+		if (next != PS_IP6_HOPOPTS && next != PS_IP6_ROUTING && next != PS_IP6_DSTOPTS)
+			return PS_PARSED_OTHER;
+		ext = data + (off & 0x7ff);
+		if ((void *)(ext + 1) > end)
+			return PS_PARSED_BAD;
+		len = (ext->hdrlen + 1) * 8;
+		if (len > left)
+			return PS_PARSED_BAD;
+		next = ext->nexthdr;
+		off += len;
+		left -= len;
+		h->odd = 1;
+		if (off > 512)
+			return PS_PARSED_OPAQUE;
+	}
+	return PS_PARSED_OPAQUE;
+}
+
+/*
+ * Parses the headers of an Ethernet frame. `vlan` is what the driver took out of the frame already
+ * (skb metadata), in the form of ps_path.vlan; `proto` the EtherType if the frame's own is gone.
+ */
+static __always_inline int ps_parse(void *data, void *end, __u32 vlan, struct ps_headers *h)
+{
+	struct ethhdr *eth = data;
+	__u32 off = sizeof(*eth);
+	__be16 proto;
+
+	if ((void *)(eth + 1) > end)
+		return PS_PARSED_OTHER;
+	proto = eth->h_proto;
+	for (__u32 i = 0; i < PS_VLAN_DEPTH; i++) {
+		struct ps_vlan_tag *tag = data + off;
+
+		if (proto != bpf_htons(PS_ETH_P_8021Q) && proto != bpf_htons(PS_ETH_P_8021AD))
+			break;
+		if ((void *)(tag + 1) > end)
+			return PS_PARSED_OTHER;
+		vlan = ps_vlan_push(vlan, bpf_ntohs(tag->tci));
+		proto = tag->proto;
+		off += sizeof(*tag);
+	}
+	h->vlan = vlan;
+	h->l3 = off;
+	if (proto == bpf_htons(PS_ETH_P_IP))
+		return ps_parse_ipv4(data, end, h);
+	if (proto == bpf_htons(PS_ETH_P_IPV6))
+		return ps_parse_ipv6(data, end, h);
+	if (proto == bpf_htons(PS_ETH_P_8021Q) || proto == bpf_htons(PS_ETH_P_8021AD))
+		return PS_PARSED_OPAQUE;
+	return PS_PARSED_OTHER;
+}
+
+#endif /* PRESTACK_PACKET_HEADERS_BPF_H */

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the dispatcher does with a payload before a plug-in sees it: copy it, and look at checksums. XDP. */
+#ifndef PRESTACK_PACKET_PAYLOAD_BPF_H
+#define PRESTACK_PACKET_PAYLOAD_BPF_H
+
+#include "vmlinux.h"
+#include "packet/checksum.bpf.h"
+#include "packet/headers.bpf.h"
+#include "runtime/scratch.bpf.h"
+#include "runtime/verifier.bpf.h"
+#include <bpf/bpf_helpers.h>
+#include <prestack/cursor.h>
+#include <prestack/types.h>
+
+/* Sum of `len` <= 40 bytes of IPv4 options at `off`; 0 if they cannot be read (which is no sum). */
+__noinline __u32 ps_options_sum(struct xdp_md *ctx, __u32 off, __u32 len)
+{
+	__u64 options[6] = {};
+
+	if (!ps_size_fits(&len, 40) || bpf_xdp_load_bytes(ctx, off, options, len))
+		return 0;
+	return ps_fold(ps_sum(options, len, 0, 5));
+}
+
+/* Whether the IPv4 header's checksum is right; IPv6 has none. */
+static __always_inline bool ps_ip_sum_good(struct xdp_md *ctx, const struct ps_headers *h)
+{
+	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	__u32 l3 = h->l3 & 0x1f, l4 = h->l4 & 0x3ff;
+	struct iphdr *ip = data + l3;
+	__u32 *w = (__u32 *)ip;
+	__u64 sum;
+
+	if (h->ipv6)
+		return true;
+	if ((void *)(ip + 1) > end)
+		return false;
+	sum = (__u64)w[0] + w[1] + w[2] + w[3] + w[4];
+	if (h->odd)
+		sum += ps_options_sum(ctx, l3 + sizeof(*ip), l4 - l3 - sizeof(*ip));
+	return ps_fold(sum) == 0xffff;
+}
+
+/*
+ * Whether the datagram's checksums are right; the server's stack drops what is not. A veth peer on
+ * this host leaves the pseudo header's sum only: believed, and noted.
+ */
+static __always_inline bool ps_checksums_good(struct xdp_md *ctx, struct ps_scratch *s,
+					      const struct ps_headers *h)
+{
+	void *data, *end;
+	struct ps_packet *p = &s->pkt;
+	__u32 l4 = h->l4 & 0x3ff, len = h->payload_len;
+	struct udphdr *udp;
+	__u64 sum;
+
+	if (!ps_ip_sum_good(ctx, h))
+		return false;
+	data = (void *)(long)ctx->data;
+	end = (void *)(long)ctx->data_end;
+	udp = data + l4;
+	if ((void *)(udp + 1) > end)
+		return false;
+	/* None given: fine for IPv4, and for IPv6 what the server's stack refuses. */
+	if (!udp->check)
+		return !h->ipv6;
+	sum = ps_pseudo_sum(p->client, p->local, h->ipv6, IPPROTO_UDP, len + sizeof(*udp));
+	if (udp->check == ps_fold(sum)) {
+		p->partial_csum = 1;
+		return true;
+	}
+	sum += udp->source + udp->dest + udp->len + (__u64)udp->check;
+	return ps_fold(sum + s->in_sum) == 0xffff;
+}
+
+#define PS_DIRECT_PAYLOAD 128 /* payloads up to this many bytes are copied without a helper */
+
+/* Payloads of any length, with a helper. A function of its own for the verifier, as it has a loop. */
+__noinline int ps_copy_long(struct xdp_md *ctx)
+{
+	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
+	__u32 len;
+
+	if (!s)
+		return -1;
+	len = s->pkt.payload_len;
+	if (!ps_size_fits(&len, PS_IN_SIZE) || bpf_xdp_load_bytes(ctx, s->pkt.payload, s->in, len))
+		return -1;
+	s->in_sum = ps_sum(s->in, len, 0, PS_IN_SIZE / 8);
+	return 0;
+}
+
+/*
+ * Copies a short payload at `from` into s->in, in words, of which the last one overlaps the one before: a
+ * helper's fixed cost is most of such a copy. Adds it up in *sum. False: it is not short, or not all there.
+ */
+static __always_inline bool ps_copy_short(struct ps_scratch *s, const void *from, const void *end,
+					  __u32 len, __u64 *sum)
+{
+	const void *at = from;
+	__u32 last = len - 8;
+	__u64 w;
+
+	if (len < 8 || len > PS_DIRECT_PAYLOAD)
+		return false;
+	for (__u32 i = 0; i < PS_DIRECT_PAYLOAD / 8; i++) {
+		if (i * 8 > last)
+			break;
+		if (at + 8 > end)
+			return false;
+		w = ps_load64(at);
+		ps_store64(s->in + i * 8, w);
+		*sum += (w & 0xffffffff) + (w >> 32);
+		at += 8;
+	}
+	ps_opaque(last);
+	if (last > PS_DIRECT_PAYLOAD - 8)
+		return false;
+	at = from + last;
+	if (at + 8 > end)
+		return false;
+	w = ps_load64(at);
+	ps_store64(s->in + last, w);
+	/* Of the last word only what the others did not hold. */
+	if (len & 7) {
+		w >>= 64 - (len & 7) * 8;
+		*sum += (w & 0xffffffff) + (w >> 32);
+	}
+	return true;
+}
+
+/* Copies the payload, which s->pkt describes, too, into s->in and sums it up; 0 if that is done. */
+static __always_inline int ps_copy_payload(struct xdp_md *ctx, struct ps_scratch *s,
+					   const struct ps_headers *h)
+{
+	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	__u64 sum = 0;
+
+	if (!ps_copy_short(s, data + (h->payload & 0x3ff), end, h->payload_len, &sum))
+		return ps_copy_long(ctx);
+	s->in_sum = sum;
+	return 0;
+}
+
+/* The same for what leaves, without the sum. */
+static __always_inline int ps_copy_reply(struct __sk_buff *skb, struct ps_scratch *s,
+					 const struct ps_headers *h)
+{
+	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
+	__u32 len = h->payload_len;
+	__u64 sum = 0;
+
+	if (ps_copy_short(s, data + (h->payload & 0x3ff), end, len, &sum))
+		return 0;
+	if (!ps_size_fits(&len, PS_IN_SIZE))
+		return -1;
+	return bpf_skb_load_bytes(skb, h->payload, s->in, len);
+}
+
+#endif /* PRESTACK_PACKET_PAYLOAD_BPF_H */

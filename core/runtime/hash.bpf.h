@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The seeded hash that keys, clients and leases are told apart by. */
+#ifndef PRESTACK_RUNTIME_HASH_BPF_H
+#define PRESTACK_RUNTIME_HASH_BPF_H
+
+#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+#include <prestack/types.h>
+
+/*
+ * The hash: ps_mix for each word, ps_mix_end last; seeded per load. A multiplication carries upwards
+ * only, so the high half is folded into the low one before it. Collisions cost misses, never wrong
+ * answers: entries compare the key.
+ */
+static __always_inline __u64 ps_mix(__u64 h, __u64 w)
+{
+	h ^= w;
+	h ^= h >> 32;
+	return h * 0x9e3779b97f4a7c15ULL + ps_config.seed[1];
+}
+
+static __always_inline __u64 ps_mix_end(__u64 h)
+{
+	h ^= h >> 29;
+	h *= 0xd6e8feb86659fd93ULL;
+	return h ^ (h >> 32);
+}
+
+#endif /* PRESTACK_RUNTIME_HASH_BPF_H */

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Whether a packet that leaves was sent by the server itself: by its user, and by the very socket that this
+ * client's packets are delivered to.
+ */
+#ifndef PRESTACK_SERVICE_SENDER_BPF_H
+#define PRESTACK_SERVICE_SENDER_BPF_H
+
+#include "vmlinux.h"
+#include "runtime/maps.bpf.h"
+#include "runtime/scratch.bpf.h"
+#include <bpf/bpf_helpers.h>
+#include <prestack/types.h>
+
+#define PS_SENDER_TUPLE4 12
+#define PS_SENDER_TUPLE6 36
+
+/*
+ * The socket of this host that gets what the packet's client sends to the packet's server address: a
+ * connection, else a listening socket, else (UDP) what is bound. To be released. TC egress.
+ */
+static __always_inline struct bpf_sock *ps_local_socket(struct __sk_buff *skb,
+							const struct ps_packet *p)
+{
+	bool tcp = p->transport == PS_TRANSPORT_TCP;
+	struct bpf_sock_tuple tuple = {};
+
+	if (p->ipv6) {
+		__builtin_memcpy(tuple.ipv6.saddr, p->client, 16);
+		__builtin_memcpy(tuple.ipv6.daddr, p->local, 16);
+		tuple.ipv6.sport = p->client_port;
+		tuple.ipv6.dport = p->local_port;
+		if (tcp)
+			return bpf_sk_lookup_tcp(skb, &tuple, PS_SENDER_TUPLE6, BPF_F_CURRENT_NETNS,
+						 0);
+		return bpf_sk_lookup_udp(skb, &tuple, PS_SENDER_TUPLE6, BPF_F_CURRENT_NETNS, 0);
+	}
+	tuple.ipv4.saddr = p->client[1] >> 32;
+	tuple.ipv4.daddr = p->local[1] >> 32;
+	tuple.ipv4.sport = p->client_port;
+	tuple.ipv4.dport = p->local_port;
+	if (tcp)
+		return bpf_sk_lookup_tcp(skb, &tuple, PS_SENDER_TUPLE4, BPF_F_CURRENT_NETNS, 0);
+	return bpf_sk_lookup_udp(skb, &tuple, PS_SENDER_TUPLE4, BPF_F_CURRENT_NETNS, 0);
+}
+
+/*
+ * Whether this skb was sent by the server: by a socket of the server's user that is the very one
+ * that a packet of this client to this address would be delivered to. Raw sockets, packet
+ * sockets, forwarded frames and strangers that bound the port on another address are not.
+ * Of a socket that is known by its cookie, which no other ever has, only the user is looked at. TC egress.
+ */
+static __always_inline bool ps_sender_is_server(struct __sk_buff *skb, struct ps_scratch *s,
+						const struct ps_service_conf *conf)
+{
+	struct bpf_sock *sk;
+	bool same;
+
+	if (ps_config.trust_sender)
+		return true;
+	if (!skb->sk || !(conf->flags & PS_SERVICE_SERVER_KNOWN) ||
+	    bpf_get_socket_uid(skb) != conf->server_uid)
+		return false;
+	if (s->sender && s->sender == bpf_get_socket_cookie(skb))
+		return true;
+	sk = ps_local_socket(skb, &s->pkt);
+	if (!sk)
+		return false;
+	same = (void *)sk == (void *)skb->sk;
+	bpf_sk_release(sk);
+	/* Over UDP the same socket sends to all clients, and was found for this one. */
+	if (same && s->pkt.transport == PS_TRANSPORT_TCP)
+		s->sender = bpf_get_socket_cookie(skb);
+	return same;
+}
+
+#endif /* PRESTACK_SERVICE_SENDER_BPF_H */

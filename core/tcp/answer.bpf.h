@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Answering requests on a TCP connection at XDP: whether it may be done, and doing it. docs/tcp.md.
+ *
+ * An answer is a promise to the client: its bytes are kept until they are acknowledged, and whoever asks
+ * again gets the same. So the flow is changed first, and a segment that cannot be sent then is only lost.
+ */
+#ifndef PRESTACK_TCP_ANSWER_BPF_H
+#define PRESTACK_TCP_ANSWER_BPF_H
+
+#include "vmlinux.h"
+#include "handover/slot.bpf.h"
+#include "packet/headers.bpf.h"
+#include "runtime/lock.bpf.h"
+#include "runtime/maps.bpf.h"
+#include "runtime/scratch.bpf.h"
+#include "runtime/stats.bpf.h"
+#include "runtime/verifier.bpf.h"
+#include "service/service.bpf.h"
+#include "tcp/answer_frame.bpf.h"
+#include "tcp/flow.bpf.h"
+#include "tcp/pending_writes.bpf.h"
+#include "tcp/splice.bpf.h"
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+#include <prestack/counters.h>
+#include <prestack/cursor.h>
+#include <prestack/flow.h>
+#include <prestack/splice.h>
+#include <prestack/stream.h>
+
+/* So often, at least, a request of each connection goes to the server: it shall know of its client. */
+#define PS_SERVER_TURN_NS 5000000000ULL
+
+/* Whether all that the client asked for and the server said has arrived, and this comes next. */
+static __always_inline bool ps_is_next(const struct ps_flow *f, const struct ps_segment *g)
+{
+	__u64 sent = ps_read_once(f->splice.sent);
+
+	return g->seq == f->in.next && ps_stream_afresh(&f->in) && !f->going &&
+	       f->in.ahead_from == f->in.ahead_to &&
+	       ps_read_once(f->acked) ==
+		       f->in.next && /* the server has read all that came before */
+	       g->ack == (__u32)sent +
+				 (__u32)(sent >> 32) && /* and the client all that it was sent */
+	       ps_read_once(f->out.next) == (__u32)sent &&
+	       !ps_read_once(f->out.skip) && !ps_read_once(f->out.carry_len) &&
+	       ps_replies_exact(f) && ps_read_once(f->replies) == f->requests &&
+	       ps_seq_diff(f->silent, f->requests) <= 0;
+}
+
+/* Whether nothing but data is in the segment, with the options that the connection has. */
+static __always_inline bool ps_is_ordinary(const struct ps_scratch *s, const struct ps_splice *sp)
+{
+	const struct ps_segment *g = &s->segment;
+	__u32 head = s->pkt.payload - s->pkt.l4;
+
+	if ((g->flags & ~PS_TCP_PSH) != PS_TCP_ACK || s->pkt.odd_header || !g->loaded)
+		return false;
+	if (!sp->timestamps)
+		return head == sizeof(struct tcphdr);
+	return g->plain && (!sp->in_skip || (__s32)(bpf_ntohl(g->tsval) - sp->ts_recent) >= 0);
+}
+
+/* Why a request that may be a read is left to the server, whatever it reads; 0: it is not. */
+static __always_inline __u32 ps_answer_refusal(const struct ps_scratch *s, const struct ps_flow *f)
+{
+	const struct ps_splice *sp = &f->splice;
+
+	if (!ps_read_once(sp->known) || ps_read_once(sp->refused))
+		return PS_COUNT_unearned;
+	if (!ps_is_ordinary(s, sp))
+		return PS_COUNT_odd_segment;
+	if (!ps_is_next(f, &s->segment) || ps_read_once(f->closed))
+		return PS_COUNT_outstanding;
+	if (s->pkt.now - sp->passed_at > PS_SERVER_TURN_NS)
+		return PS_COUNT_turn_of_server;
+	return 0;
+}
+
+/*
+ * Makes out[] the flow's last answer, to the segment at hand. False: the server has begun to say something
+ * meanwhile.
+ */
+static __always_inline bool ps_answer_commit(struct ps_flow *f, const struct ps_scratch *s)
+{
+	struct ps_splice *sp = &f->splice;
+	const struct ps_segment *g = &s->segment;
+	__u64 old = ps_read_once(sp->sent);
+	__u32 len = s->out_len, end = g->seq + g->len;
+	bool good;
+
+	/* Nobody needs the last one any more: the client has acknowledged all. */
+	ps_opaque(len);
+	if (!ps_size_fits(&len, PS_MAX_SEGMENT_REPLY) ||
+	    bpf_probe_read_kernel(sp->reply, len, s->out))
+		return false;
+	if ((__u32)old + (__u32)(old >> 32) != g->ack)
+		return false;
+	sp->turn++;
+	ps_ordered();
+	good = __sync_val_compare_and_swap(&sp->sent, old, old + ((__u64)len << 32)) == old;
+	if (good) {
+		if (!sp->in_skip)
+			ps_count(s->pkt.service, PS_COUNT_flows_spliced);
+		sp->at = old;
+		sp->len = len;
+		sp->from = g->seq;
+		sp->to = end;
+		sp->in_skip += g->len;
+	}
+	ps_ordered();
+	sp->turn++;
+	if (!good)
+		return false;
+	sp->client_ack = g->ack;
+	sp->ts_recent = bpf_ntohl(g->tsval);
+	f->in.next = end;
+	*(volatile __u32 *)&f->acked = end;
+	return true;
+}
+
+/*
+ * Sends out[] to the client of the flow whose requests are owned: as the answer to the segment at hand, or
+ * as the last answer once more. Returns the verdict; below zero: nothing was done.
+ */
+static __always_inline int ps_answer_send(struct xdp_md *ctx, struct ps_scratch *s,
+					  struct ps_flow *f, bool again, bool through_tc)
+{
+	struct ps_splice *sp = &f->splice;
+	struct ps_handover *slot = NULL;
+	struct ps_segment_numbers n = {};
+	struct ps_shift before;
+	__u32 ticket = 0;
+	int growth;
+
+	if (!ps_head_load(ctx, s) || !ps_shift_load(sp, &before))
+		return -1;
+	growth = ps_head_growth(ctx, s, sp->timestamps);
+	if (through_tc || ps_resize(ctx, growth)) {
+		slot = ps_handover_mark(ctx, s, &ticket);
+		if (!slot)
+			return -1;
+	}
+	if (again) {
+		n.seq = sp->at + (__u32)(sp->sent >> 32) - sp->len;
+		n.ack = sp->to;
+	} else {
+		n.seq = s->segment.ack;
+		n.ack = s->segment.seq + s->segment.len;
+		if (!ps_answer_commit(f, s)) {
+			/* The frame may have another length by now. The client sends it again. */
+			ps_count(s->pkt.service, PS_COUNT_reply_lost);
+			return XDP_DROP;
+		}
+	}
+	n.window = sp->window;
+	n.stamped = sp->timestamps;
+	n.tsval = sp->tsval;
+	n.server_seq = n.ack - sp->in_skip;
+	n.server_ack = ps_shift_ack_in(&before, s->segment.ack);
+	if (slot) {
+		/* The server gets the acknowledgement: what it sent need not be sent again. */
+		sp->server_una = n.server_ack;
+		ps_count(s->pkt.service, PS_COUNT_stream_acks);
+		return ps_segment_hand_over(ctx, s, slot, ticket, &n);
+	}
+	if (!ps_segment_write(ctx, s, &n)) {
+		ps_count(s->pkt.service, PS_COUNT_reply_lost);
+		return XDP_DROP;
+	}
+	return XDP_TX;
+}
+
+/* By far most segments show that the client has the last answer: that is seen without a call. */
+static __always_inline bool ps_answer_may_lack(const struct ps_flow *f, const struct ps_scratch *s)
+{
+	struct ps_shift h;
+
+	return !ps_shift_load(&f->splice, &h) || !ps_shift_answer_acked(&h, s->segment.ack);
+}
+
+/* Sends the last answer once more, if the client shows that it has not got it. Below zero: it has. */
+__noinline int ps_answer_again(struct xdp_md *ctx)
+{
+	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
+	struct ps_splice *sp;
+	struct ps_flow *f;
+	struct ps_shift h;
+	__u32 len;
+	int sent;
+
+	f = s ? ps_flow_find(&s->pkt.flow) : NULL;
+	if (!f || !ps_is_spliced(f))
+		return -1;
+	sp = &f->splice;
+	if (!sp->len || !ps_shift_load(sp, &h) || ps_shift_answer_acked(&h, s->segment.ack) ||
+	    ps_shift_answer_acked(&h, ps_read_once(sp->client_ack)))
+		return -1;
+	/* Bytes after that request, with an older acknowledgement, tell nothing; without any, they do. */
+	if (s->segment.len && (__s32)(s->segment.seq - h.to) >= 0)
+		return -1;
+	/* From before the answer: an old segment that was long under way. */
+	if ((__s32)(s->segment.ack - (ps_shift_answer_end(&h) - h.len)) < 0)
+		return -1;
+	if (s->pkt.odd_header)
+		return -1;
+	len = sp->len;
+	if (!ps_size_fits(&len, PS_MAX_SEGMENT_REPLY) ||
+	    bpf_probe_read_kernel(s->out, len, sp->reply))
+		return -1;
+	s->out_len = len;
+	sent = ps_answer_send(ctx, s, f, true, ps_leaves_through_tc(s->pkt.service));
+	if (sent < 0)
+		return -1;
+	ps_count(s->pkt.service, PS_COUNT_replays);
+	return sent;
+}
+
+/* What a plug-in says of the request at s->pos, see PS_ANSWER_REQUESTS. */
+enum ps_answered {
+	PS_ANSWERED, /* its reply was appended to out[], and s->pos moved behind it */
+	PS_ANSWERED_NOT, /* it is no read that is answered from the cache */
+	PS_ANSWERED_MISS, /* it is, and not all is cached */
+	PS_ANSWERED_RACED, /* an entry changed while it was read */
+	PS_ANSWERED_LONG, /* the reply is too long */
+};
+
+#define PS_MAX_PIPELINE 64 /* requests answered in one segment */
+
+/*
+ * Renders the answers to all requests of the segment. Returns how many they are; 0: not all can be. If there
+ * is just one, and the plug-in has said in s->message what it is, it need not be looked at again.
+ */
+static __always_inline __u32 ps_answer_all(struct ps_scratch *s, __u32 state, int (*answer)(void))
+{
+	__u32 why;
+
+	s->pos = 0;
+	s->out_len = 0;
+	s->pkt.payload_len = s->segment.len;
+	ps_message_begin(s, state);
+	for (__u32 i = 1; i <= PS_MAX_PIPELINE; i++) {
+		int done = answer();
+
+		if (done == PS_ANSWERED) {
+			if (ps_read_once(s->pos) == s->segment.len)
+				return i;
+			continue;
+		}
+		s->segment.missed = done == PS_ANSWERED_MISS && i == 1 &&
+				    s->message.kind == PS_MESSAGE_WHOLE &&
+				    s->message.next == s->segment.len;
+		why = done == PS_ANSWERED_MISS	  ? PS_COUNT_misses
+		      : done == PS_ANSWERED_RACED ? PS_COUNT_raced
+		      : done == PS_ANSWERED_LONG  ? PS_COUNT_reply_too_long
+						  : PS_COUNT_not_served;
+		if (done != PS_ANSWERED_NOT)
+			ps_count(s->pkt.service, PS_COUNT_requests);
+		ps_count(s->pkt.service, why);
+		return 0;
+	}
+	return 0;
+}
+
+/* Whether the client can take the answer in one segment, now. */
+static __always_inline bool ps_answer_fits(const struct ps_scratch *s, const struct ps_splice *sp,
+					   const struct ps_service_conf *conf)
+{
+	__u32 head = s->pkt.payload - s->pkt.l3, scale = sp->scale;
+
+	return s->out_len <= sp->mss && s->out_len <= PS_MAX_SEGMENT_REPLY &&
+	       head + s->out_len <= conf->mtu &&
+	       s->out_len <= (__u64)s->segment.window << (scale & 15);
+}
+
+/*
+ * Why the answer in out[] may not be sent to this client now, enum ps_counter; 0: it may. By far most segments that
+ * are not answered are misses, so this is asked last. A function of its own for the verifier.
+ */
+__noinline int ps_answer_barred(struct ps_flow *f)
+{
+	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
+	struct ps_service_state *state = s ? ps_state_of(s->pkt.service) : NULL;
+	struct ps_service_conf *conf = state ? ps_conf_of(s->pkt.service, state) : NULL;
+	__u32 why;
+
+	if (!conf || !f)
+		return PS_COUNT_not_served;
+	why = ps_refusal(conf, state, &s->pkt, s->pkt.due);
+	if (why)
+		return why;
+	return ps_answer_fits(s, &f->splice, conf) ? 0 : PS_COUNT_reply_too_long;
+}
+
+/*
+ * Answers the segment at hand, whose flow's requests are owned. Below zero: it goes to the server. `may`:
+ * the plug-in's, whether a segment that begins with these bytes may be a read.
+ */
+static __always_inline int ps_answer_segment(struct xdp_md *ctx, struct ps_scratch *s,
+					     struct ps_flow *f, bool (*may)(__u32, __u64),
+					     int (*answer)(void))
+{
+	struct ps_stats *st;
+	__u32 n, why;
+	int verdict;
+
+	if (!s->segment.serves || !may(f->in.state, ps_load64(s->in)))
+		return -1;
+	why = ps_answer_refusal(s, f);
+	if (why) {
+		ps_count(s->pkt.service, PS_COUNT_requests);
+		ps_count(s->pkt.service, why);
+		return -1;
+	}
+	n = ps_answer_all(s, f->in.state, answer);
+	if (!n)
+		return -1;
+	why = ps_answer_barred(f);
+	if (why) {
+		ps_count(s->pkt.service, PS_COUNT_requests);
+		ps_count(s->pkt.service, why);
+		return -1;
+	}
+	verdict = ps_answer_send(ctx, s, f, false,
+				 ps_leaves_through_tc(s->pkt.service) || !f->splice.in_skip ||
+					 f->splice.server_una != (__u32)f->splice.sent);
+	if (verdict < 0 || verdict == XDP_DROP)
+		return verdict;
+	st = ps_stats_of(s->pkt.service);
+	if (st) {
+		st->count[PS_COUNT_requests] += n;
+		st->count[PS_COUNT_hits] += n;
+		st->count[PS_COUNT_stream_hits] += n;
+	}
+	return verdict;
+}
+
+#endif /* PRESTACK_TCP_ANSWER_BPF_H */

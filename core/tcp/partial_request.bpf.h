@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Requests of a TCP connection that go on in the next segment: what they write arrives when it is seen, and
+ * once more when they are all there, for only then the server executes them.
+ */
+#ifndef PRESTACK_TCP_PARTIAL_REQUEST_BPF_H
+#define PRESTACK_TCP_PARTIAL_REQUEST_BPF_H
+
+#include "vmlinux.h"
+#include "cache/invalidate.bpf.h"
+#include "coherence/epoch.bpf.h"
+#include "coherence/fence.bpf.h"
+#include "runtime/maps.bpf.h"
+#include "runtime/scratch.bpf.h"
+#include "runtime/verifier.bpf.h"
+#include "service/service.bpf.h"
+#include "tcp/pending_writes.bpf.h"
+#include <bpf/bpf_helpers.h>
+#include <prestack/cursor.h>
+#include <prestack/flow.h>
+#include <prestack/stream.h>
+#include <prestack/types.h>
+
+/*
+ * A write arrives once more. Its first arrival is taken back, or it would be counted twice; leases that
+ * are taken in between are void with the new generation. Returns its new cohort.
+ */
+__noinline __u32 ps_write_again(__u64 hash, __u32 cohort)
+{
+	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
+	struct ps_fence *f = ps_fence_of(hash);
+	struct ps_service_state *state;
+
+	if (!s || !f)
+		return PS_COHORT_NONE;
+	state = ps_state_of(s->pkt.service);
+	if (!state)
+		return PS_COHORT_NONE;
+	if (cohort != PS_COHORT_NONE)
+		ps_release(f, cohort & PS_HOLD_COUNT);
+	cohort = ps_fence_raise(state, hash, s->pkt.now);
+	ps_kill(s->pkt.service, hash);
+	return cohort;
+}
+
+/* All writes of a request arrive once more: those in the ring from the one on after which `pushed` was `at`. */
+__noinline int ps_writes_again(struct ps_flow *f, __u32 at)
+{
+	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
+	__u32 ordinal = 0;
+
+	if (!s || !f)
+		return 0;
+	for (__u32 n = 0; n < PS_RING; n++) {
+		__u32 i = at - 1 + n;
+		struct ps_pending_write *w;
+
+		if (i == f->pushed)
+			break;
+		ps_opaque(i);
+		w = &f->ring[ps_ring_slot(i)];
+		if (!n)
+			ordinal = w->ordinal;
+		if (w->ordinal != ordinal || !w->hash)
+			break;
+		w->cohort = ps_write_again(w->hash, w->cohort);
+	}
+	return 0;
+}
+
+/* The segment begins within a request, which goes on with what it has written. */
+__noinline int ps_request_resume(struct ps_flow *f)
+{
+	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
+	struct ps_partial_request *u;
+
+	if (!s || !f)
+		return 0;
+	u = &s->partial;
+	s->segment.wrote = u->kind = f->body_kind;
+	s->segment.wrote_at = u->at = f->body_at;
+	s->write.hash = u->hash = f->body_hash;
+	s->write.cohort = u->cohort = f->body_cohort;
+	return 0;
+}
+
+/* What this request has written before arrives once more: from here on the server may execute it. */
+static __always_inline void ps_request_arrived(struct ps_flow *f, const struct ps_scratch *s,
+					       const struct ps_partial_request *u)
+{
+	__u32 cohort, at = u->at;
+	bool noted = at && ps_seq_diff(at, ps_read_once(f->popped)) > 0;
+	struct ps_pending_write *w;
+
+	if (u->kind == PS_BODY_WRITES && noted)
+		ps_writes_again(f, at);
+	else if (u->kind == PS_BODY_WRITES || u->kind == PS_BODY_ANY)
+		ps_flush(s->pkt.service);
+	if (u->kind != PS_BODY_WRITE)
+		return;
+	cohort = ps_write_again(u->hash, u->cohort);
+	if (!noted)
+		return;
+	at--;
+	ps_opaque(at);
+	w = &f->ring[ps_ring_slot(at)];
+	w->cohort = cohort;
+}
+
+/* By far most segments hold whole requests: that is seen without a call. */
+static __always_inline bool ps_within_request(const struct ps_flow *f)
+{
+	return f->going || f->in.skip;
+}
+
+/*
+ * A segment that begins or ends within a request is read. What that has written is kept if it goes on; if it is
+ * over, because it is all there or another one has `begun`, it has arrived.
+ */
+static __always_inline void ps_request_leave(struct ps_flow *f, struct ps_scratch *s, __u32 begun)
+{
+	bool goes_on = ps_within_request(f);
+
+	if (goes_on) {
+		f->body_kind = s->segment.wrote;
+		f->body_hash = s->write.hash;
+		f->body_cohort = s->write.cohort;
+		f->body_at = s->segment.wrote_at;
+	}
+	if (s->partial.is && (begun || !goes_on))
+		ps_request_arrived(f, s, &s->partial);
+}
+
+/* A segment begins. */
+static __always_inline void ps_request_opens(struct ps_flow *f, struct ps_scratch *s)
+{
+	s->partial.is = ps_within_request(f);
+	if (s->partial.is)
+		ps_request_resume(f);
+}
+
+#endif /* PRESTACK_TCP_PARTIAL_REQUEST_BPF_H */

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The keys of reads over TCP, for protocols whose replies do not name them: noted when the request
+ * arrives, found again by connection, ordinal and place when its reply leaves.
+ *
+ * A hint, as small as it is: what finds its place taken takes it. Neither lost nor torn notes do harm,
+ * since the key that is found is hashed anew, and fills only if that very key holds the lease.
+ */
+#ifndef PRESTACK_TCP_PENDING_READS_BPF_H
+#define PRESTACK_TCP_PENDING_READS_BPF_H
+
+#include "vmlinux.h"
+#include "cache/lookup.bpf.h"
+#include "coherence/fence.bpf.h"
+#include "runtime/hash.bpf.h"
+#include "runtime/lock.bpf.h"
+#include "runtime/scratch.bpf.h"
+#include "runtime/verifier.bpf.h"
+#include "tcp/flow.bpf.h"
+#include "tcp/pending_writes.bpf.h"
+#include "tcp/plugin_calls.bpf.h"
+#include <bpf/bpf_helpers.h>
+#include <prestack/flow.h>
+#include <prestack/types.h>
+
+#define PS_PENDING_READS 4096 /* a power of two */
+
+struct ps_pending_read {
+	__u64 who; /* 0: nothing */
+	__u32 len;
+	__u32 reserved;
+	__u64 word[PS_KEY_WORDS];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, PS_PENDING_READS);
+	__type(key, __u32);
+	__type(value, struct ps_pending_read);
+} ps_pending_reads SEC(".maps");
+
+/*
+ * Who asks for the i-th key of the request at hand; 0: nobody knows. The connection by its first sequence
+ * numbers too: what an earlier one with these ports has asked for is not what this one is answered.
+ */
+static __always_inline __u64 ps_pending_read_who(const struct ps_scratch *s, __u32 i)
+{
+	const struct ps_flow *f = ps_flow_find(&s->pkt.flow);
+	__u64 h = ps_requester_hash(&s->pkt, s->segment.ordinal | PS_STREAM_REQUEST);
+
+	if (!f)
+		return 0;
+	h = ps_mix(h, (__u64)f->origin[PS_REQUESTS] << 32 | f->origin[PS_REPLIES]);
+	return ps_mix_end(ps_mix(h, i)) | 1;
+}
+
+static __always_inline struct ps_pending_read *ps_pending_read_of(__u64 who)
+{
+	__u32 slot = (who >> 16) & (PS_PENDING_READS - 1);
+
+	return bpf_map_lookup_elem(&ps_pending_reads, &slot);
+}
+
+/* See ps_stream_note. */
+__noinline int ps_pending_read_note(__u32 i)
+{
+	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
+	struct ps_pending_read *r;
+	__u64 who;
+	__u32 len;
+
+	if (!s || !s->segment.ordinal)
+		return 0;
+	ps_stream_read(s);
+	who = ps_pending_read_who(s, i);
+	r = ps_pending_read_of(who);
+	len = s->key.len;
+	if (!who || !r || len > PS_MAX_KEY)
+		return 0;
+	r->who = 0;
+	ps_ordered();
+	r->len = len;
+	for (__u32 w = 0; w < PS_KEY_WORDS; w++) {
+		if (w * 8 >= len)
+			break;
+		r->word[w] = s->key.word[w];
+	}
+	ps_ordered();
+	r->who = who;
+	return 0;
+}
+
+/* See ps_stream_noted. */
+__noinline int ps_pending_read_key(__u32 i)
+{
+	struct ps_scratch *s = ps_scratch(PS_HOOK_TC);
+	struct ps_pending_read *r;
+	__u64 who, h;
+	__u32 len;
+
+	if (!s || !s->segment.ordinal)
+		return 0;
+	who = ps_pending_read_who(s, i);
+	r = ps_pending_read_of(who);
+	if (!who || !r || ps_read_once(r->who) != who)
+		return 0;
+	len = ps_read_once(r->len);
+	if (len > PS_MAX_KEY)
+		return 0;
+	h = ps_key_hash_begin(s);
+	for (__u32 w = 0; w < PS_KEY_WORDS; w++) {
+		__u64 word;
+
+		if (w * 8 >= len)
+			break;
+		word = r->word[w];
+		s->key.word[w] = word;
+		h = ps_mix(h, word);
+	}
+	ps_key_hash_end(s, h, len);
+	return 1;
+}
+
+/*
+ * In a request function, after the current key was loaded: the reply to this request may fill it, and does
+ * not name it. `i`: which of the request's keys it is.
+ */
+static __always_inline void ps_stream_note(struct ps_scratch *s, __u32 i)
+{
+	if (s->segment.ordinal)
+		ps_pending_read_note(i);
+}
+
+/* In a reply function: makes the i-th key of the request that this answers current. False: it is not known. */
+static __always_inline bool ps_stream_noted(struct ps_scratch *s, __u32 i)
+{
+	return s->segment.ordinal && ps_pending_read_key(i);
+}
+
+#endif /* PRESTACK_TCP_PENDING_READS_BPF_H */

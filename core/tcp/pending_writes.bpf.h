@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Writes of a TCP connection whose replies have not left, and how replies are matched to them: they
+ * come in the order of the requests. Who owns requests pushes to the ring, who owns replies pops.
+ */
+#ifndef PRESTACK_TCP_PENDING_WRITES_BPF_H
+#define PRESTACK_TCP_PENDING_WRITES_BPF_H
+
+#include "vmlinux.h"
+#include "cache/invalidate.bpf.h"
+#include "coherence/epoch.bpf.h"
+#include "runtime/lock.bpf.h"
+#include "runtime/maps.bpf.h"
+#include "runtime/scratch.bpf.h"
+#include "runtime/verifier.bpf.h"
+#include "service/service.bpf.h"
+#include "tcp/flow.bpf.h"
+#include <bpf/bpf_helpers.h>
+#include <prestack/cursor.h>
+#include <prestack/flow.h>
+#include <prestack/stream.h>
+#include <prestack/types.h>
+
+/* Ordinals of TCP requests, as numbers for leases: no number that is used over UDP. */
+#define PS_STREAM_REQUEST 0x80000000U
+
+#define ps_ring_slot(i) ((i) & (PS_RING - 1))
+
+/*
+ * Notes a write, or with hash 0 anything, as one that the next sure reply settles. Returns `pushed` after
+ * it, or 0 if there was no room.
+ */
+static __always_inline __u32 ps_pending_write_push(struct ps_flow *f, __u64 hash, __u32 cohort,
+						   __u64 expires, __u32 replied)
+{
+	__u32 i = f->pushed, ordinal = f->requests + 1;
+	struct ps_pending_write *w;
+
+	if (i - ps_read_once(f->popped) >= PS_RING) {
+		f->unrecorded = ordinal;
+		return 0;
+	}
+	ps_opaque(i);
+	w = &f->ring[ps_ring_slot(i)];
+	w->hash = hash;
+	w->expires = expires;
+	w->cohort = cohort;
+	w->ordinal = ordinal;
+	w->replied = replied;
+	ps_ordered();
+	f->pushed++;
+	return f->pushed;
+}
+
+/* The write in s->write finds no room in the ring: it arrives at once. */
+__noinline int ps_write_at_once(void)
+{
+	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
+	struct ps_service_state *state = s ? ps_state_of(s->pkt.service) : NULL;
+
+	if (state)
+		s->write.cohort = ps_write_arrives(s, state, s->write.hash);
+	return 0;
+}
+
+/*
+ * Puts the write that waits for it into the ring. `f`: whose requests are owned. It arrives when all of the
+ * segment is read, see ps_writes_arrive.
+ */
+static __always_inline void ps_pending_write_note(struct ps_flow *f, struct ps_scratch *s)
+{
+	__u32 at;
+
+	if (!s->write.pending)
+		return;
+	s->write.pending = 0;
+	at = ps_pending_write_push(f, s->write.hash, PS_COHORT_NONE, s->write.expires,
+				   s->write.replied);
+	if (!at && s->write.hash)
+		ps_write_at_once();
+	if (s->segment.wrote != PS_BODY_WRITES)
+		s->segment.wrote_at = at;
+	else if (!at)
+		s->segment.wrote = PS_BODY_ANY;
+}
+
+/* See ps_pending_write_wait. */
+__noinline int ps_pending_write_room(void)
+{
+	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
+	struct ps_flow *f = s ? ps_flow_find(&s->pkt.flow) : NULL;
+
+	if (f)
+		ps_pending_write_note(f, s);
+	return 0;
+}
+
+/*
+ * One more write of the request at hand: the one before, if there is one, has to make room. Not where it is
+ * seen, but when the plug-in has returned to whom the flow is at hand: so the last one needs no look-up.
+ */
+static __always_inline void ps_pending_write_wait(struct ps_scratch *s)
+{
+	if (s->write.pending)
+		ps_pending_write_room();
+	s->write.pending = 1;
+}
+
+/* The write at `i` in the ring arrives. What may have changed anything has flushed where it was seen. */
+static __always_inline void ps_pending_write_arrives_here(struct ps_flow *f, struct ps_scratch *s,
+							  __u32 i)
+{
+	struct ps_service_state *state = ps_state_of(s->pkt.service);
+	struct ps_pending_write *w;
+
+	ps_opaque(i);
+	w = &f->ring[ps_ring_slot(i)];
+	if (w->hash && state)
+		w->cohort = ps_write_arrives(s, state, w->hash);
+	s->write.cohort = w->cohort;
+}
+
+/* The same in a function of its own, for a loop. */
+__noinline int ps_pending_write_arrives(struct ps_flow *f, __u32 i)
+{
+	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
+
+	if (s && f)
+		ps_pending_write_arrives_here(f, s, i);
+	return 0;
+}
+
+/* The memory that the write at `i` needs is asked for. */
+static __always_inline void ps_pending_write_expects(const struct ps_flow *f, __u32 i)
+{
+	ps_opaque(i);
+	ps_write_expects(f->ring[ps_ring_slot(i)].hash);
+}
+
+/*
+ * The segment's writes arrive, before it goes on: those in the ring from the one on after which `pushed`
+ * was `from`. `alone`: mostly there is one, which is done without a call.
+ */
+static __always_inline void ps_writes_arrive(struct ps_flow *f, struct ps_scratch *s, __u32 from,
+					     const bool alone)
+{
+	__u32 last = s->write.cohort, count = f->pushed - from;
+
+	if (!count)
+		return;
+	ps_pending_write_expects(f, from);
+	if (alone && count == 1) {
+		ps_pending_write_arrives_here(f, s, from);
+	} else {
+		for (__u32 n = 1; n < PS_RING; n++) {
+			if (n >= count)
+				break;
+			ps_pending_write_expects(f, from + n);
+		}
+		for (__u32 n = 0; n < PS_RING; n++) {
+			if (n >= count)
+				break;
+			ps_pending_write_arrives(f, from + n);
+		}
+	}
+	/* Of the request that the segment may end within: not if it found no room, and has arrived before. */
+	if (s->segment.wrote_at != f->pushed)
+		s->write.cohort = last;
+}
+
+/* See ps_stream_write. */
+static __always_inline void ps_stream_writes(struct ps_scratch *s, __u64 expires, __u32 replied)
+{
+	ps_pending_write_wait(s);
+	s->write.hash = s->key.hash;
+	s->write.expires = expires;
+	s->write.replied = replied;
+	if (s->segment.wrote != PS_BODY_ANY)
+		s->segment.wrote =
+			s->segment.wrote == PS_BODY_OTHER ? PS_BODY_WRITE : PS_BODY_WRITES;
+}
+
+/* See ps_stream_flush. */
+__noinline int ps_stream_flushes(void)
+{
+	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
+
+	if (!s)
+		return 0;
+	ps_pending_write_wait(s);
+	ps_flush(s->pkt.service);
+	s->write.hash = 0;
+	s->write.cohort = PS_COHORT_NONE;
+	s->write.expires = PS_EXPIRES_UNKNOWN;
+	s->write.replied = 0;
+	s->segment.wrote = PS_BODY_ANY;
+	return 0;
+}
+
+/* The write is over, or something that it is known to be before: its reply leaves. */
+static __always_inline void ps_pending_write_done(__u32 service, const struct ps_pending_write *w,
+						  __u32 cohort, __u64 expires)
+{
+	if (w->hash)
+		ps_write_done(service, w->hash, cohort, expires);
+	else
+		ps_flush_leaving(service);
+}
+
+/*
+ * Ends the writes that are settled by the replies that have left, of which the last `as_asked` said that
+ * all was done as asked. A function of its own for the verifier, as is the next one.
+ */
+__noinline int ps_pending_write_pop(struct ps_flow *f, __u32 as_asked)
+{
+	struct ps_scratch *s = ps_scratch(PS_HOOK_TC);
+
+	if (!s || !f)
+		return 0;
+	for (__u32 n = 0; n < PS_RING; n++) {
+		__u32 i = f->popped;
+		const struct ps_pending_write *w;
+		__u64 expires = PS_EXPIRES_UNKNOWN;
+
+		if (i == ps_read_once(f->pushed))
+			break;
+		ps_opaque(i);
+		w = &f->ring[ps_ring_slot(i)];
+		if (ps_seq_diff(w->ordinal, f->replies) > 0)
+			break;
+		if (w->replied && ps_seq_diff(w->ordinal, f->replies - as_asked) > 0)
+			expires = w->expires;
+		ps_pending_write_done(s->pkt.service, w, w->cohort, expires);
+		f->popped++;
+	}
+	return 0;
+}
+
+/* What leaves may be the reply to any of them. */
+__noinline int ps_pending_write_all(struct ps_flow *f)
+{
+	struct ps_scratch *s = ps_scratch(PS_HOOK_TC);
+	__u32 first;
+
+	if (!s || !f)
+		return 0;
+	first = f->popped;
+	for (__u32 n = 0; n < PS_RING; n++) {
+		__u32 i = first + n;
+
+		if (i == ps_read_once(f->pushed))
+			break;
+		ps_opaque(i);
+		ps_pending_write_done(s->pkt.service, &f->ring[ps_ring_slot(i)], PS_COHORT_NONE,
+				      PS_EXPIRES_UNKNOWN);
+	}
+	return 0;
+}
+
+/* Counts a request whose head was read whole. */
+static __always_inline void ps_count_request(struct ps_flow *f, const struct ps_message *m)
+{
+	if (m->flags & PS_MESSAGE_GOES_ON)
+		return;
+	if (m->flags & PS_MESSAGE_MAYBE) {
+		f->maybes++;
+	} else if (!m->replies) {
+		f->silent = f->requests + 1;
+	} else {
+		f->requests++;
+		if (!(m->flags & PS_MESSAGE_SYNC))
+			return;
+		/* First the number: who reads it twice and finds it the same, finds the rest older. */
+		f->syncs++;
+		ps_ordered();
+		f->sync_ordinal = f->requests;
+		f->sync_maybes = f->maybes;
+	}
+}
+
+/* Whether replies can be counted: nothing is under way that may be replied to or not. */
+static __always_inline bool ps_replies_exact(const struct ps_flow *f)
+{
+	return ps_read_once(f->maybes) == ps_read_once(f->maybes_settled);
+}
+
+/* A reply that marks a place has left. False: nobody asked for it. */
+static __always_inline bool ps_sync_reply(struct ps_flow *f, bool exact)
+{
+	__u32 syncs = ps_read_once(f->syncs), ordinal, maybes;
+
+	ps_ordered();
+	ordinal = ps_read_once(f->sync_ordinal);
+	maybes = ps_read_once(f->sync_maybes);
+	ps_ordered();
+	if (f->syncs_seen == syncs)
+		return false;
+	f->syncs_seen++;
+	/* Not the last one that was asked for: of the others no place is known. */
+	if (f->syncs_seen != syncs || ps_read_once(f->syncs) != syncs) {
+		f->replies += exact;
+		return true;
+	}
+	if (exact && ordinal != f->replies + 1)
+		return false;
+	f->replies = ordinal;
+	f->maybes_settled = maybes;
+	return true;
+}
+
+/* Counts replies whose end leaves, and ends what they settle. False: they answer nothing. */
+static __always_inline bool ps_count_reply(struct ps_flow *f, const struct ps_message *m)
+{
+	bool exact = ps_replies_exact(f);
+	__u32 n = f->replies + m->replies;
+
+	if (m->flags & PS_MESSAGE_SYNC) {
+		if (!ps_sync_reply(f, exact))
+			return false;
+	} else if (exact) {
+		if (ps_seq_diff(n, ps_read_once(f->requests)) > 0)
+			return false;
+		/* Is it the answer to n, or to one before that was to get none? */
+		if ((m->flags & PS_MESSAGE_ERROR) && ps_seq_diff(ps_read_once(f->silent), n) >= 0)
+			return false;
+		f->replies = n;
+	} else {
+		return true;
+	}
+	if (f->popped != ps_read_once(f->pushed))
+		ps_pending_write_pop(f, m->flags & PS_MESSAGE_AS_ASKED ? m->replies : 0);
+	return true;
+}
+
+#endif /* PRESTACK_TCP_PENDING_WRITES_BPF_H */

@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Following the client's half of a TCP connection: every segment is read, in order, before it goes on. XDP. */
+#ifndef PRESTACK_TCP_REQUESTS_BPF_H
+#define PRESTACK_TCP_REQUESTS_BPF_H
+
+#include "vmlinux.h"
+#include "coherence/epoch.bpf.h"
+#include "packet/headers.bpf.h"
+#include "runtime/scratch.bpf.h"
+#include "runtime/stats.bpf.h"
+#include "runtime/verifier.bpf.h"
+#include "tcp/answer.bpf.h"
+#include "tcp/flow.bpf.h"
+#include "tcp/partial_request.bpf.h"
+#include "tcp/pending_writes.bpf.h"
+#include "tcp/plugin_calls.bpf.h"
+#include "tcp/retransmit.bpf.h"
+#include "tcp/splice.bpf.h"
+#include <bpf/bpf_helpers.h>
+#include <prestack/counters.h>
+#include <prestack/cursor.h>
+#include <prestack/flow.h>
+#include <prestack/stream.h>
+#include <prestack/types.h>
+
+struct ps_requests_step;
+
+/* The plug-in's functions, as PS_ANSWER_REQUESTS makes them: known when this is compiled. */
+struct ps_request_parser {
+	int (*first)(struct ps_flow *f, __u32 pushed); /* ps_read_first */
+	long (*step)(__u32 i, struct ps_requests_step *c); /* ps_request_step */
+	bool (*may)(__u32 state, __u64 start); /* see ps_answer_segment */
+	int (*answer)(void);
+};
+
+struct ps_requests_step {
+	struct xdp_md *ctx;
+	struct ps_flow *flow;
+	int step;
+	__u32 begun; /* a request has begun here: the one that the segment began within is all there */
+};
+
+/* Loads the window at `pos`. Two whole branches: bounds right before their use. */
+static __always_inline bool ps_request_window(struct xdp_md *ctx, struct ps_flow *f,
+					      struct ps_scratch *s)
+{
+	struct ps_reader *r = &s->reader;
+	__u32 len = r->total - r->pos, n, at;
+
+	r->base = r->pos;
+	if (r->pos >= r->carried) {
+		at = s->segment.fresh + (r->pos - r->carried);
+		if (len > PS_IN_SIZE)
+			len = PS_IN_SIZE;
+		n = 0;
+		/* It is where the dispatcher left it, to sum it up. */
+		if (!s->segment.loaded || at != s->pkt.payload) {
+			if (!ps_size_fits(&len, PS_IN_SIZE) ||
+			    bpf_xdp_load_bytes(ctx, at, s->in, len))
+				return false;
+		}
+	} else {
+		n = ps_stream_uncarry(&f->in, r, s->in);
+		len -= n;
+		if (len > PS_WINDOW_BESIDE)
+			len = PS_WINDOW_BESIDE;
+		ps_opaque(n);
+		if (n > PS_CARRY_SIZE || !ps_size_fits(&len, PS_WINDOW_BESIDE) ||
+		    bpf_xdp_load_bytes(ctx, s->segment.fresh, s->in + n, len))
+			return false;
+	}
+	s->segment.loaded = 0;
+	r->len = n + len;
+	s->pkt.payload_len = r->len;
+	return true;
+}
+
+/* The message at s->pos is looked at; `parse` is the plug-in's. */
+static __always_inline void ps_request_parse(struct ps_flow *f, struct ps_scratch *s,
+					     void (*parse)(struct ps_scratch *s,
+							   struct ps_message *m))
+{
+	s->segment.ordinal = ps_replies_exact(f) ? f->requests + 1 : 0;
+	if (!f->going)
+		s->segment.wrote = PS_BODY_OTHER;
+	ps_message_begin(s, f->in.state);
+	parse(s, &s->message);
+	ps_pending_write_note(f, s);
+	if (s->message.flags & PS_MESSAGE_ENDS_SERVICE)
+		f->splice.refused = 1;
+}
+
+/* The plug-in has told what the message is. Returns what comes next, enum ps_step. */
+static __always_inline int ps_request_parsed(struct ps_flow *f, struct ps_scratch *s)
+{
+	int step = ps_stream_take(&f->in, &s->reader, &s->message);
+
+	if (step == PS_STEP_LOST)
+		return step;
+	if (s->message.kind == PS_MESSAGE_WHOLE) {
+		f->going = s->message.flags & PS_MESSAGE_GOES_ON;
+		ps_count_request(f, &s->message);
+	} else if (s->message.next > s->pos) {
+		f->going = 1;
+	}
+	return step == PS_STEP_PARSE ? ps_stream_step(&f->in, &s->reader) : step;
+}
+
+/* One message of a segment of requests. 1 ends the loop. */
+static __always_inline long ps_request_step(struct ps_requests_step *c,
+					    void (*parse)(struct ps_scratch *s,
+							  struct ps_message *m))
+{
+	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
+	struct ps_flow *f = c->flow;
+	int step = c->step;
+
+	c->step = PS_STEP_LOST;
+	if (!s || (step == PS_STEP_LOAD && !ps_request_window(c->ctx, f, s)))
+		return 1;
+	s->pos = s->reader.pos - s->reader.base;
+	if (!f->going)
+		c->begun = 1;
+	ps_request_parse(f, s, parse);
+	c->step = ps_request_parsed(f, s);
+	return c->step == PS_STEP_DONE || c->step == PS_STEP_LOST;
+}
+
+/* The flow cannot be followed any more. What was not read may be a write to anything. */
+static __always_inline int ps_requests_lost(struct ps_flow *f, struct ps_scratch *s, __u32 why)
+{
+	ps_flow_lose(f, s->pkt.service, why);
+	ps_flush(s->pkt.service);
+	return XDP_PASS;
+}
+
+/*
+ * All of the segment is read. `pushed`: what ps_flow.pushed was before; `begun`: whether a request has begun in it.
+ * In a function of its own: after a loop the verifier of 6.1 looks at it once per way through that.
+ */
+__noinline int ps_requests_close(struct xdp_md *ctx, struct ps_flow *f, __u32 pushed, __u32 begun)
+{
+	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
+	__u32 begin;
+
+	/* Used even where it is not: else callers need not pass it. */
+	ps_opaque(ctx);
+	if (!s || !f)
+		return 0;
+	begin = f->in.next;
+	ps_writes_arrive(f, s, pushed, false);
+	ps_stream_close(&f->in, &s->reader, s->in);
+	ps_remember(ctx, f, s, begin);
+	if (s->partial.is || ps_within_request(f))
+		ps_request_leave(f, s, begun);
+	return 0;
+}
+
+/* Whether the segment begins where a request does, all of it is new, and it is in in[]. */
+static __always_inline bool ps_begins_afresh(const struct ps_flow *f, const struct ps_scratch *s)
+{
+	return s->segment.loaded && s->segment.fresh == s->pkt.payload &&
+	       ps_stream_afresh(&f->in) && !f->going;
+}
+
+/* It is one request, that in s->message. What the general functions would do about it, but for its writes. */
+static __always_inline void ps_request_alone(struct ps_flow *f, struct ps_scratch *s)
+{
+	const struct ps_message *m = &s->message;
+
+	ps_count_request(f, m);
+	ps_stream_take_all(&f->in, m, s->segment.len);
+	ps_records_note_all(&f->records, &f->in, m, ps_hash_heads(s, 0, m->next));
+}
+
+/*
+ * The first message of a segment: by far most hold just that one, whole, and then this is all. Returns what comes
+ * next, enum ps_step. A function of its own for the verifier.
+ */
+static __always_inline int ps_read_first(struct ps_flow *f, __u32 pushed,
+					 void (*parse)(struct ps_scratch *s, struct ps_message *m))
+{
+	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
+	const struct ps_message *m;
+	__u32 len;
+
+	if (!s || !f)
+		return PS_STEP_LOST;
+	len = s->segment.len;
+	if (!ps_begins_afresh(f, s)) {
+		ps_stream_open(&f->in, &s->reader, len - (s->segment.fresh - s->pkt.payload));
+		s->segment.begun = 0;
+		return ps_stream_step(&f->in, &s->reader);
+	}
+	s->pos = 0;
+	s->pkt.payload_len = len;
+	ps_request_parse(f, s, parse);
+	m = &s->message;
+	if (ps_message_fills(m, len) && !(m->flags & PS_MESSAGE_GOES_ON)) {
+		ps_request_alone(f, s);
+		ps_writes_arrive(f, s, pushed, true);
+		return PS_STEP_ALONE;
+	}
+	ps_stream_open_window(&f->in, &s->reader, len);
+	s->segment.loaded = 0;
+	s->segment.begun = 1;
+	return ps_request_parsed(f, s);
+}
+
+/*
+ * The segment is one request, which was looked at already, in vain: it reads the current key, and s->message is
+ * what the plug-in has to say of it. See ps_answer_all; what it took for granted (ps_is_next) is so here.
+ */
+__noinline int ps_request_missed(struct ps_flow *f)
+{
+	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
+
+	if (!s || !f)
+		return 0;
+	s->segment.ordinal = f->requests + 1;
+	ps_stream_read(s);
+	ps_request_alone(f, s);
+	return 0;
+}
+
+/* Reads the segment's new bytes, from `old` on. */
+static __always_inline int ps_read_requests(struct xdp_md *ctx, struct ps_flow *f,
+					    struct ps_scratch *s, __u32 old,
+					    const struct ps_request_parser *how)
+{
+	struct ps_requests_step c = {.ctx = ctx, .flow = f};
+	__u32 pushed = f->pushed;
+
+	s->segment.fresh = s->pkt.payload + old;
+	ps_request_opens(f, s);
+	c.step = how->first(f, pushed);
+	if (c.step == PS_STEP_ALONE)
+		return XDP_PASS;
+	c.begun = s->segment.begun;
+	if (c.step != PS_STEP_LOST && c.step != PS_STEP_DONE)
+		bpf_loop(PS_MAX_STEPS, how->step, &c, 0);
+	if (c.step != PS_STEP_DONE)
+		return ps_requests_lost(f, s, PS_LOST_MESSAGE);
+	ps_requests_close(ctx, f, pushed, c.begun);
+	return XDP_PASS;
+}
+
+/* A segment whose requests are owned. */
+static __always_inline int ps_take_requests(struct xdp_md *ctx, struct ps_flow *f,
+					    struct ps_scratch *s,
+					    const struct ps_request_parser *how)
+{
+	const struct ps_segment *g = &s->segment;
+	__u32 old = 0;
+	int what;
+
+	if (g->flags & PS_TCP_URG)
+		return ps_requests_lost(f, s, PS_LOST_URGENT);
+	what = ps_stream_accept(&f->in, g->seq, g->len, &old);
+	if (what == PS_ACCEPT_INSIDE)
+		return XDP_PASS;
+	if (what == PS_ACCEPT_AHEAD) {
+		if (!f->stuck_since)
+			f->stuck_since = s->pkt.now;
+		if (s->pkt.now - f->stuck_since < PS_STUCK_NS)
+			return XDP_DROP;
+		return ps_requests_lost(f, s, PS_LOST_GAP);
+	}
+	if (what == PS_ACCEPT_OLD)
+		old = g->len;
+	if (old && !ps_is_retransmission(ctx, f, s, g->seq + old))
+		return ps_requests_lost(f, s, PS_LOST_GAP);
+	if (what == PS_ACCEPT_OLD)
+		return XDP_PASS;
+	f->stuck_since = 0;
+	f->splice.passed_at = s->pkt.now;
+	if (s->segment.missed) {
+		ps_request_missed(f);
+		return XDP_PASS;
+	}
+	return ps_read_requests(ctx, f, s, old, how);
+}
+
+/* Nobody can tell what these bytes are, if there are any. */
+static __always_inline int ps_requests_unknown(struct ps_scratch *s)
+{
+	if (!s->segment.len)
+		return XDP_PASS;
+	ps_count(s->pkt.service, PS_COUNT_stream);
+	ps_count(s->pkt.service, PS_COUNT_flows_unknown);
+	ps_flush(s->pkt.service);
+	return XDP_PASS;
+}
+
+/* The segment goes on to the server, with the numbers that the server counts by. */
+static __always_inline int ps_goes_on(struct xdp_md *ctx, const struct ps_flow *f)
+{
+	return ps_is_spliced(f) ? ps_translate_in(ctx) : XDP_PASS;
+}
+
+/* All of program ps_stream_request. */
+static __always_inline int ps_follow_requests(struct xdp_md *ctx,
+					      const struct ps_request_parser *how)
+{
+	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
+	struct ps_flow *f;
+	int verdict;
+	bool over;
+
+	if (!s)
+		return XDP_PASS;
+	f = ps_flow_at(&s->pkt.flow);
+	if (f) {
+		switch (ps_flow_own(f, &s->pkt.flow, PS_REQUESTS)) {
+		case PS_OWN_YES:
+			break;
+		case PS_OWN_BUSY:
+			ps_count(s->pkt.service, PS_COUNT_out_of_order);
+			return XDP_DROP;
+		default:
+			return ps_requests_unknown(s);
+		}
+	} else {
+		switch (ps_flow_begin(&s->pkt.flow, s->segment.seq, s->segment.ack, s->segment.len,
+				      s->pkt.now, &f)) {
+		case PS_BEGIN_FLOW:
+			ps_count(s->pkt.service, PS_COUNT_flows);
+			break;
+		case PS_BEGIN_REFUSED:
+			ps_count(s->pkt.service, PS_COUNT_flows_refused);
+			return ps_requests_unknown(s);
+		case PS_BEGIN_AHEAD:
+			ps_count(s->pkt.service, PS_COUNT_out_of_order);
+			return XDP_DROP;
+		default:
+			return ps_requests_unknown(s);
+		}
+	}
+	verdict = ps_is_spliced(f) && ps_answer_may_lack(f, s) ? ps_answer_again(ctx) : -1;
+	if (verdict < 0 && s->segment.len && !ps_read_once(f->lost))
+		verdict = ps_answer_segment(ctx, s, f, how->may, how->answer);
+	if (verdict >= 0 || !s->segment.len) {
+		ps_flow_free(f, PS_REQUESTS);
+		return verdict < 0 ? ps_goes_on(ctx, f) : verdict;
+	}
+	ps_count(s->pkt.service, PS_COUNT_stream);
+	if (ps_read_once(f->lost)) {
+		ps_flow_free(f, PS_REQUESTS);
+		ps_flush(s->pkt.service);
+		return ps_goes_on(ctx, f);
+	}
+	verdict = ps_take_requests(ctx, f, s, how);
+	ps_splice_settle(f);
+	/* Not ours any more after all: user space has deleted it, and it was used again. */
+	if (!ps_flow_is(f, &s->pkt.flow))
+		f->lost = PS_LOST_BUSY;
+	over = (s->segment.flags & PS_TCP_FIN) && f->in.next == s->segment.seq + s->segment.len;
+	ps_flow_free(f, PS_REQUESTS);
+	if (verdict == XDP_DROP) {
+		ps_count(s->pkt.service, PS_COUNT_out_of_order);
+		return verdict;
+	}
+	verdict = ps_goes_on(ctx, f);
+	if (over)
+		ps_flow_fin(f, &s->pkt.flow, PS_REQUESTS);
+	return verdict;
+}
+
+static __always_inline bool ps_may_not(__u32 state, __u64 start)
+{
+	return false;
+}
+
+static __always_inline int ps_answers_nothing(void)
+{
+	return PS_ANSWERED_NOT;
+}
+
+/*
+ * Define program ps_stream_request; the contract is in plugin.bpf.h. With PS_FOLLOW_REQUESTS all requests
+ * are left to the server.
+ */
+#define PS_FOLLOW_REQUESTS(request) PS_ANSWER_REQUESTS(request, ps_may_not, ps_answers_nothing)
+
+#define PS_ANSWER_REQUESTS(request, may, answer)                                                   \
+	static long ps_plugin_request_step(__u32 i, struct ps_requests_step *c)                    \
+	{                                                                                          \
+		return ps_request_step(c, request);                                                \
+	}                                                                                          \
+	__noinline int ps_plugin_first_request(struct ps_flow *f, __u32 pushed)                    \
+	{                                                                                          \
+		return ps_read_first(f, pushed, request);                                          \
+	}                                                                                          \
+	SEC("xdp")                                                                                 \
+	int ps_stream_request(struct xdp_md *ctx)                                                  \
+	{                                                                                          \
+		const struct ps_request_parser how = {ps_plugin_first_request,                     \
+						      ps_plugin_request_step, may, answer};        \
+                                                                                                   \
+		return ps_follow_requests(ctx, &how);                                              \
+	}
+
+#endif /* PRESTACK_TCP_REQUESTS_BPF_H */

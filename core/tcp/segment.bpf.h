@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * TCP segments as the dispatcher sees them: header, checksum, and what tells where a connection begins
+ * and ends. Reading what they carry is tcp/requests.bpf.h and tcp/replies.bpf.h.
+ */
+#ifndef PRESTACK_TCP_SEGMENT_BPF_H
+#define PRESTACK_TCP_SEGMENT_BPF_H
+
+#include "vmlinux.h"
+#include "coherence/epoch.bpf.h"
+#include "packet/checksum.bpf.h"
+#include "packet/headers.bpf.h"
+#include "runtime/maps.bpf.h"
+#include "runtime/scratch.bpf.h"
+#include "runtime/verifier.bpf.h"
+#include "service/sender.bpf.h"
+#include "tcp/flow.bpf.h"
+#include "tcp/splice.bpf.h"
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+#include <prestack/flow.h>
+#include <prestack/splice.h>
+#include <prestack/types.h>
+
+#define PS_TCP_LONGEST_HEADER 60 /* with all options */
+#define PS_TC_READ (-2) /* no verdict yet */
+#define PS_SUM_CHUNKS 32 /* of PS_IN_SIZE bytes: the longest segment */
+
+/* The connection that the packet belongs to: what is missing of its key. */
+static __always_inline void ps_name_flow(struct ps_scratch *s)
+{
+	s->pkt.flow.reserved = 0;
+	s->pkt.flow.hash = ps_flow_hash(&s->pkt.flow);
+}
+
+/* Fills in the key and the segment's description from the TCP header. False: cut off. */
+static __always_inline bool ps_describe_segment(struct ps_scratch *s, void *data, void *end,
+						const struct ps_headers *h)
+{
+	struct tcphdr *tcp = data + (h->l4 & 0x3ff);
+	__u32 head = h->payload - h->l4, *stamp;
+
+	if ((void *)(tcp + 1) > end)
+		return false;
+	s->segment.seq = bpf_ntohl(tcp->seq);
+	s->segment.ack = bpf_ntohl(tcp->ack_seq);
+	s->segment.flags = ((__u8 *)tcp)[13];
+	s->segment.check = tcp->check;
+	s->segment.window = bpf_ntohs(tcp->window);
+	s->segment.stamped = 0;
+	s->segment.plain = 0;
+	stamp = (__u32 *)(tcp + 1);
+	if (head >= sizeof(*tcp) + 12 && (void *)(stamp + 3) <= end &&
+	    stamp[0] == bpf_htonl(PS_TCP_STAMPED)) {
+		s->segment.stamped = 1;
+		s->segment.plain = head == sizeof(*tcp) + 12;
+		s->segment.tsval = stamp[1];
+	}
+	s->segment.len = h->payload_len;
+	s->segment.loaded = 0;
+	s->segment.missed = 0;
+	ps_name_flow(s);
+	return true;
+}
+
+/* Sum of one chunk of the payload, which ends up in in[]. Returns 0 if that is not there. */
+__noinline int ps_sum_chunk(struct xdp_md *ctx, __u32 at, __u32 len)
+{
+	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
+
+	if (!s || !ps_size_fits(&len, PS_IN_SIZE) || bpf_xdp_load_bytes(ctx, at, s->in, len))
+		return 0;
+	s->in_sum += (__u32)ps_fold(ps_sum(s->in, len, 0, PS_IN_SIZE / 8));
+	return 1;
+}
+
+/* Leaves the sum of a payload that is longer than in[] in s->in_sum. Returns whether it could. */
+__noinline int ps_sum_payload(struct xdp_md *ctx)
+{
+	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
+	__u32 at, left;
+
+	if (!s)
+		return 0;
+	s->in_sum = 0;
+	at = s->pkt.payload;
+	left = s->pkt.payload_len;
+	for (__u32 i = 0; i < PS_SUM_CHUNKS; i++) {
+		__u32 n = left < PS_IN_SIZE ? left : PS_IN_SIZE;
+
+		if (!n)
+			return 1;
+		if (!ps_sum_chunk(ctx, at, n))
+			return 0;
+		at += n;
+		left -= n;
+	}
+	return !left;
+}
+
+/* Sum of a TCP header of any length, folded; 0 if it cannot be read (which is no sum). */
+__noinline __u32 ps_long_header_sum(struct xdp_md *ctx, __u32 at, __u32 len)
+{
+	__u64 header[PS_TCP_LONGEST_HEADER / 8 + 2] = {};
+
+	if (!ps_size_fits(&len, PS_TCP_LONGEST_HEADER) || bpf_xdp_load_bytes(ctx, at, header, len))
+		return 0;
+	return ps_fold(ps_sum(header, len, 0, PS_TCP_LONGEST_HEADER / 8));
+}
+
+/* The same; of by far most, those with timestamps, without a call, and not folded. */
+static __always_inline __u64 ps_tcp_header_sum(struct xdp_md *ctx, __u32 at, __u32 len)
+{
+	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	__u64 *w = data + (at & 0x3ff), sum;
+
+	if (len != 4 * sizeof(*w) || (void *)(w + 4) > end)
+		return ps_long_header_sum(ctx, at, len);
+	sum = (w[0] & 0xffffffff) + (w[0] >> 32) + (w[1] & 0xffffffff) + (w[1] >> 32);
+	return sum + (w[2] & 0xffffffff) + (w[2] >> 32) + (w[3] & 0xffffffff) + (w[3] >> 32);
+}
+
+/*
+ * Whether the server's stack will find the segment's checksum right. The payload's sum is in s->in_sum. A
+ * veth peer on this host leaves the pseudo header's sum only: believed, and noted. A whole sum that by
+ * chance looks like that is still a whole one.
+ */
+static __always_inline bool ps_segment_sum_good(struct xdp_md *ctx, struct ps_scratch *s,
+						const struct ps_headers *h)
+{
+	struct ps_packet *p = &s->pkt;
+	__u32 head = h->payload - h->l4;
+	__u64 header, sum = ps_pseudo_sum(p->client, p->local, h->ipv6, IPPROTO_TCP,
+					  head + h->payload_len);
+
+	header = ps_tcp_header_sum(ctx, h->l4, head);
+	if (header && ps_fold(sum + header + s->in_sum) == 0xffff)
+		return true;
+	p->partial_csum = s->segment.check == ps_fold(sum);
+	return p->partial_csum;
+}
+
+/*
+ * Segments of the client's that are not data: they end a flow, or may not begin one. True: there is
+ * nothing to read. The checksum was found right.
+ */
+static __always_inline bool ps_segment_signals(struct ps_scratch *s)
+{
+	const struct ps_segment *g = &s->segment;
+	struct ps_flow *f;
+
+	if (g->flags & PS_TCP_SYN) {
+		if (!g->len || (g->flags & PS_TCP_RST))
+			return true;
+		ps_handshake_data(&s->pkt.flow, g->seq);
+		ps_flush(s->pkt.service);
+		return true;
+	}
+	if (g->flags & PS_TCP_RST) {
+		/* Only the one that the server's stack would believe. */
+		f = ps_flow_find(&s->pkt.flow);
+		if (f && f->in.next == g->seq)
+			ps_flow_end(f, &s->pkt.flow);
+		return true;
+	}
+	/* What has no ACK is dropped by every stack. */
+	if (!(g->flags & PS_TCP_ACK))
+		return true;
+	if (g->len)
+		return false;
+	if (g->flags & PS_TCP_FIN) {
+		f = ps_flow_find(&s->pkt.flow);
+		if (f && f->in.next == g->seq)
+			ps_flow_fin(f, &s->pkt.flow, PS_REQUESTS);
+	}
+	return true;
+}
+
+/*
+ * The server accepts a connection: with a listening socket that is not known it is another server than
+ * before. The packet's own socket is one of this handshake only. A cookie of 0: nobody has asked for
+ * that socket's yet, so it is new; the loader does soon.
+ */
+static __always_inline void ps_check_listener(struct __sk_buff *skb, const struct ps_packet *p,
+					      struct ps_service_state *state)
+{
+	__u64 cookie = skb->mark;
+	struct tcp_sock *listener;
+	struct bpf_sock *sk;
+
+	/* No packet of a test comes from a server's socket: there the mark tells which it would be. */
+	if (!ps_config.trust_sender) {
+		sk = ps_local_socket(skb, p);
+		if (!sk)
+			return;
+		cookie = 0;
+		listener = bpf_skc_to_tcp_sock(sk);
+		if (listener)
+			cookie = listener->inet_conn.icsk_inet.sk.__sk_common.skc_cookie.counter;
+		bpf_sk_release(sk);
+		if (!cookie)
+			ps_end_epoch(p->service, state);
+	}
+	ps_server_socket(p->service, state, cookie);
+}
+
+/* What a segment of the server's tells, before its replies are counted: who has counted them must know. */
+static __always_inline void ps_server_said(struct ps_flow *f, const struct ps_flow_key *key,
+					   const struct ps_segment *g)
+{
+	if (g->flags & PS_TCP_SYN)
+		return;
+	ps_server_speaks(f, g);
+	if (g->flags & PS_TCP_ACK)
+		ps_flow_acked(f, key, g->ack + ps_read_once(f->splice.in_skip));
+}
+
+/*
+ * A segment of the server's leaves: handshakes, acknowledgements and ends. Returns the verdict of what
+ * has nothing to be read in it; below -1: there is.
+ */
+static __always_inline int ps_server_signals(struct __sk_buff *skb, struct ps_scratch *s,
+					     struct ps_service_state *state)
+{
+	const struct ps_segment *g = &s->segment;
+	struct ps_flow *f;
+	int verdict;
+
+	if (g->flags & PS_TCP_SYN) {
+		if (g->flags & PS_TCP_ACK) {
+			ps_check_listener(skb, &s->pkt, state);
+			ps_handshake_seen(&s->pkt.flow, g->ack, g->seq + 1);
+		}
+		return g->len ? PS_TC_READ : PS_TC_NEXT;
+	}
+	/* Who reads it looks the flow up. */
+	if (g->len && !(g->flags & PS_TCP_RST))
+		return PS_TC_READ;
+	f = ps_flow_find(&s->pkt.flow);
+	if (!f)
+		return g->len ? PS_TC_READ : PS_TC_NEXT;
+	ps_server_said(f, &s->pkt.flow, g);
+	verdict = ps_is_spliced(f) ? ps_translate_out(skb) : PS_TC_NEXT;
+	if (g->flags & PS_TCP_RST)
+		ps_flow_end(f, &s->pkt.flow);
+	else if ((g->flags & PS_TCP_FIN) && f->out.next == g->seq)
+		ps_flow_fin(f, &s->pkt.flow, PS_REPLIES);
+	return verdict;
+}
+
+#endif /* PRESTACK_TCP_SEGMENT_BPF_H */

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Translating the segments of connections on which the kernel has answered: ingress (XDP) and egress (TC).
+ *
+ * Who answers changes the numbers while segments of the same flow may be on other CPUs. `sent` decides
+ * who comes first: an answer takes the place after the server's last byte only if the server has sent
+ * nothing since, and a segment of the server's notes its end there before anything else.
+ */
+#ifndef PRESTACK_TCP_SPLICE_BPF_H
+#define PRESTACK_TCP_SPLICE_BPF_H
+
+#include "vmlinux.h"
+#include "packet/checksum.bpf.h"
+#include "packet/headers.bpf.h"
+#include "runtime/lock.bpf.h"
+#include "runtime/scratch.bpf.h"
+#include "runtime/stats.bpf.h"
+#include "runtime/verifier.bpf.h"
+#include "tcp/flow.bpf.h"
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+#include <prestack/counters.h>
+#include <prestack/cursor.h>
+#include <prestack/flow.h>
+#include <prestack/splice.h>
+#include <prestack/types.h>
+
+#define PS_SHIFT_TRIES 8
+#define PS_SENT_TRIES 16
+
+/* Whether segments of this flow are translated. */
+static __always_inline bool ps_is_spliced(const struct ps_flow *f)
+{
+	return ps_read_once(f->splice.in_skip) && !ps_read_once(f->ended);
+}
+
+/* Numbers that belong together. False: they kept changing. */
+static __always_inline bool ps_shift_load(const struct ps_splice *sp, struct ps_shift *h)
+{
+	for (__u32 i = 0; i < PS_SHIFT_TRIES; i++) {
+		__u32 turn = ps_read_once(sp->turn);
+
+		ps_ordered();
+		h->in_skip = ps_read_once(sp->in_skip);
+		h->out_add = ps_read_once(sp->sent) >> 32;
+		h->from = ps_read_once(sp->from);
+		h->to = ps_read_once(sp->to);
+		h->at = ps_read_once(sp->at);
+		h->len = ps_read_once(sp->len);
+		ps_ordered();
+		if (!(turn & 1) && ps_read_once(sp->turn) == turn)
+			return true;
+	}
+	return false;
+}
+
+/* Moves a number that only grows. One that is lost between two CPUs is only a hint less. */
+static __always_inline void ps_grow(__u32 *number, __u32 value, const __u32 most)
+{
+	if ((__s32)(value - ps_read_once(*number)) > 0 && (__s32)(most - value) >= 0)
+		*(volatile __u32 *)number = value;
+}
+
+/* Sum of `len` <= 40 bytes of options in s->options. */
+static __always_inline __u32 ps_options_total(const struct ps_scratch *s, __u32 len)
+{
+	return ps_fold(ps_sum(s->options, len, 0, PS_OPTION_WORDS / 2));
+}
+
+/* Translates the options of a client's segment. False: they cannot be read. */
+static __always_inline bool ps_options_in(struct xdp_md *ctx, struct ps_scratch *s, __u32 len,
+					  const struct ps_shift *h, __u16 *check)
+{
+	__u32 off = s->pkt.l4 + sizeof(struct tcphdr), before;
+
+	if (!ps_size_fits(&len, 4 * PS_OPTION_WORDS) ||
+	    bpf_xdp_load_bytes(ctx, off, s->options, len))
+		return false;
+	before = ps_options_total(s, len);
+	if (!ps_shift_options(s->options, len / 4, ps_shift_answer_end(h), -h->out_add))
+		return true;
+	ps_opaque(len);
+	if (len > 4 * PS_OPTION_WORDS || !len || bpf_xdp_store_bytes(ctx, off, s->options, len))
+		return false;
+	if (!s->pkt.partial_csum)
+		*check = ps_check_change(*check, before, ps_options_total(s, len));
+	return true;
+}
+
+/*
+ * Translates the client's segment that is at hand, which goes on to the server. Its checksum was looked at
+ * before (pkt.partial_csum). Returns the verdict.
+ */
+__noinline int ps_translate_in(struct xdp_md *ctx)
+{
+	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
+	void *data, *end;
+	__u32 seq, ack, l4, options;
+	struct tcphdr *tcp;
+	struct ps_shift h;
+	struct ps_flow *f;
+	__u16 check;
+
+	f = s ? ps_flow_find(&s->pkt.flow) : NULL;
+	if (!f || !ps_is_spliced(f))
+		return XDP_PASS;
+	if (!ps_shift_load(&f->splice, &h))
+		return XDP_DROP;
+	seq = bpf_htonl(ps_shift_seq_in(&h, s->segment.seq));
+	ack = s->segment.flags & PS_TCP_ACK ? ps_shift_ack_in(&h, s->segment.ack) : s->segment.ack;
+	if (s->segment.flags & PS_TCP_ACK) {
+		ps_grow(&f->splice.client_ack, s->segment.ack,
+			(__u32)ps_read_once(f->splice.sent) + h.out_add);
+		ps_grow(&f->splice.server_una, ack, ps_read_once(f->splice.sent));
+	}
+	ack = bpf_htonl(ack);
+	check = s->segment.check;
+	l4 = s->pkt.l4 & 0x3ff;
+	options = s->pkt.payload - s->pkt.l4 - sizeof(*tcp);
+	/* Two no-ops and timestamps, as most have: nothing to translate. */
+	if (options && !s->segment.plain && !ps_options_in(ctx, s, options, &h, &check))
+		return XDP_DROP;
+	if (!s->pkt.partial_csum)
+		check = ps_check_change(
+			check, (__u64)bpf_htonl(s->segment.seq) + bpf_htonl(s->segment.ack),
+			(__u64)seq + ack);
+	data = (void *)(long)ctx->data;
+	end = (void *)(long)ctx->data_end;
+	tcp = data + l4;
+	if ((void *)(tcp + 1) > end)
+		return XDP_DROP;
+	tcp->seq = seq;
+	tcp->ack_seq = ack;
+	tcp->check = check;
+	ps_count(s->pkt.service, PS_COUNT_translations);
+	return XDP_PASS;
+}
+
+/* A segment of the server's ends before `next`: no answer may stand before that any more. */
+static __always_inline void ps_sent_up_to(struct ps_splice *sp, __u32 next)
+{
+	for (__u32 i = 0; i < PS_SENT_TRIES; i++) {
+		__u64 old = ps_read_once(sp->sent);
+
+		if ((__s32)(next - (__u32)old) <= 0)
+			return;
+		if (__sync_val_compare_and_swap(&sp->sent, old, (old & ~0xffffffffULL) | next) ==
+		    old)
+			return;
+	}
+}
+
+/* A segment of the server's was seen leaving, whatever it is. */
+static __always_inline void ps_server_speaks(struct ps_flow *f, const struct ps_segment *g)
+{
+	f->splice.window = g->window;
+	if (g->stamped)
+		f->splice.tsval = g->tsval;
+	if (g->len || (g->flags & PS_TCP_FIN))
+		ps_sent_up_to(&f->splice, g->seq + g->len + !!(g->flags & PS_TCP_FIN));
+}
+
+/* Translates the options of a server's segment. */
+static __always_inline bool ps_options_out(struct __sk_buff *skb, struct ps_scratch *s, __u32 len,
+					   const struct ps_shift *h)
+{
+	__u32 off = s->pkt.l4 + sizeof(struct tcphdr), before;
+
+	if (!ps_size_fits(&len, 4 * PS_OPTION_WORDS) ||
+	    bpf_skb_load_bytes(skb, off, s->options, len))
+		return false;
+	before = ps_options_total(s, len);
+	if (!ps_shift_options(s->options, len / 4, h->to - h->in_skip, h->in_skip))
+		return true;
+	ps_opaque(len);
+	if (len > 4 * PS_OPTION_WORDS || !len || bpf_skb_store_bytes(skb, off, s->options, len, 0))
+		return false;
+	return !bpf_l4_csum_replace(skb, s->pkt.l4 + PS_TCP_CHECK, before, ps_options_total(s, len),
+				    4);
+}
+
+/* Translates the server's segment that is at hand, which leaves. Returns the verdict. */
+__noinline int ps_translate_out(struct __sk_buff *skb)
+{
+	struct ps_scratch *s = ps_scratch(PS_HOOK_TC);
+	__u32 numbers[2], before[2], options, l4;
+	const struct ps_segment *g;
+	struct ps_shift h;
+	struct ps_flow *f;
+
+	f = s && skb ? ps_flow_find(&s->pkt.flow) : NULL;
+	if (!f || !ps_is_spliced(f))
+		return PS_TC_NEXT;
+	g = &s->segment;
+	if (!ps_shift_load(&f->splice, &h))
+		return PS_TC_DROP;
+	/* Sent again, with bytes from before the last answer and from after it: between them is the answer. */
+	if (g->len && (__s32)(g->seq - h.at) < 0 && (__s32)(g->seq + g->len - h.at) > 0 && h.len)
+		return PS_TC_DROP;
+	l4 = s->pkt.l4;
+	before[0] = bpf_htonl(g->seq);
+	before[1] = bpf_htonl(g->ack);
+	numbers[0] = bpf_htonl(ps_shift_seq_out(&h, g->seq));
+	numbers[1] = before[1];
+	if (g->flags & PS_TCP_ACK)
+		numbers[1] =
+			bpf_htonl(ps_shift_ack_out(&h, g->ack, ps_read_once(f->splice.client_ack),
+						   !g->len && !(g->flags & PS_TCP_FIN)));
+	options = s->pkt.payload - l4 - sizeof(struct tcphdr);
+	if (options && !g->plain && !ps_options_out(skb, s, options, &h))
+		return PS_TC_DROP;
+	if (bpf_l4_csum_replace(skb, l4 + PS_TCP_CHECK, before[0], numbers[0], 4) ||
+	    bpf_l4_csum_replace(skb, l4 + PS_TCP_CHECK, before[1], numbers[1], 4) ||
+	    bpf_skb_store_bytes(skb, l4 + PS_TCP_SEQ, numbers, sizeof(numbers), 0))
+		return PS_TC_DROP;
+	ps_count(s->pkt.service, PS_COUNT_translations);
+	return PS_TC_NEXT;
+}
+
+/*
+ * The numbers of an answer long ago would soon be taken for later ones: sets them to now, where all that
+ * the server has sent before is known to have arrived.
+ */
+static __always_inline void ps_splice_settle(struct ps_flow *f)
+{
+	struct ps_splice *sp = &f->splice;
+
+	if (!sp->in_skip || !ps_shift_is_far(sp, sp->sent, f->in.next) ||
+	    (__s32)(sp->server_una - sp->at) < 0)
+		return;
+	sp->turn++;
+	ps_ordered();
+	sp->at = sp->server_una;
+	sp->len = 0;
+	sp->from = sp->to = f->in.next;
+	ps_ordered();
+	sp->turn++;
+}
+
+/* The server has answered a read of this client: what the kernel needs to know to do the same. TC. */
+__noinline int ps_splice_learn(struct __sk_buff *skb)
+{
+	struct ps_scratch *s = ps_scratch(PS_HOOK_TC);
+	struct ps_flow *f = s && skb ? ps_flow_find(&s->pkt.flow) : NULL;
+	struct ps_splice *sp;
+	struct tcp_sock *tcp;
+	struct bpf_sock *sk;
+
+	if (!f)
+		return 0;
+	sp = &f->splice;
+
+	/* No packet of a test comes from a server's socket. */
+	if (ps_config.trust_sender) {
+		sp->mss = PS_MAX_SEGMENT_REPLY - 12;
+		sp->scale = 7;
+	} else {
+		sk = skb->sk;
+		if (!sk)
+			return 0;
+		sk = bpf_sk_fullsock(sk);
+		if (!sk)
+			return 0;
+		tcp = bpf_skc_to_tcp_sock(sk);
+		if (!tcp)
+			return 0;
+		sp->mss = tcp->mss_cache;
+		sp->scale = BPF_CORE_READ_BITFIELD(tcp, rx_opt.snd_wscale);
+	}
+	sp->timestamps = s->segment.stamped;
+	ps_ordered();
+	*(volatile __u32 *)&sp->known = 1;
+	return 0;
+}
+
+#endif /* PRESTACK_TCP_SPLICE_BPF_H */

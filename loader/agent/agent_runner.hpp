@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Runs the plug-ins' agents: answers the kernel's questions about when entries expire, passes on what
+// servers tell of changes, audits, and keeps hot items warm.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <bpf/libbpf.h>
+#include <prestack/types.h>
+#include <spdlog/logger.h>
+
+#include "agent/agent_link.hpp"
+#include "agent/auditor.hpp"
+#include "agent/expiry_answers.hpp"
+#include "agent/invalidations.hpp"
+#include "base/event_loop.hpp"
+#include "base/result.hpp"
+#include "config/config.hpp"
+#include "kernel/objects.hpp"
+#include "kernel/user_counters.hpp"
+#include "plugin/registry.hpp"
+
+namespace prestack
+{
+
+// What the agents tell of.
+struct AgentHooks {
+	// A server has closed its connection: it may have been restarted.
+	std::function<void()> server_lost;
+	// Anything that is cached of the service may be old.
+	std::function<void(std::uint32_t service)> flush;
+	// The same, and changes are not heard of from now on: nothing may be served.
+	std::function<void(std::uint32_t service)> deaf;
+};
+
+class AgentRunner
+{
+public:
+	// `services` are the enabled ones, in the order of their numbers. `report` must stay where it
+	// is. Nothing runs before start().
+	[[nodiscard]] static Result<std::unique_ptr<AgentRunner>>
+	create(const std::vector<ServiceConfig> &services, const CacheConfig &cache,
+	       const Objects &objects, const ps_config &config, const Geometry &geometry,
+	       UserCounters &report, std::shared_ptr<spdlog::logger> log);
+	AgentRunner(const AgentRunner &) = delete;
+	AgentRunner &operator=(const AgentRunner &) = delete;
+	~AgentRunner() = default;
+
+	[[nodiscard]] Result<void> start(EventLoop &loop, AgentHooks hooks);
+	// For how long from now the service may be served, at most `span`; 0: not at all. A change that
+	// is not heard of is so for `span` at most.
+	[[nodiscard]] std::chrono::nanoseconds alive_for(std::uint32_t service,
+							 std::chrono::nanoseconds span) const;
+	[[nodiscard]] bool lives_by_wall_clock(std::uint32_t service) const
+	{
+		return services_[service].wall_clock;
+	}
+	// Our ends of the agents' own connections.
+	[[nodiscard]] std::vector<Endpoint> own_connections() const;
+
+private:
+	struct FreeRing {
+		void operator()(ring_buffer *ring) const { ring_buffer__free(ring); }
+	};
+	struct Served {
+		ServiceConfig service;
+		std::unique_ptr<AgentCodec> (*make_agent)() = nullptr;
+		std::unique_ptr<AgentLink> link;
+		bool must_listen = false;
+		bool wall_clock = false;
+		bool let_in = true; // or the server refused the opening the last time
+		bool told_lost = false; // once per outage
+		bool told_not_let_in = false; // the same
+		bool told_refused = false; // once per connection
+	};
+
+	AgentRunner(std::vector<Served> services, ExpiryAnswers voucher,
+		    const Invalidations &forgetter, UserCounters &report,
+		    std::shared_ptr<spdlog::logger> log)
+		: services_(std::move(services)), expiry_answers_(std::move(voucher)),
+		  invalidations_(forgetter), report_(report), log_(std::move(log))
+	{
+	}
+	[[nodiscard]] Result<void> look_for_questions();
+	void on_question(const ps_expiry_question &question);
+	void on_expiry(std::uint8_t service, ps_expiry_answer answer, const AgentReply *reply,
+		       AgentLink::Clock::time_point asked_at);
+	void give();
+	void on_connected(std::uint32_t service);
+	void on_lost(std::uint32_t service, const std::string &reason);
+	void on_news(std::uint32_t service, const AgentNews &news);
+	void check_forgotten(const Result<void> &done);
+	void tell_who_is_deaf();
+	[[nodiscard]] AgentLink::Events events_of(std::uint32_t service);
+	[[nodiscard]] static AgentLinkLimits limits_of(const Served &served);
+
+	std::vector<Served> services_;
+	ExpiryAnswers expiry_answers_;
+	Invalidations invalidations_;
+	UserCounters &report_;
+	std::shared_ptr<spdlog::logger> log_;
+	AgentHooks hooks_;
+	std::unique_ptr<ring_buffer, FreeRing> questions_;
+	int look_again_ = -1; // a timer of the loop
+	std::function<Result<Auditor>(std::vector<Auditor::Audited>)> make_auditor_;
+	std::unique_ptr<Auditor> auditor_;
+};
+
+} // namespace prestack

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "attach/takeover.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <fmt/format.h>
+
+#include "attach/tc_hook.hpp"
+#include "attach/xdp_hook.hpp"
+#include "base/host.hpp"
+#include "watch/spliced_connections.hpp"
+
+#ifndef PRESTACK_VERSION
+#define PRESTACK_VERSION "unknown"
+#endif
+
+namespace prestack
+{
+namespace
+{
+
+constexpr auto cleaning_up =
+	"this instance was not stopped properly last time; cleaning up after it";
+
+template <std::size_t size>
+void put(std::array<char, size> &out, std::string_view text)
+{
+	text.copy(out.data(), size - 1);
+}
+
+// What hangs on the flows alone, whatever shape the other tables have.
+bool belongs_to_flows(std::string_view map)
+{
+	return map == "ps_flows" || map == "ps_handshakes" || map == "ps_handover" ||
+	       map == "ps_ticket" || map == "ps_stats";
+}
+
+// What may differ without a table meaning something else.
+ps_config without_freedom(ps_config config)
+{
+	std::memset(config.seed, 0, sizeof config.seed);
+	config.settle_ns = 0;
+	return config;
+}
+
+std::optional<Setup> read_setup(const InstanceDir &dir)
+{
+	const auto map = dir.open_leftover(Setup::map_name);
+	bpf_map_info info{};
+	__u32 size = sizeof info;
+	if (!map || bpf_obj_get_info_by_fd(map->get(), &info, &size) != 0 ||
+	    info.value_size != sizeof(Setup)) {
+		return std::nullopt;
+	}
+	Setup setup;
+	const __u32 first = 0;
+	return bpf_map_lookup_elem(map->get(), &first, &setup) == 0 ? std::optional(setup)
+								    : std::nullopt;
+}
+
+// Those that `now` does not have, if it is given.
+std::vector<std::uint16_t> ports_of(const nlohmann::json &description, const Setup *now)
+{
+	std::vector<std::uint16_t> ports;
+	for (const auto &service : description.value("services", nlohmann::json::array())) {
+		const auto port = service.value("port", std::uint16_t{0});
+		const bool goes_on =
+			now != nullptr &&
+			std::ranges::any_of(now->config.port, [port](std::uint16_t served) {
+				return served == htons(port);
+			});
+		if (!goes_on) {
+			ports.push_back(port);
+		}
+	}
+	return ports;
+}
+
+// How many connections to these ports would break off if they were not translated any more.
+Result<std::uint64_t> count_spliced(const InstanceDir &dir, std::vector<std::uint16_t> ports,
+				    bool here, bool known_layout)
+{
+	const auto flows = dir.open_leftover("ps_flows");
+	if (!flows) {
+		return 0;
+	}
+	if (here) {
+		return SplicedConnections::open(flows->get(), std::move(ports), known_layout)
+			.and_then([](const SplicedConnections &spliced) { return spliced.list(); })
+			.map([](const std::vector<TcpConnection> &list) -> std::uint64_t {
+				return list.size();
+			});
+	}
+	const auto census = dir.open_leftover("ps_count_flows");
+	return census ? count_flows(census->get()).map([](const FlowCount &all) {
+		return all.spliced;
+	})
+		      : Result<std::uint64_t>(0);
+}
+
+Result<std::optional<Takeover>> start_from_scratch(InstanceDir &dir, std::vector<LeftLink> links)
+{
+	for (auto &link : links) {
+		const BpfLink detached(std::move(link.fd));
+	}
+	dir.own();
+	return std::optional<Takeover>();
+}
+
+} // namespace
+
+bool Takeover::has(int ifindex) const
+{
+	return std::ranges::any_of(links, [ifindex](const LeftLink &link) {
+		return link.pin.kind == LinkKind::xdp && link.pin.ifindex == ifindex;
+	});
+}
+
+Setup make_setup(const ps_config &config, const std::vector<const PluginInfo *> &plugins)
+{
+	Setup setup;
+	put(setup.version, PRESTACK_VERSION);
+	for (std::size_t i = 0; i < plugins.size() && i < setup.plugins.size(); ++i) {
+		put(setup.plugins[i], plugins[i]->name);
+	}
+	setup.config = config;
+	return setup;
+}
+
+Result<UniqueFd> save_setup(const Setup &setup)
+{
+	UniqueFd map(bpf_map_create(BPF_MAP_TYPE_ARRAY, Setup::map_name, sizeof(__u32),
+				    sizeof setup, 1, nullptr));
+	const __u32 first = 0;
+	if (!map || bpf_map_update_elem(map.get(), &first, &setup, BPF_ANY) != 0) {
+		return fail(std::string("map ") + Setup::map_name, "create", errno);
+	}
+	return map;
+}
+
+Continuity judge(const Setup &old, const Setup &now)
+{
+	if (old.layout != now.layout || old.flow_size != now.flow_size ||
+	    old.handshake_size != now.handshake_size || old.config_size != now.config_size) {
+		return Continuity::none;
+	}
+	const auto one = without_freedom(old.config);
+	const auto other = without_freedom(now.config);
+	return old.version == now.version && old.plugins == now.plugins &&
+			       std::memcmp(&one, &other, sizeof one) == 0
+		       ? Continuity::all
+		       : Continuity::flows;
+}
+
+Result<std::optional<Takeover>> plan_takeover(InstanceDir &dir, Setup &setup,
+					      const std::vector<ServedInterface> &interfaces,
+					      const std::string &name, spdlog::logger &log)
+{
+	auto links = dir.leftover_links();
+	if (std::ranges::none_of(links, &LeftLink::attached) || dir.leftover().is_null()) {
+		// Nothing is attached, or it never began to serve.
+		if (!dir.leftover().is_null()) {
+			log.warn(cleaning_up);
+		}
+		return start_from_scratch(dir, std::move(links));
+	}
+	const auto netns = netns_id();
+	const bool here = std::ranges::all_of(
+		links, [netns](const LeftLink &link) { return link.pin.netns == netns; });
+	const bool whole = std::ranges::all_of(links, &LeftLink::attached);
+	const bool all_served =
+		here && std::ranges::all_of(links, [&](const LeftLink &link) {
+			return !link.attached ||
+			       std::ranges::find(interfaces, link.pin.ifindex,
+						 &ServedInterface::ifindex) != interfaces.end();
+		});
+	const auto old = read_setup(dir);
+	auto continuity = old ? judge(*old, setup) : Continuity::none;
+	const bool goes_on = all_served && continuity != Continuity::none;
+	// Where nothing goes on all connections count, else those of services that are gone.
+	const auto broken = count_spliced(dir, ports_of(dir.leftover(), goes_on ? &setup : nullptr),
+					  here, old && old->layout == setup.layout);
+	if (!broken) {
+		return tl::unexpected(broken.error());
+	}
+	if (*broken != 0) {
+		return fail(fmt::format("instance \"{}\"", name),
+			    fmt::format("was killed, and {} connections that its programs still "
+					"translate would break off: {}",
+					*broken,
+					!here	      ? "they are in another network namespace"
+					: !all_served ? "an interface is not served any more"
+					: goes_on     ? "a service is not served any more"
+						      : "they are of another version of prestack"),
+			    0,
+			    fmt::format("end them first: prestack stop --name {} (or with --now)",
+					name));
+	}
+	if (!goes_on) {
+		log.warn(cleaning_up);
+		return start_from_scratch(dir, std::move(links));
+	}
+	// Of a connection by an interface that is gone, bytes may have passed unseen.
+	if (!whole) {
+		continuity = std::min(continuity, Continuity::flows);
+	}
+	std::memcpy(setup.config.seed, old->config.seed, sizeof setup.config.seed);
+	log.warn("this instance was not stopped properly last time; taking over its "
+		 "connections{}",
+		 continuity == Continuity::all ? ""
+					       : ", which are not served, since its tables "
+						 "were others");
+	Takeover takeover;
+	takeover.continuity = continuity;
+	takeover.maps = [&dir, continuity](const std::string &map) -> Result<UniqueFd> {
+		if (continuity != Continuity::all && !belongs_to_flows(map)) {
+			return UniqueFd();
+		}
+		return dir.open_leftover(map);
+	};
+	takeover.links = std::move(links);
+	std::erase_if(takeover.links, [](const LeftLink &link) { return !link.attached; });
+	return takeover;
+}
+
+bool is_layout_known(const InstanceDir &dir)
+{
+	const auto setup = read_setup(dir);
+	return setup && setup->layout == PS_LAYOUT && setup->flow_size == sizeof(ps_flow);
+}
+
+// With an XDP program on the interface they may by now be somebody else's.
+void remove_left_filters(const nlohmann::json &description)
+{
+	if (!description.is_object() ||
+	    description.value("netns", std::uint64_t{0}) != netns_id()) {
+		return;
+	}
+	for (const auto &interface : description.value("interfaces", nlohmann::json::array())) {
+		const int ifindex = interface.value("ifindex", 0);
+		if (ifindex > 0 && !has_xdp(ifindex)) {
+			remove_leftover_tc(ifindex, interface.value("made_qdisc", false));
+		}
+	}
+}
+
+} // namespace prestack

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "instance/control.hpp"
+
+#include <atomic>
+#include <cerrno>
+
+#include <bpf/bpf.h>
+#include <sys/mman.h>
+
+#include "kernel/libbpf_options.hpp"
+
+namespace prestack
+{
+namespace
+{
+
+std::size_t mapped_size()
+{
+	return static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+}
+
+template <typename Word>
+auto load(Word &word)
+{
+	return std::atomic_ref(word).load();
+}
+
+} // namespace
+
+void Control::Unmap::operator()(Words *words) const
+{
+	munmap(words, mapped_size());
+}
+
+Result<Control> Control::create()
+{
+	auto options = libbpf_options<bpf_map_create_opts>();
+	options.map_flags = BPF_F_MMAPABLE;
+	UniqueFd map(bpf_map_create(BPF_MAP_TYPE_ARRAY, map_name, sizeof(__u32), sizeof(Words), 1,
+				    &options));
+	if (!map) {
+		return fail("map ps_control", "create", errno, errno == EPERM ? "run as root" : "");
+	}
+	return open(std::move(map));
+}
+
+Result<Control> Control::open(UniqueFd map)
+{
+	void *words =
+		mmap(nullptr, mapped_size(), PROT_READ | PROT_WRITE, MAP_SHARED, map.get(), 0);
+	if (words == MAP_FAILED) {
+		return fail("map ps_control", "mmap", errno);
+	}
+	return Control(std::move(map), static_cast<Words *>(words));
+}
+
+StopOrder Control::order() const
+{
+	return load(words_->order);
+}
+
+std::chrono::nanoseconds Control::timeout() const
+{
+	return std::chrono::nanoseconds(load(words_->timeout));
+}
+
+void Control::give(StopOrder order, std::chrono::nanoseconds timeout)
+{
+	std::atomic_ref(words_->timeout).store(static_cast<std::uint64_t>(timeout.count()));
+	std::atomic_ref(words_->order).store(order);
+}
+
+Control::Words Control::read() const
+{
+	Words words;
+	words.state = load(words_->state);
+	words.spliced = load(words_->spliced);
+	words.reset = load(words_->reset);
+	words.errnum = load(words_->errnum);
+	return words;
+}
+
+void Control::tell(StopState state, std::uint64_t spliced, std::uint64_t reset, int errnum)
+{
+	std::atomic_ref(words_->spliced).store(spliced);
+	std::atomic_ref(words_->reset).store(reset);
+	std::atomic_ref(words_->errnum).store(static_cast<std::uint64_t>(errnum));
+	std::atomic_ref(words_->state).store(state);
+}
+
+} // namespace prestack

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "kernel/user_counters.hpp"
+
+#include <cerrno>
+
+#include <bpf/bpf.h>
+#include <sys/mman.h>
+
+#include "kernel/libbpf_options.hpp"
+
+namespace prestack
+{
+namespace
+{
+
+std::size_t mapped_size()
+{
+	const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+	return (sizeof(AgentCounters) * PS_MAX_SERVICES + page - 1) / page * page;
+}
+
+} // namespace
+
+void UserCounters::Unmap::operator()(AgentCounters *counters) const
+{
+	munmap(counters, mapped_size());
+}
+
+Result<UserCounters> UserCounters::create()
+{
+	auto options = libbpf_options<bpf_map_create_opts>();
+	options.map_flags = BPF_F_MMAPABLE;
+	UniqueFd map(bpf_map_create(BPF_MAP_TYPE_ARRAY, map_name, sizeof(__u32),
+				    sizeof(AgentCounters), PS_MAX_SERVICES, &options));
+	if (!map) {
+		return fail("map ps_agent", "create", errno, errno == EPERM ? "run as root" : "");
+	}
+	void *counters =
+		mmap(nullptr, mapped_size(), PROT_READ | PROT_WRITE, MAP_SHARED, map.get(), 0);
+	if (counters == MAP_FAILED) {
+		return fail("map ps_agent", "mmap", errno);
+	}
+	return UserCounters(std::move(map), static_cast<AgentCounters *>(counters));
+}
+
+Result<AgentCounters> UserCounters::read(int map, std::uint32_t service)
+{
+	AgentCounters counters;
+	if (const int problem = bpf_map_lookup_elem(map, &service, &counters); problem != 0) {
+		return fail("map ps_agent", "read", problem);
+	}
+	return counters;
+}
+
+} // namespace prestack

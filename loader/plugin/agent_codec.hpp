@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The user-space half of a plug-in: how to ask the server about one key, and, if the server can say
+// so, how to hear that keys have changed.
+//
+// A codec is pure: it makes bytes of questions and answers of bytes. Connections, time-outs and what
+// the answers are good for are the loader's (agent/agent_link.hpp, agent/agent_runner.hpp).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace prestack
+{
+
+// Every question touches the item in the server's LRU, as a client's read would.
+struct AgentQuestion {
+	std::string_view key;
+	bool value = false; // the value and its flags are wanted too
+};
+
+struct AgentReply {
+	enum class Status {
+		incomplete, // read on and decode again from the same place
+		part, // this much was read; the rest of the answer follows, maybe after news
+		answered,
+		refused, // the server would not say; the next answer follows
+		broken, // this is not the answer to the question: nothing that follows can be trusted
+	};
+	Status status = Status::incomplete;
+	// Bytes of the answer. May be beyond the input: what is missing then is of no interest.
+	std::size_t consumed = 0;
+
+	// The rest is for `answered`.
+	bool present = false;
+	// False: the item is there, but the server would tell some clients more about it than an entry
+	// can hold.
+	bool plain = true;
+	// What the item has left, by one of these two; nothing in both: it lasts for ever. Seconds are
+	// ticks of the server's clock; milliseconds are exact.
+	std::optional<std::uint64_t> seconds_left;
+	std::optional<std::uint64_t> milliseconds_left;
+	std::uint32_t flags = 0;
+	// Nothing if it was not asked for, or is longer than any entry. Points into the input.
+	std::optional<std::string_view> value;
+	// Not empty: asking took something from the clients, and these bytes, sent to the server, give
+	// it back. Their answer is for `decode_repair`.
+	std::string repair;
+};
+
+// As good as for ever: a century. More is taken for that.
+inline constexpr std::uint64_t most_milliseconds = 3'000'000'000'000;
+
+// What the server says unasked, between its answers.
+struct AgentNews {
+	enum class Status {
+		none, // what comes next is an answer
+		incomplete, // read on
+		news,
+		broken, // nothing that follows can be trusted
+	};
+	Status status = Status::none;
+	std::size_t consumed = 0; // may be beyond the input, as in AgentReply
+	// These keys have changed. Point into the input. A long list may come in several parts.
+	std::vector<std::string_view> keys;
+	bool anything = false; // any key may have changed
+};
+
+// One codec serves one connection; it may keep state. One thread.
+class AgentCodec
+{
+public:
+	AgentCodec() = default;
+	AgentCodec(const AgentCodec &) = delete;
+	AgentCodec &operator=(const AgentCodec &) = delete;
+	virtual ~AgentCodec() = default;
+
+	// Appends the question to `out`. False, and nothing is appended: the key cannot be asked about.
+	[[nodiscard]] virtual bool encode(const AgentQuestion &question, std::string &out) = 0;
+	// Reads the answer to `question` at the start of `input`. Answers come in the order of the
+	// questions.
+	[[nodiscard]] virtual AgentReply decode(const AgentQuestion &question,
+						std::string_view input) = 0;
+	// Reads the answer to a repair: only status and consumed matter.
+	[[nodiscard]] virtual AgentReply decode_repair(std::string_view input) = 0;
+
+	// The rest is for servers that tell of changes, or that want to be greeted.
+
+	// Appends what is to be said before all else, once; returns how many answers it has.
+	[[nodiscard]] virtual unsigned open(std::string &) { return 0; }
+	// Reads one of these: only status and consumed matter. Refused: this connection is of no use.
+	[[nodiscard]] virtual AgentReply decode_opening(std::string_view) { return {}; }
+	// Changes of which nobody but the server can tell must be heard of: the service is served only
+	// while the server is heard.
+	[[nodiscard]] virtual bool must_listen() const { return false; }
+	// Reads what was not asked for at the start of `input`, which is not empty. Called before each
+	// answer, while it is incomplete too.
+	[[nodiscard]] virtual AgentNews decode_news(std::string_view) { return {}; }
+	// A question of no effect. Once it is answered, the news of all that the server did before it
+	// answered the heartbeat before that one has come.
+	virtual void encode_heartbeat(std::string &) {}
+	[[nodiscard]] virtual AgentReply decode_heartbeat(std::string_view) { return {}; }
+	// Items end when the wall clock says so, and a step of it moves their ends.
+	[[nodiscard]] virtual bool lives_by_wall_clock() const { return false; }
+};
+
+} // namespace prestack

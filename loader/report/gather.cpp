@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <prestack/types.h>
+
+#include "base/address.hpp"
+#include "base/host.hpp"
+#include "kernel/entry_tables.hpp"
+#include "kernel/service_maps.hpp"
+#include "kernel/user_counters.hpp"
+#include "report/counters.hpp"
+#include "report/report.hpp"
+#include "watch/spliced_connections.hpp"
+
+namespace prestack
+{
+namespace
+{
+
+using nlohmann::json;
+
+// As kept in ps_path.vlan: two identifiers, each + 1.
+json vlans_of(std::uint32_t vlan)
+{
+	auto tags = json::array();
+	for (const std::uint32_t half : {vlan >> 16, vlan & 0xffff}) {
+		if (half != 0) {
+			tags.push_back(half - 1);
+		}
+	}
+	return tags;
+}
+
+json describe(const ps_path &path)
+{
+	IpAddress address;
+	std::memcpy(address.bytes.data(), path.addr, sizeof path.addr);
+	const std::array<std::uint8_t, 12> mapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+	address.family = std::memcmp(address.bytes.data(), mapped.data(), mapped.size()) == 0
+				 ? IpFamily::v4
+				 : IpFamily::v6;
+	return {{"address", to_string(address)},
+		{"ifindex", path.ifindex},
+		{"vlans", vlans_of(path.vlan)}};
+}
+
+// The instance may live in another network namespace, where our names for numbers do not hold.
+std::string name_of(const json &interfaces, std::uint32_t ifindex)
+{
+	for (const auto &interface : interfaces) {
+		if (interface.value("ifindex", 0u) == ifindex) {
+			return interface.value("name", "");
+		}
+	}
+	return std::to_string(ifindex);
+}
+
+Result<ps_scan> scan_tables(const InstanceView &view)
+{
+	const auto program = view.open("ps_scan");
+	if (!program) {
+		return tl::unexpected(program.error());
+	}
+	return run_scan(program->get());
+}
+
+// The connections that are followed now, whether all ends are through with them or not.
+Result<json> count_connections(const InstanceView &view)
+{
+	return view.open("ps_count_flows")
+		.and_then([](const UniqueFd &program) { return count_flows(program.get()); })
+		.map([](const FlowCount &census) {
+			return json{{"followed", census.flows}, {"translated", census.spliced}};
+		});
+}
+
+json count(const std::vector<ps_stats> &cpus)
+{
+	json out{{"passed", json::object()},
+		 {"not_filled", json::object()},
+		 {"dropped", json::object()}};
+	for (std::size_t i = 0; i < counters.size(); ++i) {
+		std::uint64_t sum = 0;
+		for (const auto &cpu : cpus) {
+			sum += cpu.count[i];
+		}
+		const std::string name(counters[i].name);
+		switch (counters[i].group) {
+		case CounterGroup::total:
+			out[name] = sum;
+			break;
+		case CounterGroup::pass:
+			out["passed"][name] = sum;
+			break;
+		case CounterGroup::no_fill:
+			out["not_filled"][name] = sum;
+			break;
+		case CounterGroup::drop:
+			out["dropped"][name] = sum;
+			break;
+		}
+	}
+	return out;
+}
+
+} // namespace
+
+Result<json> gather_status(const InstanceView &view)
+{
+	json status = view.description;
+	status["alive"] = view.alive;
+	status["attached"] = view.alive || view.attached;
+	const auto connections = count_connections(view);
+	if (!connections) {
+		return tl::unexpected(connections.error());
+	}
+	status["connections"] = *connections;
+	const auto conf_map = view.open("ps_service_conf");
+	const auto state_map = view.open("ps_service_state");
+	if (!conf_map || !state_map) {
+		return tl::unexpected((conf_map ? state_map : conf_map).error());
+	}
+	const auto maps = ServiceMaps::open(conf_map->get(), state_map->get());
+	if (!maps) {
+		return tl::unexpected(maps.error());
+	}
+	const auto agent_map = view.open(UserCounters::map_name);
+	if (!agent_map) {
+		return tl::unexpected(agent_map.error());
+	}
+	std::uint32_t number = 0;
+	for (auto &service : status["services"]) {
+		const auto conf = maps->conf(number);
+		const auto agent = UserCounters::read(agent_map->get(), number);
+		if (!conf || !agent) {
+			return tl::unexpected((conf ? agent.error() : conf.error()));
+		}
+		service["watched"] = maps->is_watched(number);
+		service["waiting"] = (conf->flags & PS_SERVICE_WAIT) != 0;
+		service["draining"] = (conf->flags & PS_SERVICE_DRAIN) != 0;
+		service["old_connections"] = agent->old_connections;
+		service["bypassing_connections"] = agent->bypassing;
+		service["agent_connected"] = agent->connected != 0;
+		service["agent_listens"] = agent->listens != 0;
+		service["agent_deaf"] = agent->deaf != static_cast<std::uint64_t>(Deaf::no);
+		service["agent_refused"] = agent->deaf == static_cast<std::uint64_t>(Deaf::refused);
+		const bool known = (conf->flags & PS_SERVICE_SERVER_KNOWN) != 0;
+		service["server"]["known"] = known;
+		service["server"]["uid"] = known ? json(conf->server_uid) : json();
+		service["epoch"] = maps->epoch(number);
+		service["reply_limit"] = conf->mtu;
+		service["replies_through_tc"] = (conf->flags & PS_SERVICE_NO_XDP_TX) != 0;
+		service["paths"] = json::array();
+		for (const auto &path : maps->proven_paths(number)) {
+			auto described = describe(path);
+			described["interface"] = name_of(status["interfaces"], path.ifindex);
+			service["paths"].push_back(std::move(described));
+		}
+		++number;
+	}
+	return status;
+}
+
+Result<json> gather_stats(const InstanceView &view)
+{
+	const auto map = view.open("ps_stats");
+	if (!map) {
+		return tl::unexpected(map.error());
+	}
+	const int cpus = libbpf_num_possible_cpus();
+	if (cpus < 0) {
+		return fail("map ps_stats", "count the CPUs", cpus);
+	}
+	const auto agent_map = view.open(UserCounters::map_name);
+	if (!agent_map) {
+		return tl::unexpected(agent_map.error());
+	}
+	json stats{{"instance", view.name}, {"services", json::array()}};
+	std::vector<ps_stats> values(static_cast<std::size_t>(cpus));
+	std::uint32_t number = 0;
+	for (const auto &service : view.description["services"]) {
+		if (const int problem = bpf_map_lookup_elem(map->get(), &number, values.data());
+		    problem != 0) {
+			return fail("map ps_stats", "read the counters", problem);
+		}
+		const auto agent = UserCounters::read(agent_map->get(), number);
+		if (!agent) {
+			return tl::unexpected(agent.error());
+		}
+		json entry = count(values);
+		for (const auto &counter : agent_counters) {
+			entry[std::string(counter.name)] = (*agent).*counter.value;
+		}
+		for (const auto *key : {"name", "protocol", "port"}) {
+			entry[key] = service[key];
+		}
+		stats["services"].push_back(std::move(entry));
+		++number;
+	}
+	const auto scan = scan_tables(view);
+	if (!scan) {
+		return tl::unexpected(scan.error());
+	}
+	stats["entries"] = scan->entries;
+	stats["bytes"] = scan->bytes;
+	stats["small_entries"] = scan->small_entries;
+	stats["large_entries"] = scan->large_entries;
+	const auto connections = count_connections(view);
+	if (!connections) {
+		return tl::unexpected(connections.error());
+	}
+	stats["connections"] = *connections;
+	return stats;
+}
+
+} // namespace prestack

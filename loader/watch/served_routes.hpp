@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Which peers of this host are reached through the interfaces that are served.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <set>
+#include <span>
+#include <utility>
+
+#include "base/address.hpp"
+#include "base/netlink.hpp"
+#include "base/result.hpp"
+
+namespace prestack
+{
+
+// An interface as far as it is stacked on, or joined with, others of this network namespace.
+struct StackedLink {
+	int ifindex = 0;
+	int lower = 0; // the one it is made on (a VLAN's); 0 = none here
+	int master = 0; // the bridge or bond it belongs to; 0 = none
+};
+
+// The served interfaces and all those whose packets pass one of them. Pure.
+[[nodiscard]] std::set<int> passing_served(std::span<const StackedLink> links,
+					   const std::set<int> &served);
+
+class ServedRoutes
+{
+public:
+	[[nodiscard]] static Result<ServedRoutes> open(std::set<int> served);
+	// Looks at the interfaces again, and forgets routes.
+	[[nodiscard]] Result<void> refresh();
+	// Whether packets from `local` to `remote` leave by a served interface, as the routing table has
+	// it now. True if that cannot be told.
+	[[nodiscard]] bool passes(const IpAddress &local, const IpAddress &remote);
+
+private:
+	ServedRoutes(NetlinkSocket socket, std::set<int> served)
+		: socket_(std::move(socket)), served_(std::move(served))
+	{
+	}
+	[[nodiscard]] Result<int> leaves_by(const IpAddress &local, const IpAddress &remote) const;
+
+	using Bytes = std::array<std::uint8_t, 16>;
+	NetlinkSocket socket_;
+	std::set<int> served_; // as configured
+	std::set<int> passing_;
+	std::map<std::pair<Bytes, Bytes>, bool> known_;
+};
+
+} // namespace prestack
