@@ -9,6 +9,7 @@
 
 #include "vmlinux.h"
 #include "runtime/lock.bpf.h"
+#include "runtime/maps.bpf.h"
 #include "runtime/scratch.bpf.h"
 #include <bpf/bpf_helpers.h>
 #include <prestack/types.h>

@@ -4,6 +4,7 @@
 #define PRESTACK_RUNTIME_HASH_BPF_H
 
 #include "vmlinux.h"
+#include "runtime/maps.bpf.h"
 #include <bpf/bpf_helpers.h>
 #include <prestack/types.h>
 

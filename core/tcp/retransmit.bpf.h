@@ -8,6 +8,7 @@
 
 #include "vmlinux.h"
 #include "runtime/hash.bpf.h"
+#include "runtime/maps.bpf.h"
 #include "runtime/scratch.bpf.h"
 #include "runtime/verifier.bpf.h"
 #include <bpf/bpf_helpers.h>

@@ -8,6 +8,8 @@
 #ifndef PRESTACK_MEMCACHED_DATAGRAM_BPF_H
 #define PRESTACK_MEMCACHED_DATAGRAM_BPF_H
 
+#include <prestack/plugin.bpf.h>
+
 #include "expiry.bpf.h"
 #include "parser.h"
 

@@ -7,6 +7,8 @@
 #ifndef PRESTACK_MEMCACHED_EXPIRY_BPF_H
 #define PRESTACK_MEMCACHED_EXPIRY_BPF_H
 
+#include <prestack/plugin.bpf.h>
+
 #include "meta.h"
 
 /* A VALUE does not tell when it expires. */

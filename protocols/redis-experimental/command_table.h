@@ -3,6 +3,8 @@
 #ifndef PRESTACK_REDIS_COMMAND_TABLE_H
 #define PRESTACK_REDIS_COMMAND_TABLE_H
 
+#include "command_class.h"
+
 /* clang-format off */
 #define RD_TABLE_BITS 12
 #define RD_TABLE_FACTOR 0x779be3d517b59225ULL

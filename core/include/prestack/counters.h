@@ -3,6 +3,8 @@
 #ifndef PRESTACK_COUNTERS_H
 #define PRESTACK_COUNTERS_H
 
+#include <prestack/integers.h>
+
 /*
  * Counters, per service and per CPU (map ps_stats). One table, so that names exist once:
  * X(identifier, group, what it counts).

@@ -19,6 +19,8 @@
 #define PS_IN_BUFFER (PS_IN_SIZE + PS_IN_SLACK)
 
 #ifdef __bpf__
+#include <bpf/bpf_helpers.h>
+
 /* Keeps the compiler from proving the mask away: the verifier has to see it. */
 #define ps_opaque(v) asm volatile("" : "+r"(v))
 #define ps_inline static __always_inline

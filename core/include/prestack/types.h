@@ -11,15 +11,8 @@
 #ifndef PRESTACK_TYPES_H
 #define PRESTACK_TYPES_H
 
-#ifndef __bpf__
-#include <stdint.h>
-typedef uint8_t __u8;
-typedef uint16_t __u16;
-#include <linux/types.h>
-#include <stddef.h>
-#endif
-
 #include <prestack/counters.h>
+#include <prestack/integers.h>
 
 /* Limits. They size maps and scratch buffers and bound every loop in BPF code. */
 #define PS_MAX_SERVICES 16 /* services in one instance */
