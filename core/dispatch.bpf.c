@@ -10,6 +10,7 @@
 #include "packet/describe.bpf.h"
 #include "packet/headers.bpf.h"
 #include "packet/payload.bpf.h"
+#include "packet/uapi.bpf.h"
 #include "runtime/clock.bpf.h"
 #include "runtime/maps.bpf.h"
 #include "runtime/scratch.bpf.h"
@@ -73,25 +74,25 @@ static __always_inline int ps_ingress_signal(struct xdp_md *ctx, struct ps_scrat
 	int verdict;
 
 	/* By far most of those without data: acknowledgements of what the server has sent itself. */
-	if (!(g->flags & (PS_TCP_FIN | PS_TCP_RST)) && (!f || !ps_is_spliced(f)))
+	if (!(g->flags & (TCPHDR_FIN | TCPHDR_RST)) && (!f || !ps_is_spliced(f)))
 		return XDP_PASS;
 	s->in_sum = 0;
 	if (!ps_ip_sum_good(ctx, headers) || !ps_segment_sum_good(ctx, s, headers)) {
 		ps_count(service, PS_COUNT_bad_checksum);
 		return XDP_PASS;
 	}
-	if (!f || !ps_is_spliced(f) || (g->flags & PS_TCP_SYN)) {
+	if (!f || !ps_is_spliced(f) || (g->flags & TCPHDR_SYN)) {
 		ps_segment_signals(s);
 		return XDP_PASS;
 	}
 	if (!ps_shift_load(&f->splice, &h))
 		return XDP_DROP;
 	/* It lacks the last answer: who owns the flow's requests sends it again. */
-	if ((g->flags & (PS_TCP_ACK | PS_TCP_FIN | PS_TCP_RST)) == PS_TCP_ACK && h.len &&
+	if ((g->flags & (TCPHDR_ACK | TCPHDR_FIN | TCPHDR_RST)) == TCPHDR_ACK && h.len &&
 	    !ps_shift_answer_acked(&h, g->ack))
 		bpf_tail_call(ctx, &ps_xdp_progs, ps_program_of(service, PS_SLOT_STREAM));
 	verdict = ps_translate_in(ctx);
-	if (g->flags & (PS_TCP_FIN | PS_TCP_RST))
+	if (g->flags & (TCPHDR_FIN | TCPHDR_RST))
 		ps_segment_signals(s);
 	else
 		ps_flow_rest(f, &s->pkt.flow, g->ack);
@@ -125,7 +126,7 @@ static __always_inline int ps_ingress_segment(struct xdp_md *ctx, struct ps_scra
 		return XDP_PASS;
 	}
 	/* A reset with data: the stack does not read it. */
-	if (s->segment.flags & PS_TCP_RST) {
+	if (s->segment.flags & TCPHDR_RST) {
 		int verdict = ps_translate_in(ctx);
 
 		ps_segment_signals(s);
@@ -236,7 +237,7 @@ static __always_inline int ps_unread_reply(__u32 service, struct ps_service_stat
 {
 	ps_end_epoch(service, state);
 	ps_count(service, PS_COUNT_nofill_shape);
-	return PS_TC_NEXT;
+	return TC_ACT_UNSPEC;
 }
 
 /* Something of the server's leaves on a path that is not proven. A function of its own for the verifier. */
@@ -288,15 +289,15 @@ static __always_inline int ps_opaque_reply(struct __sk_buff *skb)
 	int service;
 
 	if (!sk)
-		return PS_TC_NEXT;
+		return TC_ACT_UNSPEC;
 	sk = bpf_sk_fullsock(sk);
 	if (!sk)
-		return PS_TC_NEXT;
+		return TC_ACT_UNSPEC;
 	service = ps_service_of(bpf_htons(sk->src_port));
 	if (service < 0)
-		return PS_TC_NEXT;
+		return TC_ACT_UNSPEC;
 	state = ps_state_of(service);
-	return state ? ps_unread_reply(service, state) : PS_TC_NEXT;
+	return state ? ps_unread_reply(service, state) : TC_ACT_UNSPEC;
 }
 
 /*
@@ -323,11 +324,11 @@ static __always_inline int ps_egress(struct __sk_buff *skb, struct ps_headers *h
 	service = ps_service_of(h->sport);
 	/* No socket: forwarded, or one of our own replies on its way from ps_tc_ingress. */
 	if (service < 0 || (!skb->sk && !ps_config.trust_sender))
-		return PS_TC_NEXT;
+		return TC_ACT_UNSPEC;
 	s = ps_scratch(PS_HOOK_TC);
 	state = ps_state_of(service);
 	if (!s || !state)
-		return PS_TC_NEXT;
+		return TC_ACT_UNSPEC;
 	s->pkt.service = service;
 	if (parsed == PS_PARSED_FRAGMENT)
 		return ps_unread_reply(service, state);
@@ -339,7 +340,7 @@ static __always_inline int ps_egress(struct __sk_buff *skb, struct ps_headers *h
 	    !ps_describe(&s->pkt, data, end, skb->ifindex, h, false))
 		return ps_unread_reply(service, state);
 	if (!ps_sent_from_port(skb, h->sport))
-		return PS_TC_NEXT;
+		return TC_ACT_UNSPEC;
 	if (h->protocol == IPPROTO_TCP)
 		return ps_egress_segment(skb, s, h, service, state);
 	/* No packet of a test comes from a server's socket: there the mark tells which it would be. */
@@ -347,7 +348,7 @@ static __always_inline int ps_egress(struct __sk_buff *skb, struct ps_headers *h
 			 ps_config.trust_sender ? skb->mark : bpf_get_socket_cookie(skb));
 	ps_note_path(skb, s, state);
 	if (!h->payload_len)
-		return PS_TC_NEXT;
+		return TC_ACT_UNSPEC;
 	if (ps_copy_reply(skb, s, h))
 		return ps_unread_reply(service, state);
 	bpf_tail_call(skb, &ps_tc_progs, ps_program_of(service, PS_SLOT_DATAGRAM));
@@ -391,12 +392,12 @@ int ps_tc_ingress(struct __sk_buff *skb)
 	__u32 slot, ticket;
 
 	if ((void *)(mark + 1) > (void *)(long)skb->data || mark->magic != (__u32)ps_config.seed[1])
-		return PS_TC_NEXT;
+		return TC_ACT_UNSPEC;
 	ticket = mark->ticket;
 	slot = ticket % PS_HANDOVER_SLOTS;
 	h = bpf_map_lookup_elem(&ps_handover, &slot);
 	if (!h || !ticket)
-		return PS_TC_NEXT;
+		return TC_ACT_UNSPEC;
 	/* Another reply has its slot. */
 	if (ps_read_once(h->ticket) != ticket)
 		return ps_handover_lost(h);

@@ -8,6 +8,7 @@
 #include "cache/lookup.bpf.h"
 #include "coherence/fence.bpf.h"
 #include "packet/headers.bpf.h"
+#include "packet/uapi.bpf.h"
 #include "runtime/maps.bpf.h"
 #include "runtime/verifier.bpf.h"
 #include "service/service.bpf.h"
@@ -50,12 +51,12 @@ int ps_scan(struct __sk_buff *skb)
 	bpf_for_each_map_elem(&ps_large, ps_scan_large, &scan, 0);
 	out = (void *)(long)skb->data;
 	if ((void *)(out + 1) > (void *)(long)skb->data_end)
-		return PS_TC_DROP;
+		return TC_ACT_SHOT;
 	out->entries = scan.entries;
 	out->bytes = scan.bytes;
 	out->small_entries = scan.small_entries;
 	out->large_entries = scan.large_entries;
-	return 0;
+	return TC_ACT_OK;
 }
 
 /* Gives an entry its expiry time if it is still the one that was asked about. */
@@ -114,13 +115,13 @@ int ps_set_expiry(struct __sk_buff *skb)
 	__u32 count;
 
 	if ((void *)(answers + 1) > (void *)(long)skb->data_end)
-		return PS_TC_DROP;
+		return TC_ACT_SHOT;
 	count = answers->count;
 	for (__u32 i = 0; i < PS_MAX_EXPIRY_ANSWERS; i++) {
 		if (i >= count || ps_set_expiry_of(skb, i))
 			break;
 	}
-	return 0;
+	return TC_ACT_OK;
 }
 
 /*
@@ -156,14 +157,14 @@ int ps_invalidations(struct __sk_buff *skb)
 	__u32 count, service;
 
 	if ((void *)(forget + 1) > (void *)(long)skb->data_end)
-		return PS_TC_DROP;
+		return TC_ACT_SHOT;
 	count = forget->count;
 	service = forget->service;
 	for (__u32 i = 0; i < PS_MAX_INVALIDATIONS; i++) {
 		if (i >= count || ps_invalidate_one(skb, service, i))
 			break;
 	}
-	return 0;
+	return TC_ACT_OK;
 }
 
 /* ps_count_flows: one callback per flow. Whoever owns it may be at work meanwhile: `lost` may be set by all. */
@@ -187,15 +188,15 @@ int ps_count_flows(struct __sk_buff *skb)
 	struct ps_flow_count census = {}, *out = (void *)(long)skb->data;
 
 	if ((void *)(out + 1) > (void *)(long)skb->data_end)
-		return PS_TC_DROP;
+		return TC_ACT_SHOT;
 	census.lose = out->lose;
 	bpf_for_each_map_elem(&ps_flows, ps_count_flow, &census, 0);
 	out = (void *)(long)skb->data;
 	if ((void *)(out + 1) > (void *)(long)skb->data_end)
-		return PS_TC_DROP;
+		return TC_ACT_SHOT;
 	out->flows = census.flows;
 	out->spliced = census.spliced;
-	return 0;
+	return TC_ACT_OK;
 }
 
 char LICENSE[] SEC("license") = "GPL";

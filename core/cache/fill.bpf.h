@@ -57,11 +57,11 @@ __noinline int ps_victim(__u64 hash, __u32 epoch, __u64 now)
 		if (i >= ps_config.ways)
 			break;
 		word = ps_read_once(ps_word(line, base, way));
-		if ((word & ~3U) == tag && (word & 3)) {
+		if ((word & ~PS_CLASS_MASK) == tag && (word & PS_CLASS_MASK)) {
 			e = ps_entry_at(word, set, way);
 			return e && ps_entry_awaits_expiry(e, epoch, now) ? -1 : (int)way;
 		}
-		if (!(word & 3))
+		if (!(word & PS_CLASS_MASK))
 			empty = way;
 	}
 	if (empty < PS_MAX_WAYS)
@@ -195,7 +195,8 @@ static __always_inline void ps_large_copy(struct ps_entry *e, const struct ps_sc
 static __always_inline bool ps_fill_begin(struct ps_entry *e, const struct ps_scratch *s,
 					  __u32 *word, __u32 value, __u32 epoch, bool *evicts)
 {
-	*evicts = ps_entry_live(e, epoch) && (ps_read_once(*word) & ~3U) != (value & ~3U);
+	*evicts = ps_entry_live(e, epoch) &&
+		  (ps_read_once(*word) & ~PS_CLASS_MASK) != (value & ~PS_CLASS_MASK);
 	if (!ps_entry_own(e)) {
 		ps_count(s->pkt.service, PS_COUNT_nofill_busy);
 		return false;

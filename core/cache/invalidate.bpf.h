@@ -67,7 +67,7 @@ static __always_inline int ps_kill(__u32 service, __u64 hash)
 		if (way >= ps_config.ways)
 			break;
 		word = ps_read_once(ps_word(line, base, way));
-		if ((word & ~3U) != tag || !(word & 3))
+		if ((word & ~PS_CLASS_MASK) != tag || !(word & PS_CLASS_MASK))
 			continue;
 		e = ps_entry_at(word, set, way);
 		if (e)
@@ -156,7 +156,7 @@ __noinline int ps_write_done(__u32 service, __u64 hash, __u32 cohort, __u64 expi
 	ps_kill(service, hash);
 #endif
 	if (cohort != PS_COHORT_NONE) {
-		__u32 its_own = cohort & PS_HOLD_COUNT;
+		__u32 its_own = cohort & PS_COHORT_MASK;
 
 		if (expires != PS_EXPIRES_UNKNOWN &&
 		    cohort == ps_write_token(its_own, generation + epoch))

@@ -96,7 +96,7 @@ static __always_inline __u32 ps_key_scan_here(struct ps_scratch *s, __u32 hook, 
 	__u64 h = ps_key_hash_begin(s);
 
 	for (__u32 i = 0; i < PS_KEY_WORDS; i++) {
-		__u64 w = ps_cursor_word(&c, pos + i * 8), marks = ps_bytes_below(w, 0x21);
+		__u64 w = ps_cursor_word(&c, pos + i * 8), marks = ps_bytes_below(w, ' ' + 1);
 		bool last = marks || left < 8;
 		__u32 n;
 
@@ -137,7 +137,7 @@ static __always_inline __u32 ps_set_of(__u64 hash)
 
 static __always_inline __u32 ps_tag_of(__u64 hash)
 {
-	return (__u32)(hash >> 34) << 2;
+	return (__u32)(hash >> (64 - 32 + PS_CLASS_BITS)) << PS_CLASS_BITS;
 }
 
 /* The index line of a set; *base is the set's first word in it. */
@@ -169,7 +169,8 @@ static __always_inline struct ps_entry *ps_large_at(__u32 set, __u32 way)
 /* The element of a way, by the class that the index word `word` tells. */
 static __always_inline struct ps_entry *ps_entry_at(__u32 word, __u32 set, __u32 way)
 {
-	return (word & 3) == PS_CLASS_LARGE ? ps_large_at(set, way) : ps_small_at(set, way);
+	return (word & PS_CLASS_MASK) == PS_CLASS_LARGE ? ps_large_at(set, way)
+							: ps_small_at(set, way);
 }
 
 /*
@@ -251,9 +252,9 @@ static __always_inline bool ps_lookup(struct ps_scratch *s, struct ps_hit *hit)
 		if (way >= ps_config.ways)
 			break;
 		word = ps_read_once(ps_word(line, base, way));
-		if ((word & ~3U) != tag)
+		if ((word & ~PS_CLASS_MASK) != tag)
 			continue;
-		if ((word & 3) == PS_CLASS_SMALL) {
+		if ((word & PS_CLASS_MASK) == PS_CLASS_SMALL) {
 			e = ps_small_at(set, way);
 			if (!e)
 				continue;
@@ -266,7 +267,7 @@ static __always_inline bool ps_lookup(struct ps_scratch *s, struct ps_hit *hit)
 			ps_hit_note(hit, e, seq);
 			return true;
 		}
-		if ((word & 3) == PS_CLASS_LARGE) {
+		if ((word & PS_CLASS_MASK) == PS_CLASS_LARGE) {
 			e = ps_large_at(set, way);
 			if (!e)
 				continue;

@@ -101,7 +101,7 @@ static __always_inline __u32 ps_hold(struct ps_fence *f, __u64 now)
 		return 0;
 	for (__u32 i = 0; i < PS_HOLD_TRIES; i++) {
 		__u64 old = ps_read_once(f->hold), count = old & PS_HOLD_COUNT;
-		__u32 cohort = (__u32)(old >> PS_HOLD_COHORT) & PS_HOLD_COUNT;
+		__u32 cohort = (__u32)(old >> PS_HOLD_COHORT) & PS_COHORT_MASK;
 		__u64 last = old >> PS_HOLD_UNTIL, new;
 
 		if (ps_is_over(last, now >> PS_HOLD_SHIFT)) {
@@ -124,7 +124,7 @@ static __always_inline void ps_release(struct ps_fence *f, __u32 cohort)
 	for (__u32 i = 0; i < PS_HOLD_TRIES; i++) {
 		__u64 old = ps_read_once(f->hold), count = old & PS_HOLD_COUNT;
 
-		if (((__u32)(old >> PS_HOLD_COHORT) & PS_HOLD_COUNT) != cohort || !count ||
+		if (((__u32)(old >> PS_HOLD_COHORT) & PS_COHORT_MASK) != cohort || !count ||
 		    count == PS_HOLD_COUNT)
 			return;
 		if (__sync_val_compare_and_swap(&f->hold, old, old - 1) == old)

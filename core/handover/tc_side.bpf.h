@@ -6,6 +6,7 @@
 #include "vmlinux.h"
 #include "handover/slot.bpf.h"
 #include "packet/headers.bpf.h"
+#include "packet/uapi.bpf.h"
 #include "runtime/stats.bpf.h"
 #include "runtime/verifier.bpf.h"
 #include <bpf/bpf_helpers.h>
@@ -16,7 +17,7 @@
 static __always_inline int ps_handover_lost(const struct ps_handover *h)
 {
 	ps_count(h->service & (PS_MAX_SERVICES - 1), PS_COUNT_handover_lost);
-	return PS_TC_DROP;
+	return TC_ACT_SHOT;
 }
 
 /* The frame is a datagram's request: becomes the reply and goes back, the server does not see it. */
@@ -57,7 +58,7 @@ static __always_inline int ps_answer_and_pass(struct __sk_buff *skb, struct ps_h
 	__u32 service = h->service & (PS_MAX_SERVICES - 1), len = h->ack_len;
 
 	if (!ps_size_fits(&len, PS_HANDOVER_HEAD))
-		return PS_TC_NEXT;
+		return TC_ACT_UNSPEC;
 	if (!ps_become_reply(skb, h, ticket) || bpf_clone_redirect(skb, skb->ifindex, 0))
 		ps_count(service, PS_COUNT_handover_lost);
 	else
@@ -65,8 +66,8 @@ static __always_inline int ps_answer_and_pass(struct __sk_buff *skb, struct ps_h
 	if (bpf_skb_change_tail(skb, len, 0) ||
 	    bpf_skb_store_bytes(skb, 0, h->ack, len, BPF_F_RECOMPUTE_CSUM) ||
 	    ps_read_once(h->ticket) != ticket)
-		return PS_TC_DROP;
-	return PS_TC_NEXT;
+		return TC_ACT_SHOT;
+	return TC_ACT_UNSPEC;
 }
 
 #endif /* PRESTACK_HANDOVER_TC_SIDE_BPF_H */

@@ -8,6 +8,8 @@
 #include <bpf/bpf_helpers.h>
 #include <prestack/cursor.h>
 
+#define PS_SUM_GOOD 0xffff /* data and its checksum, added up and folded */
+
 /* One's complement sum folded to 16 bits, however many carries there are (RFC 1071). */
 static __always_inline __u16 ps_fold(__u64 sum)
 {

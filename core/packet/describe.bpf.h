@@ -5,6 +5,7 @@
 
 #include "vmlinux.h"
 #include "packet/headers.bpf.h"
+#include "packet/uapi.bpf.h"
 #include "runtime/scratch.bpf.h"
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
@@ -29,8 +30,8 @@ static __always_inline bool ps_addresses(struct ps_packet *p, void *data, void *
 		if ((void *)(ip + 1) > end)
 			return false;
 		a[0] = b[0] = 0;
-		a[1] = (__u64)ip->saddr << 32 | bpf_htonl(0xffff);
-		b[1] = (__u64)ip->daddr << 32 | bpf_htonl(0xffff);
+		a[1] = (__u64)ip->saddr << 32 | bpf_htonl(PS_V4_MAPPED);
+		b[1] = (__u64)ip->daddr << 32 | bpf_htonl(PS_V4_MAPPED);
 	}
 	p->client[0] = client_is_source ? a[0] : b[0];
 	p->client[1] = client_is_source ? a[1] : b[1];
@@ -45,7 +46,7 @@ static __always_inline bool ps_describe(struct ps_packet *p, void *data, void *e
 {
 	if (data + sizeof(struct ethhdr) > end || !ps_addresses(p, data, end, h, client_is_source))
 		return false;
-	p->mac = (ps_load64(data + (client_is_source ? 0 : 6)) & ps_low_bytes(6)) |
+	p->mac = (ps_load64(data + (client_is_source ? 0 : ETH_ALEN)) & ps_low_bytes(ETH_ALEN)) |
 		 (__u64)h->protocol << 48;
 	p->client_port = client_is_source ? h->sport : h->dport;
 	p->local_port = client_is_source ? h->dport : h->sport;
@@ -96,6 +97,7 @@ static __always_inline bool ps_find_payload(struct ps_headers *h, void *data, vo
 	return true;
 }
 
+#define PS_IPV4_PLAIN 0x45 /* first byte: version 4, a header of 5 words */
 #define PS_PLAIN_L4 (sizeof(struct ethhdr) + sizeof(struct iphdr))
 #define PS_PLAIN_TCP (sizeof(struct tcphdr) + PS_STAMP_LEN)
 
@@ -112,9 +114,9 @@ static __always_inline bool ps_parse_plain(void *data, void *end, __u32 frame_le
 	struct ethhdr *eth = data;
 	__u32 *ports = data + PS_PLAIN_L4, both, len;
 
-	if (data + PS_PLAIN_L4 + head > end || eth->h_proto != bpf_htons(PS_ETH_P_IP) ||
-	    *(__u8 *)ip != 0x45 || ip->protocol != protocol ||
-	    (ip->frag_off & bpf_htons(PS_IP_OFFSET | PS_IP_MF)))
+	if (data + PS_PLAIN_L4 + head > end || eth->h_proto != bpf_htons(ETH_P_IP) ||
+	    *(__u8 *)ip != PS_IPV4_PLAIN || ip->protocol != protocol ||
+	    (ip->frag_off & bpf_htons(IP_OFFSET | IP_MF)))
 		return false;
 	len = bpf_ntohs(ip->tot_len);
 	if (len < sizeof(*ip) + head || sizeof(*eth) + len > frame_len)

@@ -8,41 +8,29 @@
 #define PRESTACK_PACKET_HEADERS_BPF_H
 
 #include "vmlinux.h"
+#include "packet/uapi.bpf.h"
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 #include <prestack/cursor.h>
 
-#define PS_ETH_P_IP 0x0800
-#define PS_ETH_P_IPV6 0x86dd
-#define PS_ETH_P_8021Q 0x8100
-#define PS_ETH_P_8021AD 0x88a8
 #define PS_VLAN_DEPTH 2
-#define PS_VLAN_VID 0x0fff
-#define PS_IP_OFFSET 0x1fff
-#define PS_IP_MF 0x2000
-#define PS_IP6_OFFSET 0xfff8
-#define PS_IP6_HOPOPTS 0 /* these four are macros in uapi, so vmlinux.h lacks them */
-#define PS_IP6_ROUTING 43
-#define PS_IP6_FRAGMENT 44
-#define PS_IP6_DSTOPTS 60
 #define PS_TCP_SEQ 4 /* offsets in the TCP header */
+#define PS_TCP_FLAGS 13
 #define PS_TCP_CHECK 16
+#define PS_LEAST_L4 8 /* bytes of the shortest transport header, of UDP */
 #define PS_MAX_EXT 4 /* IPv6 extension headers walked */
+#define PS_MAX_EXT_END 512 /* and how far into the frame */
 #define PS_STAMP_LEN 12 /* bytes of TCP options: two no-ops and timestamps */
+#define PS_V4_MAPPED                                                                               \
+	0xffff /* an IPv4 address in the 16-byte form has this before it (RFC 4291, 2.5.5.2) */
 
-/* Verdicts of TC programs; the same numbers for clsact and for TCX. */
-#define PS_TC_NEXT (-1) /* TC_ACT_UNSPEC, TCX_NEXT: go on with the next program */
-
-#define PS_TC_DROP 2 /* TC_ACT_SHOT, TCX_DROP */
-
-enum ps_tcp_flags {
-	PS_TCP_FIN = 1,
-	PS_TCP_SYN = 2,
-	PS_TCP_RST = 4,
-	PS_TCP_PSH = 8,
-	PS_TCP_ACK = 16,
-	PS_TCP_URG = 32,
-};
+/*
+ * Masks of offsets in a frame. They change no offset that ps_parse finds; with them the verifier knows a
+ * bound where it has lost the one that was tested.
+ */
+#define PS_L3_MASK 0x1f /* of the IP header: at most PS_L2_MAX */
+#define PS_EXT_MASK 0x7ff /* of an IPv6 extension header */
+#define PS_L4_MASK 0x3ff /* of the transport header, and of the payload behind it */
 
 enum ps_parsed {
 	PS_PARSED_OTHER, /* not IP with UDP or TCP: none of our business */
@@ -86,7 +74,7 @@ struct ps_vlan_tag {
 /* Tag ids as they are kept in ps_path.vlan: id + 1, so that 0 means no tag. */
 static __always_inline __u32 ps_vlan_push(__u32 vlan, __u16 tci)
 {
-	return vlan << 16 | ((tci & PS_VLAN_VID) + 1);
+	return vlan << 16 | ((tci & VLAN_VID_MASK) + 1);
 }
 
 static __always_inline int ps_parse_ports(void *data, void *end, struct ps_headers *h)
@@ -120,16 +108,16 @@ static __always_inline int ps_parse_ipv4(void *data, void *end, struct ps_header
 	/* Longer than the field can say: a segment between namespaces of one host. */
 	if (!len && ip->version == 4)
 		return PS_PARSED_OPAQUE;
-	if (ip->version != 4 || ihl < sizeof(*ip) || len < ihl + 8)
+	if (ip->version != 4 || ihl < sizeof(*ip) || len < ihl + PS_LEAST_L4)
 		return PS_PARSED_BAD;
 	h->odd = ihl != sizeof(*ip);
 	h->l4 = h->l3 + ihl;
 	h->l4_len = len - ihl;
 	fragment = ip->frag_off;
-	if (fragment & bpf_htons(PS_IP_OFFSET))
+	if (fragment & bpf_htons(IP_OFFSET))
 		return PS_PARSED_FRAGMENT;
 	parsed = ps_parse_ports(data, end, h);
-	return fragment & bpf_htons(PS_IP_MF) ? PS_PARSED_FRAGMENT : parsed;
+	return fragment & bpf_htons(IP_MF) ? PS_PARSED_FRAGMENT : parsed;
 }
 
 static __always_inline int ps_parse_ipv6(void *data, void *end, struct ps_headers *h)
@@ -143,7 +131,7 @@ static __always_inline int ps_parse_ipv6(void *data, void *end, struct ps_header
 	h->ipv6 = 1;
 	left = bpf_ntohs(ip->payload_len);
 	next = ip->nexthdr;
-	if (!left && (next == IPPROTO_TCP || next == PS_IP6_HOPOPTS))
+	if (!left && (next == IPPROTO_TCP || next == IPPROTO_HOPOPTS))
 		return PS_PARSED_OPAQUE;
 	for (__u32 i = 0; i <= PS_MAX_EXT; i++) {
 		struct ipv6_opt_hdr *ext;
@@ -153,21 +141,21 @@ static __always_inline int ps_parse_ipv6(void *data, void *end, struct ps_header
 			h->protocol = next;
 			h->l4 = off;
 			h->l4_len = left;
-			return left < 8 ? PS_PARSED_BAD : ps_parse_ports(data, end, h);
+			return left < PS_LEAST_L4 ? PS_PARSED_BAD : ps_parse_ports(data, end, h);
 		}
-		if (next == PS_IP6_FRAGMENT) {
-			struct ps_ip6_fragment *f = data + (off & 0x7ff);
+		if (next == IPPROTO_FRAGMENT) {
+			struct ps_ip6_fragment *f = data + (off & PS_EXT_MASK);
 
-			if ((void *)(f + 1) > end || (f->offset & bpf_htons(PS_IP6_OFFSET)))
+			if ((void *)(f + 1) > end || (f->offset & bpf_htons(IP6_OFFSET)))
 				return PS_PARSED_FRAGMENT;
-			h->l4 = (off & 0x7ff) + sizeof(*f);
+			h->l4 = (off & PS_EXT_MASK) + sizeof(*f);
 			if (f->next == IPPROTO_UDP || f->next == IPPROTO_TCP)
 				ps_parse_ports(data, end, h);
 			return PS_PARSED_FRAGMENT;
 		}
-		if (next != PS_IP6_HOPOPTS && next != PS_IP6_ROUTING && next != PS_IP6_DSTOPTS)
+		if (next != IPPROTO_HOPOPTS && next != IPPROTO_ROUTING && next != IPPROTO_DSTOPTS)
 			return PS_PARSED_OTHER;
-		ext = data + (off & 0x7ff);
+		ext = data + (off & PS_EXT_MASK);
 		if ((void *)(ext + 1) > end)
 			return PS_PARSED_BAD;
 		len = (ext->hdrlen + 1) * 8;
@@ -177,7 +165,7 @@ static __always_inline int ps_parse_ipv6(void *data, void *end, struct ps_header
 		off += len;
 		left -= len;
 		h->odd = 1;
-		if (off > 512)
+		if (off > PS_MAX_EXT_END)
 			return PS_PARSED_OPAQUE;
 	}
 	return PS_PARSED_OPAQUE;
@@ -199,7 +187,7 @@ static __always_inline int ps_parse(void *data, void *end, __u32 vlan, struct ps
 	for (__u32 i = 0; i < PS_VLAN_DEPTH; i++) {
 		struct ps_vlan_tag *tag = data + off;
 
-		if (proto != bpf_htons(PS_ETH_P_8021Q) && proto != bpf_htons(PS_ETH_P_8021AD))
+		if (proto != bpf_htons(ETH_P_8021Q) && proto != bpf_htons(ETH_P_8021AD))
 			break;
 		if ((void *)(tag + 1) > end)
 			return PS_PARSED_OTHER;
@@ -209,11 +197,11 @@ static __always_inline int ps_parse(void *data, void *end, __u32 vlan, struct ps
 	}
 	h->vlan = vlan;
 	h->l3 = off;
-	if (proto == bpf_htons(PS_ETH_P_IP))
+	if (proto == bpf_htons(ETH_P_IP))
 		return ps_parse_ipv4(data, end, h);
-	if (proto == bpf_htons(PS_ETH_P_IPV6))
+	if (proto == bpf_htons(ETH_P_IPV6))
 		return ps_parse_ipv6(data, end, h);
-	if (proto == bpf_htons(PS_ETH_P_8021Q) || proto == bpf_htons(PS_ETH_P_8021AD))
+	if (proto == bpf_htons(ETH_P_8021Q) || proto == bpf_htons(ETH_P_8021AD))
 		return PS_PARSED_OPAQUE;
 	return PS_PARSED_OTHER;
 }

@@ -12,21 +12,23 @@
 #include <prestack/cursor.h>
 #include <prestack/types.h>
 
+#define PS_MAX_IP_OPTIONS 40
+
 /* Sum of `len` <= 40 bytes of IPv4 options at `off`; 0 if they cannot be read (which is no sum). */
 __noinline __u32 ps_options_sum(struct xdp_md *ctx, __u32 off, __u32 len)
 {
-	__u64 options[6] = {};
+	__u64 options[PS_MAX_IP_OPTIONS / 8 + 1] = {};
 
-	if (!ps_size_fits(&len, 40) || bpf_xdp_load_bytes(ctx, off, options, len))
+	if (!ps_size_fits(&len, PS_MAX_IP_OPTIONS) || bpf_xdp_load_bytes(ctx, off, options, len))
 		return 0;
-	return ps_fold(ps_sum(options, len, 0, 5));
+	return ps_fold(ps_sum(options, len, 0, PS_MAX_IP_OPTIONS / 8));
 }
 
 /* Whether the IPv4 header's checksum is right; IPv6 has none. */
 static __always_inline bool ps_ip_sum_good(struct xdp_md *ctx, const struct ps_headers *h)
 {
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
-	__u32 l3 = h->l3 & 0x1f, l4 = h->l4 & 0x3ff;
+	__u32 l3 = h->l3 & PS_L3_MASK, l4 = h->l4 & PS_L4_MASK;
 	struct iphdr *ip = data + l3;
 	__u32 *w = (__u32 *)ip;
 	__u64 sum;
@@ -38,7 +40,7 @@ static __always_inline bool ps_ip_sum_good(struct xdp_md *ctx, const struct ps_h
 	sum = (__u64)w[0] + w[1] + w[2] + w[3] + w[4];
 	if (h->odd)
 		sum += ps_options_sum(ctx, l3 + sizeof(*ip), l4 - l3 - sizeof(*ip));
-	return ps_fold(sum) == 0xffff;
+	return ps_fold(sum) == PS_SUM_GOOD;
 }
 
 /*
@@ -50,7 +52,7 @@ static __always_inline bool ps_checksums_good(struct xdp_md *ctx, struct ps_scra
 {
 	void *data, *end;
 	struct ps_packet *p = &s->pkt;
-	__u32 l4 = h->l4 & 0x3ff, len = h->payload_len;
+	__u32 l4 = h->l4 & PS_L4_MASK, len = h->payload_len;
 	struct udphdr *udp;
 	__u64 sum;
 
@@ -70,7 +72,7 @@ static __always_inline bool ps_checksums_good(struct xdp_md *ctx, struct ps_scra
 		return true;
 	}
 	sum += udp->source + udp->dest + udp->len + (__u64)udp->check;
-	return ps_fold(sum + s->in_sum) == 0xffff;
+	return ps_fold(sum + s->in_sum) == PS_SUM_GOOD;
 }
 
 #define PS_DIRECT_PAYLOAD 128 /* payloads up to this many bytes are copied without a helper */
@@ -136,7 +138,7 @@ static __always_inline int ps_copy_payload(struct xdp_md *ctx, struct ps_scratch
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
 	__u64 sum = 0;
 
-	if (!ps_copy_short(s, data + (h->payload & 0x3ff), end, h->payload_len, &sum))
+	if (!ps_copy_short(s, data + (h->payload & PS_L4_MASK), end, h->payload_len, &sum))
 		return ps_copy_long(ctx);
 	s->in_sum = sum;
 	return 0;
@@ -150,7 +152,7 @@ static __always_inline int ps_copy_reply(struct __sk_buff *skb, struct ps_scratc
 	__u32 len = h->payload_len;
 	__u64 sum = 0;
 
-	if (ps_copy_short(s, data + (h->payload & 0x3ff), end, len, &sum))
+	if (ps_copy_short(s, data + (h->payload & PS_L4_MASK), end, len, &sum))
 		return 0;
 	if (!ps_size_fits(&len, PS_IN_SIZE))
 		return -1;

@@ -5,6 +5,8 @@
 
 #include "vmlinux.h"
 #include "packet/checksum.bpf.h"
+#include "packet/describe.bpf.h"
+#include "packet/uapi.bpf.h"
 #include "runtime/scratch.bpf.h"
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
@@ -13,7 +15,7 @@
 
 #define PS_REPLY_TTL 64
 #define PS_CSUM_WORDS ((PS_OUT_SIZE + 7) / 8)
-#define PS_L2_MAX 22 /* Ethernet and two tags */
+#define PS_L2_MAX (ETH_HLEN + 2 * VLAN_HLEN) /* Ethernet and two tags */
 #define PS_MAX_HEAD_GROWTH 208 /* XDP_PACKET_HEADROOM less what drivers keep for themselves */
 
 /*
@@ -31,8 +33,8 @@ __noinline __u32 ps_out_sum(void)
 static __always_inline void ps_write_ipv4(void *l3, const struct ps_packet *p, __u32 len,
 					  const __u8 protocol)
 {
-	__u32 first = bpf_htonl(0x45 << 24 | (sizeof(struct iphdr) + len));
-	__u32 second = bpf_htonl(0x4000), third = bpf_htonl(PS_REPLY_TTL << 24 | protocol << 16);
+	__u32 first = bpf_htonl(PS_IPV4_PLAIN << 24 | (sizeof(struct iphdr) + len));
+	__u32 second = bpf_htonl(IP_DF), third = bpf_htonl(PS_REPLY_TTL << 24 | protocol << 16);
 	__u32 saddr = p->local[1] >> 32, daddr = p->client[1] >> 32;
 	__u16 check = ~ps_fold((__u64)first + second + third + saddr + daddr);
 

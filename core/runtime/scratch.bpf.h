@@ -13,6 +13,7 @@
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>
 #include <prestack/cursor.h>
+#include <prestack/splice.h>
 #include <prestack/stream.h>
 #include <prestack/types.h>
 
@@ -58,7 +59,7 @@ struct ps_key {
 struct ps_segment {
 	__u32 seq; /* host order, as all numbers here */
 	__u32 ack;
-	__u32 flags; /* enum ps_tcp_flags */
+	__u32 flags; /* TCPHDR_* */
 	__u32 check; /* net: the checksum */
 	__u32 len; /* bytes of payload */
 	__u32 fresh; /* offset in the frame of the first byte that was not read before */
@@ -117,7 +118,7 @@ struct ps_scratch {
 	__u32 missing; /* the last key that was looked up was not there */
 	__u32 who_request;
 	__u64 user[8]; /* the plug-in's own */
-	__u32 options[16]; /* TCP: of the segment that is translated */
+	__u32 options[PS_OPTION_MASK + 1]; /* TCP: of the segment that is translated */
 	__u8 head[PS_HANDOVER_HEAD + 8]; /* TCP: headers of a segment that is sent */
 	__u8 in[PS_IN_BUFFER];
 	__u8 out[PS_OUT_SIZE + PS_MAX_VALUE + 64];

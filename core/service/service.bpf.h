@@ -11,6 +11,7 @@
 #define PRESTACK_SERVICE_SERVICE_BPF_H
 
 #include "vmlinux.h"
+#include "packet/headers.bpf.h"
 #include "runtime/clock.bpf.h"
 #include "runtime/maps.bpf.h"
 #include "runtime/scratch.bpf.h"
@@ -70,7 +71,7 @@ static __always_inline bool ps_leaves_through_tc(__u32 service)
 static __always_inline bool ps_client_allowed(const struct ps_service_conf *conf,
 					      const struct ps_packet *p)
 {
-	if (p->ipv6 && !p->client[0] && (__u32)p->client[1] == bpf_htonl(0xffff))
+	if (p->ipv6 && !p->client[0] && (__u32)p->client[1] == bpf_htonl(PS_V4_MAPPED))
 		return false;
 	for (__u32 i = 0; i < PS_MAX_ALLOW; i++) {
 		const struct ps_prefix *f = &conf->allow[i];

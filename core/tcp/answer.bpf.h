@@ -11,6 +11,7 @@
 #include "vmlinux.h"
 #include "handover/slot.bpf.h"
 #include "packet/headers.bpf.h"
+#include "packet/uapi.bpf.h"
 #include "runtime/lock.bpf.h"
 #include "runtime/maps.bpf.h"
 #include "runtime/scratch.bpf.h"
@@ -55,7 +56,7 @@ static __always_inline bool ps_is_ordinary(const struct ps_scratch *s, const str
 	const struct ps_segment *g = &s->segment;
 	__u32 head = s->pkt.payload - s->pkt.l4;
 
-	if ((g->flags & ~PS_TCP_PSH) != PS_TCP_ACK || s->pkt.odd_header || !g->loaded)
+	if ((g->flags & ~TCPHDR_PSH) != TCPHDR_ACK || s->pkt.odd_header || !g->loaded)
 		return false;
 	if (!sp->timestamps)
 		return head == sizeof(struct tcphdr);
@@ -226,6 +227,7 @@ enum ps_answered {
 	PS_ANSWERED_LONG, /* the reply is too long */
 };
 
+#define PS_WSCALE_MASK 15 /* RFC 7323 allows 14 */
 #define PS_MAX_PIPELINE 64 /* requests answered in one segment */
 
 /*
@@ -271,7 +273,7 @@ static __always_inline bool ps_answer_fits(const struct ps_scratch *s, const str
 
 	return s->out_len <= sp->mss && s->out_len <= PS_MAX_SEGMENT_REPLY &&
 	       head + s->out_len <= conf->mtu &&
-	       s->out_len <= (__u64)s->segment.window << (scale & 15);
+	       s->out_len <= (__u64)s->segment.window << (scale & PS_WSCALE_MASK);
 }
 
 /*

@@ -12,6 +12,7 @@
 #include "handover/slot.bpf.h"
 #include "packet/checksum.bpf.h"
 #include "packet/headers.bpf.h"
+#include "packet/uapi.bpf.h"
 #include "packet/write_headers.bpf.h"
 #include "runtime/scratch.bpf.h"
 #include "runtime/stats.bpf.h"
@@ -22,6 +23,9 @@
 #include <prestack/cursor.h>
 #include <prestack/splice.h>
 #include <prestack/types.h>
+
+#define PS_MACS (2 * ETH_ALEN) /* bytes of a frame before its tags */
+#define PS_HEAD_L4_MASK 0x3f /* of the TCP header in s->head: behind PS_L2_MAX and an IPv6 header */
 
 /* What is written into them; host order but for tsval. */
 struct ps_segment_numbers {
@@ -39,7 +43,8 @@ static __always_inline bool ps_head_load(struct xdp_md *ctx, struct ps_scratch *
 {
 	__u32 len = s->pkt.payload;
 
-	if (s->pkt.odd_header || (s->pkt.l3 != 14 && s->pkt.l3 != 18 && s->pkt.l3 != PS_L2_MAX))
+	if (s->pkt.odd_header ||
+	    (s->pkt.l3 != ETH_HLEN && s->pkt.l3 != ETH_HLEN + VLAN_HLEN && s->pkt.l3 != PS_L2_MAX))
 		return false;
 	return ps_size_fits(&len, PS_HANDOVER_HEAD) && !bpf_xdp_load_bytes(ctx, 0, s->head, len);
 }
@@ -84,7 +89,7 @@ static __always_inline void ps_write_tcp(struct ps_scratch *s, __u32 ports, __u3
 	__u32 *w;
 
 	ps_opaque(l4);
-	w = (__u32 *)(s->head + (l4 & 63));
+	w = (__u32 *)(s->head + (l4 & PS_HEAD_L4_MASK));
 	w[0] = ports;
 	w[1] = bpf_htonl(seq);
 	w[2] = bpf_htonl(ack);
@@ -101,7 +106,7 @@ static __always_inline void ps_write_check(struct ps_scratch *s, __u32 stamped, 
 	__u32 *w;
 
 	ps_opaque(l4);
-	w = (__u32 *)(s->head + (l4 & 63));
+	w = (__u32 *)(s->head + (l4 & PS_HEAD_L4_MASK));
 	check = (__u16 *)w + PS_TCP_CHECK / 2;
 	sum += pseudo + w[0] + w[1] + w[2] + w[3];
 	sum += w[4];
@@ -116,7 +121,7 @@ static __always_inline void ps_write_partial(struct ps_scratch *s, __u64 pseudo)
 	__u32 l4 = s->pkt.l4;
 
 	ps_opaque(l4);
-	*(__u16 *)(s->head + (l4 & 63) + PS_TCP_CHECK) = ps_fold(pseudo);
+	*(__u16 *)(s->head + (l4 & PS_HEAD_L4_MASK) + PS_TCP_CHECK) = ps_fold(pseudo);
 }
 
 /* Turns the request's headers in s->head into the answer's. Returns their length. */
@@ -125,23 +130,23 @@ static __always_inline __u32 ps_head_answer(struct ps_scratch *s,
 {
 	const struct ps_packet *p = &s->pkt;
 	__u32 l3 = p->l3, l4 = p->l4, len = ps_tcp_len(n->stamped) + s->out_len;
-	__u64 source = ps_load64(s->head + 6), target = ps_load64(s->head);
-	__u16 type = *(__u16 *)(s->head + 12);
+	__u64 source = ps_load64(s->head + ETH_ALEN), target = ps_load64(s->head);
+	__u16 type = *(__u16 *)(s->head + PS_MACS);
 	__u64 pseudo = ps_pseudo_sum(p->local, p->client, p->ipv6, IPPROTO_TCP, len);
 	__u32 *stamp;
 
 	ps_store64(s->head, source);
-	ps_store64(s->head + 6, target);
-	*(__u16 *)(s->head + 12) = type;
+	ps_store64(s->head + ETH_ALEN, target);
+	*(__u16 *)(s->head + PS_MACS) = type;
 	ps_opaque(l3);
 	if (p->ipv6)
-		ps_write_ipv6(s->head + (l3 & 31), p, len, IPPROTO_TCP);
+		ps_write_ipv6(s->head + (l3 & PS_L3_MASK), p, len, IPPROTO_TCP);
 	else
-		ps_write_ipv4(s->head + (l3 & 31), p, len, IPPROTO_TCP);
+		ps_write_ipv4(s->head + (l3 & PS_L3_MASK), p, len, IPPROTO_TCP);
 	ps_write_tcp(s, p->local_port | (__u32)p->client_port << 16, n->seq, n->ack,
-		     PS_TCP_ACK | PS_TCP_PSH, n->window, n->stamped);
+		     TCPHDR_ACK | TCPHDR_PSH, n->window, n->stamped);
 	ps_opaque(l4);
-	stamp = (__u32 *)(s->head + (l4 & 63) + sizeof(struct tcphdr));
+	stamp = (__u32 *)(s->head + (l4 & PS_HEAD_L4_MASK) + sizeof(struct tcphdr));
 	if (n->stamped) {
 		stamp[0] = bpf_htonl(PS_TCP_STAMPED);
 		stamp[1] = n->tsval;
@@ -173,7 +178,7 @@ static __always_inline __u32 ps_head_ack(struct ps_scratch *s, const struct ps_s
 	__u64 pseudo = ps_pseudo_sum(p->client, p->local, p->ipv6, IPPROTO_TCP, len);
 
 	ps_opaque(l3);
-	l3 &= 31;
+	l3 &= PS_L3_MASK;
 	if (p->ipv6) {
 		*(__be16 *)(s->head + l3 + 4) = bpf_htons(len);
 	} else {
@@ -186,7 +191,7 @@ static __always_inline __u32 ps_head_ack(struct ps_scratch *s, const struct ps_s
 	}
 	/* The options, if there are any, begin with the timestamps: they stay where they are. */
 	ps_write_tcp(s, p->client_port | (__u32)p->local_port << 16, n->server_seq, n->server_ack,
-		     PS_TCP_ACK, s->segment.window, stamped);
+		     TCPHDR_ACK, s->segment.window, stamped);
 	if (p->partial_csum)
 		ps_write_partial(s, pseudo);
 	else
@@ -202,13 +207,13 @@ static __always_inline __u32 ps_head_park(__u8 *to, const struct ps_scratch *s, 
 {
 	__u32 tag = s->pkt.l3 > sizeof(struct ethhdr) ? sizeof(struct ps_vlan_tag) : 0, rest;
 
-	bpf_probe_read_kernel(to, 12, s->head);
+	bpf_probe_read_kernel(to, PS_MACS, s->head);
 	/* No call between the bounds and their use: 6.1's verifier loses those of a value that is spilled. */
-	rest = len - 12 - tag;
-	if (!ps_size_fits(&rest, PS_HANDOVER_HEAD - 12) ||
-	    bpf_probe_read_kernel(to + 12, rest, s->head + 12 + (tag & 4)))
+	rest = len - PS_MACS - tag;
+	if (!ps_size_fits(&rest, PS_HANDOVER_HEAD - PS_MACS) ||
+	    bpf_probe_read_kernel(to + PS_MACS, rest, s->head + PS_MACS + (tag & VLAN_HLEN)))
 		return 0;
-	return 12 + rest;
+	return PS_MACS + rest;
 }
 
 /* Parks the answer, and turns the frame into the acknowledgement. Returns the verdict. */

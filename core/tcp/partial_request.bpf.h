@@ -37,7 +37,7 @@ __noinline __u32 ps_write_again(__u64 hash, __u32 cohort)
 	if (!state)
 		return PS_COHORT_NONE;
 	if (cohort != PS_COHORT_NONE)
-		ps_release(f, cohort & PS_HOLD_COUNT);
+		ps_release(f, cohort & PS_COHORT_MASK);
 	cohort = ps_fence_raise(state, hash, s->pkt.now);
 	ps_kill(s->pkt.service, hash);
 	return cohort;

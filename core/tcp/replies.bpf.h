@@ -9,6 +9,7 @@
 #include "vmlinux.h"
 #include "coherence/epoch.bpf.h"
 #include "packet/headers.bpf.h"
+#include "packet/uapi.bpf.h"
 #include "runtime/scratch.bpf.h"
 #include "runtime/stats.bpf.h"
 #include "runtime/verifier.bpf.h"
@@ -223,7 +224,7 @@ static __always_inline bool ps_take_replies(struct __sk_buff *skb, struct ps_flo
 /* The segment leaves, with the client's numbers. */
 static __always_inline int ps_leaves(struct __sk_buff *skb, const struct ps_flow *f)
 {
-	return ps_is_spliced(f) ? ps_translate_out(skb) : PS_TC_NEXT;
+	return ps_is_spliced(f) ? ps_translate_out(skb) : TC_ACT_UNSPEC;
 }
 
 /* Nobody can tell what leaves: it may be the reply to any write. */
@@ -231,7 +232,7 @@ static __always_inline int ps_replies_unknown(struct ps_scratch *s)
 {
 	ps_count(s->pkt.service, PS_COUNT_flows_unknown);
 	ps_flush_leaving(s->pkt.service);
-	return PS_TC_NEXT;
+	return TC_ACT_UNSPEC;
 }
 
 /* Another CPU reads replies of this flow, and a reply cannot wait. A function of its own, since it is rare. */
@@ -241,7 +242,7 @@ __noinline int ps_replies_busy(struct __sk_buff *skb)
 	struct ps_flow *f;
 
 	if (!s || !skb)
-		return PS_TC_NEXT;
+		return TC_ACT_UNSPEC;
 	f = ps_flow_find(&s->pkt.flow);
 	if (!f)
 		return ps_replies_unknown(s);
@@ -261,7 +262,7 @@ static __always_inline int ps_follow_replies(struct __sk_buff *skb,
 	bool over;
 
 	if (!s)
-		return PS_TC_NEXT;
+		return TC_ACT_UNSPEC;
 	f = ps_flow_at(&s->pkt.flow);
 	if (!f)
 		return ps_replies_unknown(s);
@@ -287,7 +288,7 @@ static __always_inline int ps_follow_replies(struct __sk_buff *skb,
 	/* Lost from the other side meanwhile: what that did not read may be what this answers. */
 	if (ps_read_once(f->lost))
 		ps_flush_leaving(s->pkt.service);
-	over = (s->segment.flags & PS_TCP_FIN) && f->out.next == s->segment.seq + s->segment.len;
+	over = (s->segment.flags & TCPHDR_FIN) && f->out.next == s->segment.seq + s->segment.len;
 	ps_flow_free(f, PS_REPLIES);
 	verdict = ps_leaves(skb, f);
 	if (over)

@@ -6,6 +6,7 @@
 #include "vmlinux.h"
 #include "coherence/epoch.bpf.h"
 #include "packet/headers.bpf.h"
+#include "packet/uapi.bpf.h"
 #include "runtime/scratch.bpf.h"
 #include "runtime/stats.bpf.h"
 #include "runtime/verifier.bpf.h"
@@ -254,7 +255,7 @@ static __always_inline int ps_take_requests(struct xdp_md *ctx, struct ps_flow *
 	__u32 old = 0;
 	int what;
 
-	if (g->flags & PS_TCP_URG)
+	if (g->flags & TCPHDR_URG)
 		return ps_requests_lost(f, s, PS_LOST_URGENT);
 	what = ps_stream_accept(&f->in, g->seq, g->len, &old);
 	if (what == PS_ACCEPT_INSIDE)
@@ -354,7 +355,7 @@ static __always_inline int ps_follow_requests(struct xdp_md *ctx,
 	/* Not ours any more after all: user space has deleted it, and it was used again. */
 	if (!ps_flow_is(f, &s->pkt.flow))
 		f->lost = PS_LOST_BUSY;
-	over = (s->segment.flags & PS_TCP_FIN) && f->in.next == s->segment.seq + s->segment.len;
+	over = (s->segment.flags & TCPHDR_FIN) && f->in.next == s->segment.seq + s->segment.len;
 	ps_flow_free(f, PS_REQUESTS);
 	if (verdict == XDP_DROP) {
 		ps_count(s->pkt.service, PS_COUNT_out_of_order);

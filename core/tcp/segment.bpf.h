@@ -10,6 +10,7 @@
 #include "coherence/epoch.bpf.h"
 #include "packet/checksum.bpf.h"
 #include "packet/headers.bpf.h"
+#include "packet/uapi.bpf.h"
 #include "runtime/maps.bpf.h"
 #include "runtime/scratch.bpf.h"
 #include "runtime/verifier.bpf.h"
@@ -37,23 +38,23 @@ static __always_inline void ps_name_flow(struct ps_scratch *s)
 static __always_inline bool ps_describe_segment(struct ps_scratch *s, void *data, void *end,
 						const struct ps_headers *h)
 {
-	struct tcphdr *tcp = data + (h->l4 & 0x3ff);
+	struct tcphdr *tcp = data + (h->l4 & PS_L4_MASK);
 	__u32 head = h->payload - h->l4, *stamp;
 
 	if ((void *)(tcp + 1) > end)
 		return false;
 	s->segment.seq = bpf_ntohl(tcp->seq);
 	s->segment.ack = bpf_ntohl(tcp->ack_seq);
-	s->segment.flags = ((__u8 *)tcp)[13];
+	s->segment.flags = ((__u8 *)tcp)[PS_TCP_FLAGS];
 	s->segment.check = tcp->check;
 	s->segment.window = bpf_ntohs(tcp->window);
 	s->segment.stamped = 0;
 	s->segment.plain = 0;
 	stamp = (__u32 *)(tcp + 1);
-	if (head >= sizeof(*tcp) + 12 && (void *)(stamp + 3) <= end &&
+	if (head >= sizeof(*tcp) + PS_STAMP_LEN && (void *)(stamp + 3) <= end &&
 	    stamp[0] == bpf_htonl(PS_TCP_STAMPED)) {
 		s->segment.stamped = 1;
-		s->segment.plain = head == sizeof(*tcp) + 12;
+		s->segment.plain = head == sizeof(*tcp) + PS_STAMP_LEN;
 		s->segment.tsval = stamp[1];
 	}
 	s->segment.len = h->payload_len;
@@ -112,7 +113,7 @@ __noinline __u32 ps_long_header_sum(struct xdp_md *ctx, __u32 at, __u32 len)
 static __always_inline __u64 ps_tcp_header_sum(struct xdp_md *ctx, __u32 at, __u32 len)
 {
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
-	__u64 *w = data + (at & 0x3ff), sum;
+	__u64 *w = data + (at & PS_L4_MASK), sum;
 
 	if (len != 4 * sizeof(*w) || (void *)(w + 4) > end)
 		return ps_long_header_sum(ctx, at, len);
@@ -134,7 +135,7 @@ static __always_inline bool ps_segment_sum_good(struct xdp_md *ctx, struct ps_sc
 					  head + h->payload_len);
 
 	header = ps_tcp_header_sum(ctx, h->l4, head);
-	if (header && ps_fold(sum + header + s->in_sum) == 0xffff)
+	if (header && ps_fold(sum + header + s->in_sum) == PS_SUM_GOOD)
 		return true;
 	p->partial_csum = s->segment.check == ps_fold(sum);
 	return p->partial_csum;
@@ -149,14 +150,14 @@ static __always_inline bool ps_segment_signals(struct ps_scratch *s)
 	const struct ps_segment *g = &s->segment;
 	struct ps_flow *f;
 
-	if (g->flags & PS_TCP_SYN) {
-		if (!g->len || (g->flags & PS_TCP_RST))
+	if (g->flags & TCPHDR_SYN) {
+		if (!g->len || (g->flags & TCPHDR_RST))
 			return true;
 		ps_handshake_data(&s->pkt.flow, g->seq);
 		ps_flush(s->pkt.service);
 		return true;
 	}
-	if (g->flags & PS_TCP_RST) {
+	if (g->flags & TCPHDR_RST) {
 		/* Only the one that the server's stack would believe. */
 		f = ps_flow_find(&s->pkt.flow);
 		if (f && f->in.next == g->seq)
@@ -164,11 +165,11 @@ static __always_inline bool ps_segment_signals(struct ps_scratch *s)
 		return true;
 	}
 	/* What has no ACK is dropped by every stack. */
-	if (!(g->flags & PS_TCP_ACK))
+	if (!(g->flags & TCPHDR_ACK))
 		return true;
 	if (g->len)
 		return false;
-	if (g->flags & PS_TCP_FIN) {
+	if (g->flags & TCPHDR_FIN) {
 		f = ps_flow_find(&s->pkt.flow);
 		if (f && f->in.next == g->seq)
 			ps_flow_fin(f, &s->pkt.flow, PS_REQUESTS);
@@ -208,10 +209,10 @@ static __always_inline void ps_check_listener(struct __sk_buff *skb, const struc
 static __always_inline void ps_server_said(struct ps_flow *f, const struct ps_flow_key *key,
 					   const struct ps_segment *g)
 {
-	if (g->flags & PS_TCP_SYN)
+	if (g->flags & TCPHDR_SYN)
 		return;
 	ps_server_speaks(f, g);
-	if (g->flags & PS_TCP_ACK)
+	if (g->flags & TCPHDR_ACK)
 		ps_flow_acked(f, key, g->ack + ps_read_once(f->splice.in_skip));
 }
 
@@ -226,24 +227,24 @@ static __always_inline int ps_server_signals(struct __sk_buff *skb, struct ps_sc
 	struct ps_flow *f;
 	int verdict;
 
-	if (g->flags & PS_TCP_SYN) {
-		if (g->flags & PS_TCP_ACK) {
+	if (g->flags & TCPHDR_SYN) {
+		if (g->flags & TCPHDR_ACK) {
 			ps_check_listener(skb, &s->pkt, state);
 			ps_handshake_seen(&s->pkt.flow, g->ack, g->seq + 1);
 		}
-		return g->len ? PS_TC_READ : PS_TC_NEXT;
+		return g->len ? PS_TC_READ : TC_ACT_UNSPEC;
 	}
 	/* Who reads it looks the flow up. */
-	if (g->len && !(g->flags & PS_TCP_RST))
+	if (g->len && !(g->flags & TCPHDR_RST))
 		return PS_TC_READ;
 	f = ps_flow_find(&s->pkt.flow);
 	if (!f)
-		return g->len ? PS_TC_READ : PS_TC_NEXT;
+		return g->len ? PS_TC_READ : TC_ACT_UNSPEC;
 	ps_server_said(f, &s->pkt.flow, g);
-	verdict = ps_is_spliced(f) ? ps_translate_out(skb) : PS_TC_NEXT;
-	if (g->flags & PS_TCP_RST)
+	verdict = ps_is_spliced(f) ? ps_translate_out(skb) : TC_ACT_UNSPEC;
+	if (g->flags & TCPHDR_RST)
 		ps_flow_end(f, &s->pkt.flow);
-	else if ((g->flags & PS_TCP_FIN) && f->out.next == g->seq)
+	else if ((g->flags & TCPHDR_FIN) && f->out.next == g->seq)
 		ps_flow_fin(f, &s->pkt.flow, PS_REPLIES);
 	return verdict;
 }

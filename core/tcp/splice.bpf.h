@@ -12,6 +12,7 @@
 #include "vmlinux.h"
 #include "packet/checksum.bpf.h"
 #include "packet/headers.bpf.h"
+#include "packet/uapi.bpf.h"
 #include "runtime/lock.bpf.h"
 #include "runtime/scratch.bpf.h"
 #include "runtime/stats.bpf.h"
@@ -108,15 +109,15 @@ __noinline int ps_translate_in(struct xdp_md *ctx)
 	if (!ps_shift_load(&f->splice, &h))
 		return XDP_DROP;
 	seq = bpf_htonl(ps_shift_seq_in(&h, s->segment.seq));
-	ack = s->segment.flags & PS_TCP_ACK ? ps_shift_ack_in(&h, s->segment.ack) : s->segment.ack;
-	if (s->segment.flags & PS_TCP_ACK) {
+	ack = s->segment.flags & TCPHDR_ACK ? ps_shift_ack_in(&h, s->segment.ack) : s->segment.ack;
+	if (s->segment.flags & TCPHDR_ACK) {
 		ps_grow(&f->splice.client_ack, s->segment.ack,
 			(__u32)ps_read_once(f->splice.sent) + h.out_add);
 		ps_grow(&f->splice.server_una, ack, ps_read_once(f->splice.sent));
 	}
 	ack = bpf_htonl(ack);
 	check = s->segment.check;
-	l4 = s->pkt.l4 & 0x3ff;
+	l4 = s->pkt.l4 & PS_L4_MASK;
 	options = s->pkt.payload - s->pkt.l4 - sizeof(*tcp);
 	/* Two no-ops and timestamps, as most have: nothing to translate. */
 	if (options && !s->segment.plain && !ps_options_in(ctx, s, options, &h, &check))
@@ -157,8 +158,8 @@ static __always_inline void ps_server_speaks(struct ps_flow *f, const struct ps_
 	f->splice.window = g->window;
 	if (g->stamped)
 		f->splice.tsval = g->tsval;
-	if (g->len || (g->flags & PS_TCP_FIN))
-		ps_sent_up_to(&f->splice, g->seq + g->len + !!(g->flags & PS_TCP_FIN));
+	if (g->len || (g->flags & TCPHDR_FIN))
+		ps_sent_up_to(&f->splice, g->seq + g->len + !!(g->flags & TCPHDR_FIN));
 }
 
 /* Translates the options of a server's segment. */
@@ -191,31 +192,31 @@ __noinline int ps_translate_out(struct __sk_buff *skb)
 
 	f = s && skb ? ps_flow_find(&s->pkt.flow) : NULL;
 	if (!f || !ps_is_spliced(f))
-		return PS_TC_NEXT;
+		return TC_ACT_UNSPEC;
 	g = &s->segment;
 	if (!ps_shift_load(&f->splice, &h))
-		return PS_TC_DROP;
+		return TC_ACT_SHOT;
 	/* Sent again, with bytes from before the last answer and from after it: between them is the answer. */
 	if (g->len && (__s32)(g->seq - h.at) < 0 && (__s32)(g->seq + g->len - h.at) > 0 && h.len)
-		return PS_TC_DROP;
+		return TC_ACT_SHOT;
 	l4 = s->pkt.l4;
 	before[0] = bpf_htonl(g->seq);
 	before[1] = bpf_htonl(g->ack);
 	numbers[0] = bpf_htonl(ps_shift_seq_out(&h, g->seq));
 	numbers[1] = before[1];
-	if (g->flags & PS_TCP_ACK)
+	if (g->flags & TCPHDR_ACK)
 		numbers[1] =
 			bpf_htonl(ps_shift_ack_out(&h, g->ack, ps_read_once(f->splice.client_ack),
-						   !g->len && !(g->flags & PS_TCP_FIN)));
+						   !g->len && !(g->flags & TCPHDR_FIN)));
 	options = s->pkt.payload - l4 - sizeof(struct tcphdr);
 	if (options && !g->plain && !ps_options_out(skb, s, options, &h))
-		return PS_TC_DROP;
+		return TC_ACT_SHOT;
 	if (bpf_l4_csum_replace(skb, l4 + PS_TCP_CHECK, before[0], numbers[0], 4) ||
 	    bpf_l4_csum_replace(skb, l4 + PS_TCP_CHECK, before[1], numbers[1], 4) ||
 	    bpf_skb_store_bytes(skb, l4 + PS_TCP_SEQ, numbers, sizeof(numbers), 0))
-		return PS_TC_DROP;
+		return TC_ACT_SHOT;
 	ps_count(s->pkt.service, PS_COUNT_translations);
-	return PS_TC_NEXT;
+	return TC_ACT_UNSPEC;
 }
 
 /*
@@ -253,7 +254,7 @@ __noinline int ps_splice_learn(struct __sk_buff *skb)
 
 	/* No packet of a test comes from a server's socket. */
 	if (ps_config.trust_sender) {
-		sp->mss = PS_MAX_SEGMENT_REPLY - 12;
+		sp->mss = PS_MAX_SEGMENT_REPLY - PS_STAMP_LEN;
 		sp->scale = 7;
 	} else {
 		sk = skb->sk;

@@ -78,7 +78,7 @@ static __always_inline void ps_note_repeat(struct ps_pending_request *a, __u32 k
 		a->kind = PS_PENDING_ANY;
 	} else if (kind == PS_PENDING_WRITE || a->kind == PS_PENDING_WRITE) {
 		/* The first reply may be the read's, or the write's of a cohort that is over. */
-		if (kind != a->kind || ((cohort ^ a->cohort) & PS_HOLD_COUNT))
+		if (kind != a->kind || ((cohort ^ a->cohort) & PS_COHORT_MASK))
 			a->cohort = PS_COHORT_NONE;
 		if (kind == PS_PENDING_WRITE)
 			a->key = key;

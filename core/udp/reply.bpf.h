@@ -45,7 +45,7 @@ static __always_inline bool ps_handover_fill(struct ps_handover *h, struct ps_sc
 		head->check = ps_fold(
 			ps_pseudo_sum(p->local, p->client, p->ipv6, IPPROTO_UDP, head->udp_len));
 	ps_opaque(l2);
-	l2 &= 31;
+	l2 &= PS_L3_MASK;
 	ps_write_l2(h->frame, head);
 	if (p->ipv6) {
 		ps_write_ipv6(h->frame + l2, p, head->udp_len, IPPROTO_UDP);
@@ -80,7 +80,7 @@ static __always_inline bool ps_hand_over(struct xdp_md *ctx, struct ps_scratch *
 	end = (void *)(long)ctx->data_end;
 	if (!h)
 		return false;
-	if (data + 26 > end || !ps_handover_fill(h, s, head, data)) {
+	if (data + PS_L2_WORDS > end || !ps_handover_fill(h, s, head, data)) {
 		ps_handover_unmark(ctx);
 		return false;
 	}

@@ -9,6 +9,8 @@
 
 #include "vmlinux.h"
 #include "packet/checksum.bpf.h"
+#include "packet/headers.bpf.h"
+#include "packet/uapi.bpf.h"
 #include "packet/write_headers.bpf.h"
 #include "runtime/scratch.bpf.h"
 #include <bpf/bpf_endian.h>
@@ -16,6 +18,7 @@
 #include <prestack/cursor.h>
 #include <prestack/types.h>
 
+#define PS_L2_WORDS (PS_L2_MAX + 4) /* bytes of the request that ps_gather_head and handover read */
 #define PS_DIRECT_WORDS 24 /* payloads up to this many words are written without a helper */
 
 /* What the reply's headers are made of, gathered before the frame changes. */
@@ -36,7 +39,8 @@ static __always_inline bool ps_gather_head(struct ps_reply_head *h, const struct
 	__u64 sum;
 
 	h->l2 = p->l3;
-	if ((h->l2 != 14 && h->l2 != 18 && h->l2 != PS_L2_MAX) || data + 26 > end)
+	if ((h->l2 != ETH_HLEN && h->l2 != ETH_HLEN + VLAN_HLEN && h->l2 != PS_L2_MAX) ||
+	    data + PS_L2_WORDS > end)
 		return false;
 	h->macs[0] = ps_load64(data + 6);
 	h->macs[1] = ps_load64(data);
@@ -52,7 +56,7 @@ static __always_inline bool ps_gather_head(struct ps_reply_head *h, const struct
 	sum += p->local_port + p->client_port + bpf_htons(h->udp_len);
 	h->check = ~ps_fold(sum + ps_out_sum());
 	if (!h->check)
-		h->check = 0xffff;
+		h->check = PS_SUM_GOOD;
 	return true;
 }
 
@@ -113,7 +117,7 @@ static __always_inline bool ps_write_frame(struct xdp_md *ctx, struct ps_scratch
 	__u32 l2 = h->l2, len = s->out_len;
 
 	ps_opaque(l2);
-	l2 &= 31;
+	l2 &= PS_L3_MASK;
 	l3 = data + l2;
 	if (data + PS_L2_MAX > end)
 		return false;

@@ -43,27 +43,27 @@ int ps_datagram_reply(struct __sk_buff *skb)
 	struct ps_cursor c;
 
 	if (!s)
-		return PS_TC_NEXT;
+		return TC_ACT_UNSPEC;
 	c = ps_payload(s, PS_HOOK_TC, 0);
 	if (mc_parse_frame(&c, &frame)) {
 		ps_flush(s->pkt.service);
-		return PS_TC_NEXT;
+		return TC_ACT_UNSPEC;
 	}
 	mc_reply_leaves(frame.request, frame.sequence, frame.total);
 	/* A value spread over several datagrams is never cached. */
 	if (frame.total != 1 || frame.sequence) {
 		ps_count(s->pkt.service, PS_COUNT_nofill_shape);
-		return PS_TC_NEXT;
+		return TC_ACT_UNSPEC;
 	}
 	if (!mc_begins_value(&c, MC_UDP_HEADER))
-		return PS_TC_NEXT;
+		return TC_ACT_UNSPEC;
 	s->user[MC_REQUEST] = frame.request;
 	s->pos = MC_UDP_HEADER;
 	for (__u32 i = 0; i < MC_MAX_VALUES; i++) {
 		if (mc_fill_one(skb) != MC_STEP_MORE)
 			break;
 	}
-	return PS_TC_NEXT;
+	return TC_ACT_UNSPEC;
 }
 
 char LICENSE[] SEC("license") = "GPL";

@@ -97,17 +97,17 @@ int ps_datagram_reply(struct __sk_buff *skb)
 	struct ps_cursor c;
 
 	if (!s)
-		return PS_TC_NEXT;
+		return TC_ACT_UNSPEC;
 	c = ps_payload(s, PS_HOOK_TC, 0);
 	toy_parse(&c, &m);
 	ps_reply_leaves(s, m.id, m.kind == TOY_VALUE || m.kind == TOY_NONE, m.kind == TOY_OK);
 	if (m.kind != TOY_VALUE)
-		return PS_TC_NEXT;
+		return TC_ACT_UNSPEC;
 	ps_key_load(PS_HOOK_TC, TOY_KEY_AT, m.key_len);
 	ps_fill(skb, s, m.id, m.value, m.value_len, 0,
 		ps_cursor_at(&c, TOY_KEY_AT) == TOY_EXPIRING ? PS_EXPIRES_UNKNOWN
 							     : PS_EXPIRES_NEVER);
-	return PS_TC_NEXT;
+	return TC_ACT_UNSPEC;
 }
 
 /* The request at s->pos. */

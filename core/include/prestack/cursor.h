@@ -122,7 +122,7 @@ ps_inline __u32 ps_scan_token(const __u8 *buf, __u32 end, __u32 pos, __u32 max)
 
 		if (len >= max)
 			break;
-		marks = ps_bytes_below(ps_cursor_word(&c, pos + len), 0x21);
+		marks = ps_bytes_below(ps_cursor_word(&c, pos + len), ' ' + 1);
 		if (marks) {
 			len += ps_first_marked(marks);
 			break;

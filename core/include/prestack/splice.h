@@ -18,6 +18,7 @@
 
 #define PS_MAX_SEGMENT_REPLY 1460 /* bytes of an answer: one segment */
 #define PS_OPTION_WORDS 10 /* of options, at most */
+#define PS_OPTION_MASK 15 /* their buffers have so many words, so that the verifier knows a bound */
 #define PS_TCP_STAMPED 0x0101080a /* options: two no-ops, and timestamps of ten bytes */
 #define PS_TCP_SACK                                                                                \
 	0x01010500 /* two no-ops, and SACK blocks of as many bytes as the last byte says */
@@ -149,9 +150,9 @@ ps_inline int ps_shift_options(__u32 *w, __u32 n, __u32 least, __u32 add)
 		if (i >= size)
 			break;
 		ps_opaque(at);
-		edge = __builtin_bswap32(w[at & 15]);
+		edge = __builtin_bswap32(w[at & PS_OPTION_MASK]);
 		good &= (__s32)(edge - least) >= 0;
-		w[at & 15] = __builtin_bswap32(edge + add);
+		w[at & PS_OPTION_MASK] = __builtin_bswap32(edge + add);
 	}
 	if (good)
 		return 1;
@@ -161,7 +162,7 @@ ps_inline int ps_shift_options(__u32 *w, __u32 n, __u32 least, __u32 add)
 		if (i >= size)
 			break;
 		ps_opaque(at);
-		w[at & 15] = PS_TCP_NOPS;
+		w[at & PS_OPTION_MASK] = PS_TCP_NOPS;
 	}
 	return 1;
 }

@@ -155,7 +155,7 @@ struct ps_entry {
 
 /*
  * Index: one 4-byte word per way, PS_INDEX_WORDS of them (one cache line) per map element.
- * Word = tag (30 bits of the hash) << 2 | class; 0 = empty. A word is a hint: the entry's key decides.
+ * Word = tag (30 bits of the hash) << PS_CLASS_BITS | class; 0 = empty. A word is a hint: the entry's key decides.
  */
 #define PS_INDEX_WORDS 16
 struct ps_index_line {
@@ -166,6 +166,8 @@ enum ps_class {
 	PS_CLASS_SMALL = 1, /* element set * ways + way of ps_small */
 	PS_CLASS_LARGE = 2, /* element (set & large_mask) * ways + way of ps_large */
 };
+#define PS_CLASS_BITS 2 /* the lowest ones of an index word */
+#define PS_CLASS_MASK 3U
 
 /* Small entries are two cache lines; what does not fit goes to a large one. */
 #define PS_SMALL_SIZE 128
@@ -191,6 +193,7 @@ struct ps_fence {
 #define PS_HOLD_UNTIL 24
 #define PS_HOLD_SHIFT 20 /* `until` is in units of 1.05 ms of CLOCK_MONOTONIC */
 #define PS_COHORTS 0xfff
+#define PS_COHORT_MASK 0xfffULL /* of hold >> PS_HOLD_COHORT */
 
 /* Instead of a write's cohort: its reply changes no count. */
 #define PS_COHORT_NONE 0xffffffffU

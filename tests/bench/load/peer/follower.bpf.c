@@ -98,7 +98,7 @@ static __always_inline bool follow_parse(void *data, void *end, struct follow_se
 	const __u32 *w = (const __u32 *)tcp;
 	__u32 total;
 
-	if (data + FOLLOW_HEADERS > end || eth->h_proto != bpf_htons(PS_ETH_P_IP) ||
+	if (data + FOLLOW_HEADERS > end || eth->h_proto != bpf_htons(ETH_P_IP) ||
 	    ip->version != 4 || ip->ihl != FOLLOW_IP_WORDS || ip->protocol != IPPROTO_TCP ||
 	    (request ? tcp->dest : tcp->source) != bpf_htons(FOLLOW_PORT) ||
 	    tcp->doff != FOLLOW_TCP_WORDS || tcp->syn || tcp->fin || tcp->rst)
@@ -215,10 +215,10 @@ int follow_reply(struct __sk_buff *skb)
 	__u32 len;
 
 	if (!s || !follow_parse((void *)(long)skb->data, (void *)(long)skb->data_end, &g, false))
-		return PS_TC_NEXT;
+		return TC_ACT_UNSPEC;
 	f = bpf_map_lookup_elem(&follow_flows, &g.flow);
 	if (!f || __sync_val_compare_and_swap(&f->busy[1], 0, 1))
-		return PS_TC_NEXT;
+		return TC_ACT_UNSPEC;
 	len = g.len;
 	ps_opaque(len);
 	if (len && len <= FOLLOW_MOST && !bpf_skb_load_bytes(skb, FOLLOW_HEADERS, s->in, len) &&
@@ -232,7 +232,7 @@ int follow_reply(struct __sk_buff *skb)
 	}
 	f->next[1] = g.seq + len;
 	*(volatile __u32 *)&f->busy[1] = 0;
-	return PS_TC_NEXT;
+	return TC_ACT_UNSPEC;
 }
 
 char LICENSE[] SEC("license") = "GPL";
