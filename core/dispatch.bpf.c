@@ -65,8 +65,8 @@ static __always_inline int ps_no_program(__u32 service)
 }
 
 /* The client's segment has nothing to be read in it. */
-static __always_inline int ps_ingress_signal(struct xdp_md *ctx, struct ps_scratch *s,
-					     const struct ps_headers *headers, __u32 service)
+static __always_inline int ps_ingress_control(struct xdp_md *ctx, struct ps_scratch *s,
+					      const struct ps_headers *headers, __u32 service)
 {
 	const struct ps_segment *g = &s->segment;
 	struct ps_flow *f = ps_flow_find(&s->pkt.flow);
@@ -82,7 +82,7 @@ static __always_inline int ps_ingress_signal(struct xdp_md *ctx, struct ps_scrat
 		return XDP_PASS;
 	}
 	if (!f || !ps_is_spliced(f) || (g->flags & TCPHDR_SYN)) {
-		ps_segment_signals(s);
+		ps_client_control(s);
 		return XDP_PASS;
 	}
 	if (!ps_shift_load(&f->splice, &h))
@@ -93,9 +93,9 @@ static __always_inline int ps_ingress_signal(struct xdp_md *ctx, struct ps_scrat
 		bpf_tail_call(ctx, &ps_xdp_progs, ps_program_of(service, PS_SLOT_STREAM));
 	verdict = ps_translate_in(ctx);
 	if (g->flags & (TCPHDR_FIN | TCPHDR_RST))
-		ps_segment_signals(s);
+		ps_client_control(s);
 	else
-		ps_flow_rest(f, &s->pkt.flow, g->ack);
+		ps_flow_last_ack(f, &s->pkt.flow, g->ack);
 	return verdict;
 }
 
@@ -116,7 +116,7 @@ static __always_inline int ps_ingress_segment(struct xdp_md *ctx, struct ps_scra
 		return XDP_PASS;
 	}
 	if (!h->payload_len)
-		return ps_ingress_signal(ctx, s, h, service);
+		return ps_ingress_control(ctx, s, h, service);
 	s->in_sum = 0;
 	s->segment.loaded = h->payload_len <= PS_IN_SIZE;
 	if (s->segment.loaded ? ps_copy_payload(ctx, s, h) : !ps_sum_payload(ctx))
@@ -129,10 +129,10 @@ static __always_inline int ps_ingress_segment(struct xdp_md *ctx, struct ps_scra
 	if (s->segment.flags & TCPHDR_RST) {
 		int verdict = ps_translate_in(ctx);
 
-		ps_segment_signals(s);
+		ps_client_control(s);
 		return verdict;
 	}
-	if (ps_segment_signals(s))
+	if (ps_client_control(s))
 		return XDP_PASS;
 	bpf_tail_call(ctx, &ps_xdp_progs, ps_program_of(service, PS_SLOT_STREAM));
 	return ps_no_program(service);
@@ -158,7 +158,7 @@ static __always_inline int ps_ingress(struct xdp_md *ctx, struct ps_headers *h, 
 	s->pkt.service = service;
 	s->pkt.now = ps_now(s);
 	s->noted = PS_NOTED_NOT;
-	s->who = 0;
+	s->requester = 0;
 	s->serial = 0;
 	/* Before anything is looked up: a delayed flush that is over voids what was there. */
 	dead = ps_read_once(state->dead);
@@ -269,7 +269,7 @@ static __always_inline int ps_egress_segment(struct __sk_buff *skb, struct ps_sc
 
 	if (!ps_describe_segment(s, data, end, h))
 		return ps_unread_reply(service, state);
-	verdict = ps_server_signals(skb, s, state);
+	verdict = ps_server_control(skb, s, state);
 	if (verdict != PS_TC_READ)
 		return verdict;
 	if (ps_flags_of(state) & PS_SERVICE_TCP)
@@ -334,7 +334,7 @@ static __always_inline int ps_egress(struct __sk_buff *skb, struct ps_headers *h
 		return ps_unread_reply(service, state);
 	s->pkt.now = ps_now(s);
 	s->serial = 0;
-	s->who = 0;
+	s->requester = 0;
 	s->sender = 0;
 	if ((!plain && !ps_find_payload(h, data, end, skb->len)) ||
 	    !ps_describe(&s->pkt, data, end, skb->ifindex, h, false))
@@ -401,7 +401,7 @@ int ps_tc_ingress(struct __sk_buff *skb)
 	/* Another reply has its slot. */
 	if (ps_read_once(h->ticket) != ticket)
 		return ps_handover_lost(h);
-	return h->ack_len ? ps_answer_and_pass(skb, h, ticket) : ps_reply_and_take(skb, h, ticket);
+	return h->ack_len ? ps_handover_answer(skb, h, ticket) : ps_handover_reply(skb, h, ticket);
 }
 
 char LICENSE[] SEC("license") = "GPL";

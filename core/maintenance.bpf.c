@@ -131,13 +131,13 @@ int ps_set_expiry(struct __sk_buff *skb)
  */
 __noinline int ps_invalidate_one(struct __sk_buff *skb, __u32 service, __u32 i)
 {
-	struct ps_invalidations *forget = (void *)(long)skb->data;
+	struct ps_invalidations *frame = (void *)(long)skb->data;
 	struct ps_fence *f;
 	__u64 *at, hash;
 
 	if (service >= PS_MAX_SERVICES || i >= PS_MAX_INVALIDATIONS)
 		return -1;
-	at = &forget->hash[i];
+	at = &frame->hash[i];
 	ps_opaque(at); /* what is checked is what is used */
 	if ((void *)(at + 1) > (void *)(long)skb->data_end)
 		return -1;
@@ -153,13 +153,13 @@ __noinline int ps_invalidate_one(struct __sk_buff *skb, __u32 service, __u32 i)
 SEC("tc")
 int ps_invalidations(struct __sk_buff *skb)
 {
-	struct ps_invalidations *forget = (void *)(long)skb->data;
+	struct ps_invalidations *frame = (void *)(long)skb->data;
 	__u32 count, service;
 
-	if ((void *)(forget + 1) > (void *)(long)skb->data_end)
+	if ((void *)(frame + 1) > (void *)(long)skb->data_end)
 		return TC_ACT_SHOT;
-	count = forget->count;
-	service = forget->service;
+	count = frame->count;
+	service = frame->service;
 	for (__u32 i = 0; i < PS_MAX_INVALIDATIONS; i++) {
 		if (i >= count || ps_invalidate_one(skb, service, i))
 			break;
@@ -169,15 +169,15 @@ int ps_invalidations(struct __sk_buff *skb)
 
 /* ps_count_flows: one callback per flow. Whoever owns it may be at work meanwhile: `lost` may be set by all. */
 static long ps_count_flow(void *map, const __u64 *hash, struct ps_flow *f,
-			  struct ps_flow_count *census)
+			  struct ps_flow_count *count)
 {
 	int service = ps_service_of(f->key.local_port);
 
-	census->flows++;
+	count->flows++;
 	if (ps_read_once(f->splice.in_skip) && !ps_read_once(f->ended))
-		census->spliced++;
-	if (census->lose && service >= 0)
-		ps_flow_lose(f, service, census->lose);
+		count->spliced++;
+	if (count->lose && service >= 0)
+		ps_flow_lose(f, service, count->lose);
 	return 0;
 }
 
@@ -185,17 +185,17 @@ static long ps_count_flow(void *map, const __u64 *hash, struct ps_flow *f,
 SEC("tc")
 int ps_count_flows(struct __sk_buff *skb)
 {
-	struct ps_flow_count census = {}, *out = (void *)(long)skb->data;
+	struct ps_flow_count count = {}, *out = (void *)(long)skb->data;
 
 	if ((void *)(out + 1) > (void *)(long)skb->data_end)
 		return TC_ACT_SHOT;
-	census.lose = out->lose;
-	bpf_for_each_map_elem(&ps_flows, ps_count_flow, &census, 0);
+	count.lose = out->lose;
+	bpf_for_each_map_elem(&ps_flows, ps_count_flow, &count, 0);
 	out = (void *)(long)skb->data;
 	if ((void *)(out + 1) > (void *)(long)skb->data_end)
 		return TC_ACT_SHOT;
-	out->flows = census.flows;
-	out->spliced = census.spliced;
+	out->flows = count.flows;
+	out->spliced = count.spliced;
 	return TC_ACT_OK;
 }
 

@@ -30,7 +30,7 @@
  */
 static __always_inline bool ps_entry_awaits_expiry(const struct ps_entry *e, __u32 epoch, __u64 now)
 {
-	__u16 since = (__u16)(now >> PS_QUESTION_SHIFT) - ps_read_once(e->asked_at);
+	__u16 since = (__u16)(now >> PS_QUESTION_SHIFT) - ps_read_once(e->questioned_at);
 
 	return ps_read_once(e->expires) == PS_EXPIRES_UNKNOWN && ps_read_once(e->epoch) == epoch &&
 	       since <= PS_QUESTION_TIME;
@@ -139,7 +139,7 @@ static __always_inline void ps_entry_describe(struct ps_entry *e, const struct p
 {
 	e->flags = flags;
 	e->expires = expires;
-	e->asked_at = s->pkt.now >> PS_QUESTION_SHIFT;
+	e->questioned_at = s->pkt.now >> PS_QUESTION_SHIFT;
 	e->value_len = len;
 	e->key_len = s->key.len;
 	e->service = s->pkt.service;
@@ -293,7 +293,7 @@ static __always_inline void ps_fill(struct __sk_buff *skb, struct ps_scratch *s,
 		return ps_count(service, PS_COUNT_nofill_lease);
 	word = &ps_word(line, base, way);
 	if (expires == PS_EXPIRES_UNKNOWN)
-		expires = ps_learned(f, s->key.hash, generation, epoch);
+		expires = ps_fence_expiry(f, s->key.hash, generation, epoch);
 	/* Two whole branches: 6.1's verifier forgets on the way which table `e` is of. */
 	if (room <= PS_SMALL_WORDS * 8) {
 		table = PS_CLASS_SMALL;

@@ -93,7 +93,7 @@ static __always_inline __u32 ps_write_arrives(const struct ps_scratch *s,
  * Loads what such a write needs, and waits for none of it: several of these in a row share one wait for
  * memory, and so do fence and index. What changes them would wait for each by itself.
  */
-static __always_inline void ps_write_expects(__u64 hash)
+static __always_inline void ps_prefetch_write(__u64 hash)
 {
 	const struct ps_fence *f = ps_fence_of(hash);
 	const struct ps_index_line *line;
@@ -160,7 +160,7 @@ __noinline int ps_write_done(__u32 service, __u64 hash, __u32 cohort, __u64 expi
 
 		if (expires != PS_EXPIRES_UNKNOWN &&
 		    cohort == ps_write_token(its_own, generation + epoch))
-			ps_learn(f, hash, expires, generation + 1, epoch);
+			ps_fence_set_expiry(f, hash, expires, generation + 1, epoch);
 		ps_release(f, its_own);
 	}
 	ps_count(service, PS_COUNT_replies);

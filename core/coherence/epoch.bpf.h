@@ -23,7 +23,7 @@
  * the clock and the store must not undo what a later write has stored. After as many lost races
  * somebody has just stored a time as late as ours.
  */
-static __always_inline void ps_settle(__u64 *until)
+static __always_inline void ps_suspend_leases(__u64 *until)
 {
 	__u64 mine = bpf_ktime_get_ns() + ps_config.settle_ns;
 
@@ -69,7 +69,7 @@ static __always_inline void ps_flush(__u32 service)
 
 	if (!state)
 		return;
-	ps_settle(&state->settle_until);
+	ps_suspend_leases(&state->settle_until);
 	ps_end_epoch(service, state);
 }
 

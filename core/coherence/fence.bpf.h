@@ -44,11 +44,11 @@ static __always_inline __u64 ps_requester_hash(const struct ps_packet *p, __u32 
 /* The same for the packet at hand; kept, since it is asked for several times. */
 static __always_inline __u64 ps_requester(struct ps_scratch *s, __u32 request)
 {
-	if (!s->who || s->who_request != request) {
-		s->who = ps_requester_hash(&s->pkt, request);
-		s->who_request = request;
+	if (!s->requester || s->requester_number != request) {
+		s->requester = ps_requester_hash(&s->pkt, request);
+		s->requester_number = request;
 	}
-	return s->who;
+	return s->requester;
 }
 
 /*
@@ -67,8 +67,8 @@ static __always_inline __u64 ps_lease_of(struct ps_scratch *s, __u32 request, __
 	return h ? h : 1;
 }
 
-/* What ps_fence.learned holds if the key is known to expire at `at` while nothing more is written. */
-static __always_inline __u64 ps_learned_of(__u64 key_hash, __u32 at, __u32 generation, __u32 epoch)
+/* What ps_fence.expiry_tag holds if the key is known to expire at `at` while nothing more is written. */
+static __always_inline __u64 ps_expiry_tag(__u64 key_hash, __u32 at, __u32 generation, __u32 epoch)
 {
 	__u64 h = ps_mix(ps_mix(ps_config.seed[0], key_hash), at);
 
@@ -159,7 +159,7 @@ static __always_inline __u32 ps_fence_raise(struct ps_service_state *state, __u6
 		return PS_COHORT_NONE;
 	cohort = ps_hold(f, now);
 	if (cohort == PS_COHORT_NONE)
-		ps_settle(&state->settle_until);
+		ps_suspend_leases(&state->settle_until);
 	changes = __sync_fetch_and_add(&f->generation, 1) + 1 + ps_read_once(state->epoch);
 	/*
 	 * Others that the server may execute after this one, and whose replies may never come: with a
@@ -175,27 +175,27 @@ static __always_inline __u32 ps_fence_raise(struct ps_service_state *state, __u6
  * `expires`. Two words that are stored by themselves; who reads a mixture of two stores does not find
  * the hash of what he reads.
  */
-static __always_inline void ps_learn(struct ps_fence *f, __u64 hash, __u64 expires,
-				     __u32 generation, __u32 epoch)
+static __always_inline void ps_fence_set_expiry(struct ps_fence *f, __u64 hash, __u64 expires,
+						__u32 generation, __u32 epoch)
 {
-	__u64 at = expires >> PS_LEARNED_SHIFT;
+	__u64 at = expires >> PS_EXPIRY_SHIFT;
 
 	/* A time before the first unit would be "never"; one beyond the last does not occur. */
 	if (expires != PS_EXPIRES_NEVER && (!at || at > ~0U))
 		return;
-	*(volatile __u32 *)&f->learned_at = at;
-	*(volatile __u64 *)&f->learned = ps_learned_of(hash, at, generation, epoch);
+	*(volatile __u32 *)&f->expiry = at;
+	*(volatile __u64 *)&f->expiry_tag = ps_expiry_tag(hash, at, generation, epoch);
 }
 
 /* When the key expires, if that was learned in this generation and epoch; else PS_EXPIRES_UNKNOWN. */
-static __always_inline __u64 ps_learned(const struct ps_fence *f, __u64 hash, __u32 generation,
-					__u32 epoch)
+static __always_inline __u64 ps_fence_expiry(const struct ps_fence *f, __u64 hash, __u32 generation,
+					     __u32 epoch)
 {
-	__u32 at = ps_read_once(f->learned_at);
+	__u32 at = ps_read_once(f->expiry);
 
-	if (ps_read_once(f->learned) != ps_learned_of(hash, at, generation, epoch))
+	if (ps_read_once(f->expiry_tag) != ps_expiry_tag(hash, at, generation, epoch))
 		return PS_EXPIRES_UNKNOWN;
-	return at ? (__u64)at << PS_LEARNED_SHIFT : PS_EXPIRES_NEVER;
+	return at ? (__u64)at << PS_EXPIRY_SHIFT : PS_EXPIRES_NEVER;
 }
 
 /* See ps_lease_take. */

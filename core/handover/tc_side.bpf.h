@@ -21,7 +21,7 @@ static __always_inline int ps_handover_lost(const struct ps_handover *h)
 }
 
 /* The frame is a datagram's request: becomes the reply and goes back, the server does not see it. */
-static __always_inline int ps_reply_and_take(struct __sk_buff *skb, struct ps_handover *h,
+static __always_inline int ps_handover_reply(struct __sk_buff *skb, struct ps_handover *h,
 					     __u32 ticket)
 {
 	__u32 service = h->service & (PS_MAX_SERVICES - 1), len = h->head + h->len;
@@ -52,7 +52,7 @@ static __always_inline bool ps_become_reply(struct __sk_buff *skb, struct ps_han
  * The frame is an acknowledgement for the server, in front of which its client gets an answer: sends a
  * copy that has become the answer. What fails, the client asks for again.
  */
-static __always_inline int ps_answer_and_pass(struct __sk_buff *skb, struct ps_handover *h,
+static __always_inline int ps_handover_answer(struct __sk_buff *skb, struct ps_handover *h,
 					      __u32 ticket)
 {
 	__u32 service = h->service & (PS_MAX_SERVICES - 1), len = h->ack_len;

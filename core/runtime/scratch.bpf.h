@@ -70,7 +70,7 @@ struct ps_segment {
 	__u32 tsval; /* the sender's timestamp, net */
 	__u32 serves; /* the service answers over TCP */
 	__u32 ordinal; /* number of the request, or of the reply, at hand; 0: not known */
-	__u32 wrote; /* enum ps_body: what the request at hand writes */
+	__u32 wrote; /* enum ps_written: what the request at hand writes */
 	__u32 wrote_at; /* ps_flow.pushed after its first write; 0: that is not in the ring */
 	__u32 missed; /* it is the request in `message`, which reads the current key, and that is not cached */
 	__u32 begun; /* a request has begun in it */
@@ -90,11 +90,11 @@ struct ps_write {
 
 /* TCP: the request within which the segment at hand begins, and what it had written before. */
 struct ps_partial_request {
-	__u64 hash; /* as ps_flow.body_... */
+	__u64 hash; /* as ps_flow.partial_... */
 	__u32 cohort;
 	__u32 at;
-	__u32 kind;
-	__u32 is; /* there is one */
+	__u32 wrote;
+	__u32 present; /* there is one */
 };
 
 struct ps_scratch {
@@ -108,7 +108,7 @@ struct ps_scratch {
 	struct ps_partial_request partial;
 	struct ps_reader reader; /* TCP: where in the segment we are */
 	struct ps_message message; /* TCP: what the plug-in says of the message at `pos` */
-	__u64 who; /* ps_requester_hash of this packet's far end and `who_request`; 0: not made yet */
+	__u64 requester; /* ps_requester_hash of this packet's far end and `requester_number`; 0: not made yet */
 	__u64 sender; /* cookie of the socket that sends on this flow for the server, TC only; 0: not known */
 	__u64 in_sum; /* one's complement sum of the payload, XDP only */
 	__u32 pos; /* the plug-in's position in in[], for what it does over several calls */
@@ -116,7 +116,7 @@ struct ps_scratch {
 	__u32 noted; /* enum ps_noted: what is noted of this packet's request, XDP only */
 	__u32 serial; /* ps_pending_requests.serial of the read that this is, or answers; 0: nothing is noted */
 	__u32 missing; /* the last key that was looked up was not there */
-	__u32 who_request;
+	__u32 requester_number;
 	__u64 user[8]; /* the plug-in's own */
 	__u32 options[PS_OPTION_MASK + 1]; /* TCP: of the segment that is translated */
 	__u8 head[PS_HANDOVER_HEAD + 8]; /* TCP: headers of a segment that is sent */

@@ -34,11 +34,12 @@
 #define PS_SERVER_TURN_NS 5000000000ULL
 
 /* Whether all that the client asked for and the server said has arrived, and this comes next. */
-static __always_inline bool ps_is_next(const struct ps_flow *f, const struct ps_segment *g)
+static __always_inline bool ps_nothing_outstanding(const struct ps_flow *f,
+						   const struct ps_segment *g)
 {
 	__u64 sent = ps_read_once(f->splice.sent);
 
-	return g->seq == f->in.next && ps_stream_afresh(&f->in) && !f->going &&
+	return g->seq == f->in.next && ps_stream_at_boundary(&f->in) && !f->mid_request &&
 	       f->in.ahead_from == f->in.ahead_to &&
 	       ps_read_once(f->acked) ==
 		       f->in.next && /* the server has read all that came before */
@@ -47,7 +48,7 @@ static __always_inline bool ps_is_next(const struct ps_flow *f, const struct ps_
 	       ps_read_once(f->out.next) == (__u32)sent &&
 	       !ps_read_once(f->out.skip) && !ps_read_once(f->out.carry_len) &&
 	       ps_replies_exact(f) && ps_read_once(f->replies) == f->requests &&
-	       ps_seq_diff(f->silent, f->requests) <= 0;
+	       ps_seq_diff(f->noreply_ordinal, f->requests) <= 0;
 }
 
 /* Whether nothing but data is in the segment, with the options that the connection has. */
@@ -72,7 +73,7 @@ static __always_inline __u32 ps_answer_refusal(const struct ps_scratch *s, const
 		return PS_COUNT_unearned;
 	if (!ps_is_ordinary(s, sp))
 		return PS_COUNT_odd_segment;
-	if (!ps_is_next(f, &s->segment) || ps_read_once(f->closed))
+	if (!ps_nothing_outstanding(f, &s->segment) || ps_read_once(f->closed))
 		return PS_COUNT_outstanding;
 	if (s->pkt.now - sp->passed_at > PS_SERVER_TURN_NS)
 		return PS_COUNT_turn_of_server;
@@ -174,7 +175,7 @@ static __always_inline int ps_answer_send(struct xdp_md *ctx, struct ps_scratch 
 }
 
 /* By far most segments show that the client has the last answer: that is seen without a call. */
-static __always_inline bool ps_answer_may_lack(const struct ps_flow *f, const struct ps_scratch *s)
+static __always_inline bool ps_answer_unacked(const struct ps_flow *f, const struct ps_scratch *s)
 {
 	struct ps_shift h;
 
@@ -182,7 +183,7 @@ static __always_inline bool ps_answer_may_lack(const struct ps_flow *f, const st
 }
 
 /* Sends the last answer once more, if the client shows that it has not got it. Below zero: it has. */
-__noinline int ps_answer_again(struct xdp_md *ctx)
+__noinline int ps_answer_resend(struct xdp_md *ctx)
 {
 	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
 	struct ps_splice *sp;
@@ -280,7 +281,7 @@ static __always_inline bool ps_answer_fits(const struct ps_scratch *s, const str
  * Why the answer in out[] may not be sent to this client now, enum ps_counter; 0: it may. By far most segments that
  * are not answered are misses, so this is asked last. A function of its own for the verifier.
  */
-__noinline int ps_answer_barred(struct ps_flow *f)
+__noinline int ps_answer_policy_refusal(struct ps_flow *f)
 {
 	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
 	struct ps_service_state *state = s ? ps_state_of(s->pkt.service) : NULL;
@@ -318,7 +319,7 @@ static __always_inline int ps_answer_segment(struct xdp_md *ctx, struct ps_scrat
 	n = ps_answer_all(s, f->in.state, answer);
 	if (!n)
 		return -1;
-	why = ps_answer_barred(f);
+	why = ps_answer_policy_refusal(f);
 	if (why) {
 		ps_count(s->pkt.service, PS_COUNT_requests);
 		ps_count(s->pkt.service, why);

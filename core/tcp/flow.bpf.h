@@ -142,7 +142,7 @@ __noinline int ps_flow_end(struct ps_flow *f, const struct ps_flow_key *key)
 
 /*
  * One end has sent its FIN, in order. With both, the flow is over. Where the kernel has answered it stays
- * for the last acknowledgements: see ps_flow_rest.
+ * for the last acknowledgements: see ps_flow_last_ack.
  */
 static __always_inline void ps_flow_fin(struct ps_flow *f, const struct ps_flow_key *key,
 					const __u32 direction)
@@ -159,8 +159,8 @@ static __always_inline void ps_flow_fin(struct ps_flow *f, const struct ps_flow_
  * server was the last to close, nothing follows. Else it may yet have to acknowledge once more, and user
  * space deletes the flow when its socket is gone.
  */
-static __always_inline void ps_flow_rest(struct ps_flow *f, const struct ps_flow_key *key,
-					 __u32 ack)
+static __always_inline void ps_flow_last_ack(struct ps_flow *f, const struct ps_flow_key *key,
+					     __u32 ack)
 {
 	__u64 sent = ps_read_once(f->splice.sent);
 	__u32 both = (1 << PS_DIRECTIONS) - 1;

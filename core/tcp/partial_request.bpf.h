@@ -25,7 +25,7 @@
  * A write arrives once more. Its first arrival is taken back, or it would be counted twice; leases that
  * are taken in between are void with the new generation. Returns its new cohort.
  */
-__noinline __u32 ps_write_again(__u64 hash, __u32 cohort)
+__noinline __u32 ps_write_arrives_again(__u64 hash, __u32 cohort)
 {
 	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
 	struct ps_fence *f = ps_fence_of(hash);
@@ -44,7 +44,7 @@ __noinline __u32 ps_write_again(__u64 hash, __u32 cohort)
 }
 
 /* All writes of a request arrive once more: those in the ring from the one on after which `pushed` was `at`. */
-__noinline int ps_writes_again(struct ps_flow *f, __u32 at)
+__noinline int ps_pending_writes_arrive_again(struct ps_flow *f, __u32 at)
 {
 	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
 	__u32 ordinal = 0;
@@ -63,7 +63,7 @@ __noinline int ps_writes_again(struct ps_flow *f, __u32 at)
 			ordinal = w->ordinal;
 		if (w->ordinal != ordinal || !w->hash)
 			break;
-		w->cohort = ps_write_again(w->hash, w->cohort);
+		w->cohort = ps_write_arrives_again(w->hash, w->cohort);
 	}
 	return 0;
 }
@@ -77,10 +77,10 @@ __noinline int ps_request_resume(struct ps_flow *f)
 	if (!s || !f)
 		return 0;
 	u = &s->partial;
-	s->segment.wrote = u->kind = f->body_kind;
-	s->segment.wrote_at = u->at = f->body_at;
-	s->write.hash = u->hash = f->body_hash;
-	s->write.cohort = u->cohort = f->body_cohort;
+	s->segment.wrote = u->wrote = f->partial_wrote;
+	s->segment.wrote_at = u->at = f->partial_at;
+	s->write.hash = u->hash = f->partial_hash;
+	s->write.cohort = u->cohort = f->partial_cohort;
 	return 0;
 }
 
@@ -92,13 +92,13 @@ static __always_inline void ps_request_arrived(struct ps_flow *f, const struct p
 	bool noted = at && ps_seq_diff(at, ps_read_once(f->popped)) > 0;
 	struct ps_pending_write *w;
 
-	if (u->kind == PS_BODY_WRITES && noted)
-		ps_writes_again(f, at);
-	else if (u->kind == PS_BODY_WRITES || u->kind == PS_BODY_ANY)
+	if (u->wrote == PS_WRITES_KEYS && noted)
+		ps_pending_writes_arrive_again(f, at);
+	else if (u->wrote == PS_WRITES_KEYS || u->wrote == PS_WRITES_ANYTHING)
 		ps_flush(s->pkt.service);
-	if (u->kind != PS_BODY_WRITE)
+	if (u->wrote != PS_WRITES_KEY)
 		return;
-	cohort = ps_write_again(u->hash, u->cohort);
+	cohort = ps_write_arrives_again(u->hash, u->cohort);
 	if (!noted)
 		return;
 	at--;
@@ -110,7 +110,7 @@ static __always_inline void ps_request_arrived(struct ps_flow *f, const struct p
 /* By far most segments hold whole requests: that is seen without a call. */
 static __always_inline bool ps_within_request(const struct ps_flow *f)
 {
-	return f->going || f->in.skip;
+	return f->mid_request || f->in.skip;
 }
 
 /*
@@ -122,20 +122,20 @@ static __always_inline void ps_request_leave(struct ps_flow *f, struct ps_scratc
 	bool goes_on = ps_within_request(f);
 
 	if (goes_on) {
-		f->body_kind = s->segment.wrote;
-		f->body_hash = s->write.hash;
-		f->body_cohort = s->write.cohort;
-		f->body_at = s->segment.wrote_at;
+		f->partial_wrote = s->segment.wrote;
+		f->partial_hash = s->write.hash;
+		f->partial_cohort = s->write.cohort;
+		f->partial_at = s->segment.wrote_at;
 	}
-	if (s->partial.is && (begun || !goes_on))
+	if (s->partial.present && (begun || !goes_on))
 		ps_request_arrived(f, s, &s->partial);
 }
 
 /* A segment begins. */
 static __always_inline void ps_request_opens(struct ps_flow *f, struct ps_scratch *s)
 {
-	s->partial.is = ps_within_request(f);
-	if (s->partial.is)
+	s->partial.present = ps_within_request(f);
+	if (s->partial.present)
 		ps_request_resume(f);
 }
 

@@ -26,7 +26,7 @@
 #define PS_PENDING_READS 4096 /* a power of two */
 
 struct ps_pending_read {
-	__u64 who; /* 0: nothing */
+	__u64 requester; /* 0: nothing */
 	__u32 len;
 	__u32 reserved;
 	__u64 word[PS_KEY_WORDS];
@@ -43,7 +43,7 @@ struct {
  * Who asks for the i-th key of the request at hand; 0: nobody knows. The connection by its first sequence
  * numbers too: what an earlier one with these ports has asked for is not what this one is answered.
  */
-static __always_inline __u64 ps_pending_read_who(const struct ps_scratch *s, __u32 i)
+static __always_inline __u64 ps_pending_read_requester(const struct ps_scratch *s, __u32 i)
 {
 	const struct ps_flow *f = ps_flow_find(&s->pkt.flow);
 	__u64 h = ps_requester_hash(&s->pkt, s->segment.ordinal | PS_STREAM_REQUEST);
@@ -54,9 +54,9 @@ static __always_inline __u64 ps_pending_read_who(const struct ps_scratch *s, __u
 	return ps_mix_end(ps_mix(h, i)) | 1;
 }
 
-static __always_inline struct ps_pending_read *ps_pending_read_of(__u64 who)
+static __always_inline struct ps_pending_read *ps_pending_read_of(__u64 requester)
 {
-	__u32 slot = (who >> 16) & (PS_PENDING_READS - 1);
+	__u32 slot = (requester >> 16) & (PS_PENDING_READS - 1);
 
 	return bpf_map_lookup_elem(&ps_pending_reads, &slot);
 }
@@ -66,18 +66,18 @@ __noinline int ps_pending_read_note(__u32 i)
 {
 	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
 	struct ps_pending_read *r;
-	__u64 who;
+	__u64 requester;
 	__u32 len;
 
 	if (!s || !s->segment.ordinal)
 		return 0;
 	ps_stream_read(s);
-	who = ps_pending_read_who(s, i);
-	r = ps_pending_read_of(who);
+	requester = ps_pending_read_requester(s, i);
+	r = ps_pending_read_of(requester);
 	len = s->key.len;
-	if (!who || !r || len > PS_MAX_KEY)
+	if (!requester || !r || len > PS_MAX_KEY)
 		return 0;
-	r->who = 0;
+	r->requester = 0;
 	ps_ordered();
 	r->len = len;
 	for (__u32 w = 0; w < PS_KEY_WORDS; w++) {
@@ -86,7 +86,7 @@ __noinline int ps_pending_read_note(__u32 i)
 		r->word[w] = s->key.word[w];
 	}
 	ps_ordered();
-	r->who = who;
+	r->requester = requester;
 	return 0;
 }
 
@@ -95,14 +95,14 @@ __noinline int ps_pending_read_key(__u32 i)
 {
 	struct ps_scratch *s = ps_scratch(PS_HOOK_TC);
 	struct ps_pending_read *r;
-	__u64 who, h;
+	__u64 requester, h;
 	__u32 len;
 
 	if (!s || !s->segment.ordinal)
 		return 0;
-	who = ps_pending_read_who(s, i);
-	r = ps_pending_read_of(who);
-	if (!who || !r || ps_read_once(r->who) != who)
+	requester = ps_pending_read_requester(s, i);
+	r = ps_pending_read_of(requester);
+	if (!requester || !r || ps_read_once(r->requester) != requester)
 		return 0;
 	len = ps_read_once(r->len);
 	if (len > PS_MAX_KEY)

@@ -37,7 +37,7 @@ static __always_inline __u32 ps_pending_write_push(struct ps_flow *f, __u64 hash
 	struct ps_pending_write *w;
 
 	if (i - ps_read_once(f->popped) >= PS_RING) {
-		f->unrecorded = ordinal;
+		f->overflow_ordinal = ordinal;
 		return 0;
 	}
 	ps_opaque(i);
@@ -78,10 +78,10 @@ static __always_inline void ps_pending_write_note(struct ps_flow *f, struct ps_s
 				   s->write.replied);
 	if (!at && s->write.hash)
 		ps_write_at_once();
-	if (s->segment.wrote != PS_BODY_WRITES)
+	if (s->segment.wrote != PS_WRITES_KEYS)
 		s->segment.wrote_at = at;
 	else if (!at)
-		s->segment.wrote = PS_BODY_ANY;
+		s->segment.wrote = PS_WRITES_ANYTHING;
 }
 
 /* See ps_pending_write_wait. */
@@ -131,10 +131,10 @@ __noinline int ps_pending_write_arrives(struct ps_flow *f, __u32 i)
 }
 
 /* The memory that the write at `i` needs is asked for. */
-static __always_inline void ps_pending_write_expects(const struct ps_flow *f, __u32 i)
+static __always_inline void ps_prefetch_pending_write(const struct ps_flow *f, __u32 i)
 {
 	ps_opaque(i);
-	ps_write_expects(f->ring[ps_ring_slot(i)].hash);
+	ps_prefetch_write(f->ring[ps_ring_slot(i)].hash);
 }
 
 /*
@@ -148,14 +148,14 @@ static __always_inline void ps_writes_arrive(struct ps_flow *f, struct ps_scratc
 
 	if (!count)
 		return;
-	ps_pending_write_expects(f, from);
+	ps_prefetch_pending_write(f, from);
 	if (alone && count == 1) {
 		ps_pending_write_arrives_here(f, s, from);
 	} else {
 		for (__u32 n = 1; n < PS_RING; n++) {
 			if (n >= count)
 				break;
-			ps_pending_write_expects(f, from + n);
+			ps_prefetch_pending_write(f, from + n);
 		}
 		for (__u32 n = 0; n < PS_RING; n++) {
 			if (n >= count)
@@ -175,9 +175,9 @@ static __always_inline void ps_stream_writes(struct ps_scratch *s, __u64 expires
 	s->write.hash = s->key.hash;
 	s->write.expires = expires;
 	s->write.replied = replied;
-	if (s->segment.wrote != PS_BODY_ANY)
+	if (s->segment.wrote != PS_WRITES_ANYTHING)
 		s->segment.wrote =
-			s->segment.wrote == PS_BODY_OTHER ? PS_BODY_WRITE : PS_BODY_WRITES;
+			s->segment.wrote == PS_WRITES_NOTHING ? PS_WRITES_KEY : PS_WRITES_KEYS;
 }
 
 /* See ps_stream_flush. */
@@ -193,7 +193,7 @@ __noinline int ps_stream_flushes(void)
 	s->write.cohort = PS_COHORT_NONE;
 	s->write.expires = PS_EXPIRES_UNKNOWN;
 	s->write.replied = 0;
-	s->segment.wrote = PS_BODY_ANY;
+	s->segment.wrote = PS_WRITES_ANYTHING;
 	return 0;
 }
 
@@ -208,10 +208,10 @@ static __always_inline void ps_pending_write_done(__u32 service, const struct ps
 }
 
 /*
- * Ends the writes that are settled by the replies that have left, of which the last `as_asked` said that
+ * Ends the writes that are settled by the replies that have left, of which the last `succeeded` said that
  * all was done as asked. A function of its own for the verifier, as is the next one.
  */
-__noinline int ps_pending_write_pop(struct ps_flow *f, __u32 as_asked)
+__noinline int ps_pending_write_pop(struct ps_flow *f, __u32 succeeded)
 {
 	struct ps_scratch *s = ps_scratch(PS_HOOK_TC);
 
@@ -228,7 +228,7 @@ __noinline int ps_pending_write_pop(struct ps_flow *f, __u32 as_asked)
 		w = &f->ring[ps_ring_slot(i)];
 		if (ps_seq_diff(w->ordinal, f->replies) > 0)
 			break;
-		if (w->replied && ps_seq_diff(w->ordinal, f->replies - as_asked) > 0)
+		if (w->replied && ps_seq_diff(w->ordinal, f->replies - succeeded) > 0)
 			expires = w->expires;
 		ps_pending_write_done(s->pkt.service, w, w->cohort, expires);
 		f->popped++;
@@ -265,7 +265,7 @@ static __always_inline void ps_count_request(struct ps_flow *f, const struct ps_
 	if (m->flags & PS_MESSAGE_MAYBE) {
 		f->maybes++;
 	} else if (!m->replies) {
-		f->silent = f->requests + 1;
+		f->noreply_ordinal = f->requests + 1;
 	} else {
 		f->requests++;
 		if (!(m->flags & PS_MESSAGE_SYNC))
@@ -281,7 +281,7 @@ static __always_inline void ps_count_request(struct ps_flow *f, const struct ps_
 /* Whether replies can be counted: nothing is under way that may be replied to or not. */
 static __always_inline bool ps_replies_exact(const struct ps_flow *f)
 {
-	return ps_read_once(f->maybes) == ps_read_once(f->maybes_settled);
+	return ps_read_once(f->maybes) == ps_read_once(f->maybes_answered);
 }
 
 /* A reply that marks a place has left. False: nobody asked for it. */
@@ -304,7 +304,7 @@ static __always_inline bool ps_sync_reply(struct ps_flow *f, bool exact)
 	if (exact && ordinal != f->replies + 1)
 		return false;
 	f->replies = ordinal;
-	f->maybes_settled = maybes;
+	f->maybes_answered = maybes;
 	return true;
 }
 
@@ -321,14 +321,15 @@ static __always_inline bool ps_count_reply(struct ps_flow *f, const struct ps_me
 		if (ps_seq_diff(n, ps_read_once(f->requests)) > 0)
 			return false;
 		/* Is it the answer to n, or to one before that was to get none? */
-		if ((m->flags & PS_MESSAGE_ERROR) && ps_seq_diff(ps_read_once(f->silent), n) >= 0)
+		if ((m->flags & PS_MESSAGE_ERROR) &&
+		    ps_seq_diff(ps_read_once(f->noreply_ordinal), n) >= 0)
 			return false;
 		f->replies = n;
 	} else {
 		return true;
 	}
 	if (f->popped != ps_read_once(f->pushed))
-		ps_pending_write_pop(f, m->flags & PS_MESSAGE_AS_ASKED ? m->replies : 0);
+		ps_pending_write_pop(f, m->flags & PS_MESSAGE_SUCCEEDED ? m->replies : 0);
 	return true;
 }
 

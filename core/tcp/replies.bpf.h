@@ -14,6 +14,7 @@
 #include "runtime/stats.bpf.h"
 #include "runtime/verifier.bpf.h"
 #include "tcp/flow.bpf.h"
+#include "tcp/peer.bpf.h"
 #include "tcp/pending_writes.bpf.h"
 #include "tcp/plugin_calls.bpf.h"
 #include "tcp/segment.bpf.h"
@@ -85,7 +86,7 @@ static __always_inline bool ps_reply_ends(struct __sk_buff *skb, struct ps_flow 
 					  const struct ps_message *m)
 {
 	if ((m->flags & PS_MESSAGE_SERVES) && !f->splice.known)
-		ps_splice_learn(skb);
+		ps_peer_learn(skb);
 	return m->kind != PS_MESSAGE_WHOLE || !m->replies || ps_count_reply(f, m);
 }
 
@@ -126,12 +127,12 @@ static __always_inline long ps_reply_step(struct ps_replies_step *c,
 }
 
 /* Whether the segment begins where a reply does, all of it is new, and it is in in[] now. */
-static __always_inline bool ps_reply_afresh(struct __sk_buff *skb, const struct ps_flow *f,
-					    struct ps_scratch *s, __u32 old)
+static __always_inline bool ps_reply_at_boundary(struct __sk_buff *skb, const struct ps_flow *f,
+						 struct ps_scratch *s, __u32 old)
 {
 	__u32 len = s->segment.len;
 
-	if (old || !ps_stream_afresh(&f->out) || !ps_size_fits(&len, PS_IN_SIZE) ||
+	if (old || !ps_stream_at_boundary(&f->out) || !ps_size_fits(&len, PS_IN_SIZE) ||
 	    bpf_skb_load_bytes(skb, s->pkt.payload, s->in, len))
 		return false;
 	s->pos = 0;
@@ -151,7 +152,7 @@ static __always_inline int ps_first_reply(struct ps_replies_step *c, struct ps_s
 	__u32 len = s->segment.len;
 
 	/* Without that the verifier need not look at this way. */
-	if (how->first == ps_none_is_first || !ps_reply_afresh(c->skb, f, s, old)) {
+	if (how->first == ps_none_is_first || !ps_reply_at_boundary(c->skb, f, s, old)) {
 		ps_stream_open(&f->out, &s->reader, len - old);
 		return ps_stream_step(&f->out, &s->reader);
 	}
@@ -162,7 +163,7 @@ static __always_inline int ps_first_reply(struct ps_replies_step *c, struct ps_s
 			return PS_STEP_LOST;
 		}
 		ps_stream_take_all(&f->out, m, len);
-		return PS_STEP_ALONE;
+		return PS_STEP_SINGLE;
 	}
 	ps_stream_open_window(&f->out, &s->reader, len);
 	return PS_STEP_PARSE;
@@ -209,7 +210,7 @@ static __always_inline bool ps_take_replies(struct __sk_buff *skb, struct ps_flo
 	s->segment.fresh = s->pkt.payload + old;
 	s->sender = f->sender;
 	c.step = ps_first_reply(&c, s, old, how);
-	if (c.step != PS_STEP_ALONE && !ps_reply_steps(&c, s, how)) {
+	if (c.step != PS_STEP_SINGLE && !ps_reply_steps(&c, s, how)) {
 		ps_flow_lose(f, s->pkt.service, c.why);
 		return false;
 	}
@@ -218,11 +219,11 @@ static __always_inline bool ps_take_replies(struct __sk_buff *skb, struct ps_flo
 	/* Some of them may be done, and it is not known which. */
 	if (!exact || !ps_replies_exact(f))
 		ps_pending_write_all(f);
-	return ps_seq_diff(ps_read_once(f->unrecorded), replies) <= 0;
+	return ps_seq_diff(ps_read_once(f->overflow_ordinal), replies) <= 0;
 }
 
 /* The segment leaves, with the client's numbers. */
-static __always_inline int ps_leaves(struct __sk_buff *skb, const struct ps_flow *f)
+static __always_inline int ps_to_client(struct __sk_buff *skb, const struct ps_flow *f)
 {
 	return ps_is_spliced(f) ? ps_translate_out(skb) : TC_ACT_UNSPEC;
 }
@@ -246,10 +247,10 @@ __noinline int ps_replies_busy(struct __sk_buff *skb)
 	f = ps_flow_find(&s->pkt.flow);
 	if (!f)
 		return ps_replies_unknown(s);
-	ps_server_said(f, &s->pkt.flow, &s->segment);
+	ps_note_server_segment(f, &s->pkt.flow, &s->segment);
 	ps_flow_lose(f, s->pkt.service, PS_LOST_BUSY);
 	ps_flush_leaving(s->pkt.service);
-	return ps_leaves(skb, f);
+	return ps_to_client(skb, f);
 }
 
 /* All of program ps_stream_reply. */
@@ -274,11 +275,11 @@ static __always_inline int ps_follow_replies(struct __sk_buff *skb,
 	default:
 		return ps_replies_unknown(s);
 	}
-	ps_server_said(f, &s->pkt.flow, &s->segment);
+	ps_note_server_segment(f, &s->pkt.flow, &s->segment);
 	if (ps_read_once(f->lost)) {
 		ps_flow_free(f, PS_REPLIES);
 		ps_flush_leaving(s->pkt.service);
-		return ps_leaves(skb, f);
+		return ps_to_client(skb, f);
 	}
 	if (!ps_take_replies(skb, f, s, how))
 		ps_flush_leaving(s->pkt.service);
@@ -290,7 +291,7 @@ static __always_inline int ps_follow_replies(struct __sk_buff *skb,
 		ps_flush_leaving(s->pkt.service);
 	over = (s->segment.flags & TCPHDR_FIN) && f->out.next == s->segment.seq + s->segment.len;
 	ps_flow_free(f, PS_REPLIES);
-	verdict = ps_leaves(skb, f);
+	verdict = ps_to_client(skb, f);
 	if (over)
 		ps_flow_fin(f, &s->pkt.flow, PS_REPLIES);
 	return verdict;

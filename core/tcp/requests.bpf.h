@@ -82,8 +82,8 @@ static __always_inline void ps_request_parse(struct ps_flow *f, struct ps_scratc
 							   struct ps_message *m))
 {
 	s->segment.ordinal = ps_replies_exact(f) ? f->requests + 1 : 0;
-	if (!f->going)
-		s->segment.wrote = PS_BODY_OTHER;
+	if (!f->mid_request)
+		s->segment.wrote = PS_WRITES_NOTHING;
 	ps_message_begin(s, f->in.state);
 	parse(s, &s->message);
 	ps_pending_write_note(f, s);
@@ -99,10 +99,10 @@ static __always_inline int ps_request_parsed(struct ps_flow *f, struct ps_scratc
 	if (step == PS_STEP_LOST)
 		return step;
 	if (s->message.kind == PS_MESSAGE_WHOLE) {
-		f->going = s->message.flags & PS_MESSAGE_GOES_ON;
+		f->mid_request = s->message.flags & PS_MESSAGE_GOES_ON;
 		ps_count_request(f, &s->message);
 	} else if (s->message.next > s->pos) {
-		f->going = 1;
+		f->mid_request = 1;
 	}
 	return step == PS_STEP_PARSE ? ps_stream_step(&f->in, &s->reader) : step;
 }
@@ -120,7 +120,7 @@ static __always_inline long ps_request_step(struct ps_requests_step *c,
 	if (!s || (step == PS_STEP_LOAD && !ps_request_window(c->ctx, f, s)))
 		return 1;
 	s->pos = s->reader.pos - s->reader.base;
-	if (!f->going)
+	if (!f->mid_request)
 		c->begun = 1;
 	ps_request_parse(f, s, parse);
 	c->step = ps_request_parsed(f, s);
@@ -152,20 +152,21 @@ __noinline int ps_requests_close(struct xdp_md *ctx, struct ps_flow *f, __u32 pu
 	ps_writes_arrive(f, s, pushed, false);
 	ps_stream_close(&f->in, &s->reader, s->in);
 	ps_remember(ctx, f, s, begin);
-	if (s->partial.is || ps_within_request(f))
+	if (s->partial.present || ps_within_request(f))
 		ps_request_leave(f, s, begun);
 	return 0;
 }
 
 /* Whether the segment begins where a request does, all of it is new, and it is in in[]. */
-static __always_inline bool ps_begins_afresh(const struct ps_flow *f, const struct ps_scratch *s)
+static __always_inline bool ps_begins_at_boundary(const struct ps_flow *f,
+						  const struct ps_scratch *s)
 {
 	return s->segment.loaded && s->segment.fresh == s->pkt.payload &&
-	       ps_stream_afresh(&f->in) && !f->going;
+	       ps_stream_at_boundary(&f->in) && !f->mid_request;
 }
 
 /* It is one request, that in s->message. What the general functions would do about it, but for its writes. */
-static __always_inline void ps_request_alone(struct ps_flow *f, struct ps_scratch *s)
+static __always_inline void ps_request_single(struct ps_flow *f, struct ps_scratch *s)
 {
 	const struct ps_message *m = &s->message;
 
@@ -188,7 +189,7 @@ static __always_inline int ps_read_first(struct ps_flow *f, __u32 pushed,
 	if (!s || !f)
 		return PS_STEP_LOST;
 	len = s->segment.len;
-	if (!ps_begins_afresh(f, s)) {
+	if (!ps_begins_at_boundary(f, s)) {
 		ps_stream_open(&f->in, &s->reader, len - (s->segment.fresh - s->pkt.payload));
 		s->segment.begun = 0;
 		return ps_stream_step(&f->in, &s->reader);
@@ -198,9 +199,9 @@ static __always_inline int ps_read_first(struct ps_flow *f, __u32 pushed,
 	ps_request_parse(f, s, parse);
 	m = &s->message;
 	if (ps_message_fills(m, len) && !(m->flags & PS_MESSAGE_GOES_ON)) {
-		ps_request_alone(f, s);
+		ps_request_single(f, s);
 		ps_writes_arrive(f, s, pushed, true);
-		return PS_STEP_ALONE;
+		return PS_STEP_SINGLE;
 	}
 	ps_stream_open_window(&f->in, &s->reader, len);
 	s->segment.loaded = 0;
@@ -210,7 +211,7 @@ static __always_inline int ps_read_first(struct ps_flow *f, __u32 pushed,
 
 /*
  * The segment is one request, which was looked at already, in vain: it reads the current key, and s->message is
- * what the plug-in has to say of it. See ps_answer_all; what it took for granted (ps_is_next) is so here.
+ * what the plug-in has to say of it. See ps_answer_all; what it took for granted (ps_nothing_outstanding) is so here.
  */
 __noinline int ps_request_missed(struct ps_flow *f)
 {
@@ -220,7 +221,7 @@ __noinline int ps_request_missed(struct ps_flow *f)
 		return 0;
 	s->segment.ordinal = f->requests + 1;
 	ps_stream_read(s);
-	ps_request_alone(f, s);
+	ps_request_single(f, s);
 	return 0;
 }
 
@@ -235,7 +236,7 @@ static __always_inline int ps_read_requests(struct xdp_md *ctx, struct ps_flow *
 	s->segment.fresh = s->pkt.payload + old;
 	ps_request_opens(f, s);
 	c.step = how->first(f, pushed);
-	if (c.step == PS_STEP_ALONE)
+	if (c.step == PS_STEP_SINGLE)
 		return XDP_PASS;
 	c.begun = s->segment.begun;
 	if (c.step != PS_STEP_LOST && c.step != PS_STEP_DONE)
@@ -294,7 +295,7 @@ static __always_inline int ps_requests_unknown(struct ps_scratch *s)
 }
 
 /* The segment goes on to the server, with the numbers that the server counts by. */
-static __always_inline int ps_goes_on(struct xdp_md *ctx, const struct ps_flow *f)
+static __always_inline int ps_to_server(struct xdp_md *ctx, const struct ps_flow *f)
 {
 	return ps_is_spliced(f) ? ps_translate_in(ctx) : XDP_PASS;
 }
@@ -337,21 +338,21 @@ static __always_inline int ps_follow_requests(struct xdp_md *ctx,
 			return ps_requests_unknown(s);
 		}
 	}
-	verdict = ps_is_spliced(f) && ps_answer_may_lack(f, s) ? ps_answer_again(ctx) : -1;
+	verdict = ps_is_spliced(f) && ps_answer_unacked(f, s) ? ps_answer_resend(ctx) : -1;
 	if (verdict < 0 && s->segment.len && !ps_read_once(f->lost))
 		verdict = ps_answer_segment(ctx, s, f, how->may, how->answer);
 	if (verdict >= 0 || !s->segment.len) {
 		ps_flow_free(f, PS_REQUESTS);
-		return verdict < 0 ? ps_goes_on(ctx, f) : verdict;
+		return verdict < 0 ? ps_to_server(ctx, f) : verdict;
 	}
 	ps_count(s->pkt.service, PS_COUNT_stream);
 	if (ps_read_once(f->lost)) {
 		ps_flow_free(f, PS_REQUESTS);
 		ps_flush(s->pkt.service);
-		return ps_goes_on(ctx, f);
+		return ps_to_server(ctx, f);
 	}
 	verdict = ps_take_requests(ctx, f, s, how);
-	ps_splice_settle(f);
+	ps_splice_rebase(f);
 	/* Not ours any more after all: user space has deleted it, and it was used again. */
 	if (!ps_flow_is(f, &s->pkt.flow))
 		f->lost = PS_LOST_BUSY;
@@ -361,7 +362,7 @@ static __always_inline int ps_follow_requests(struct xdp_md *ctx,
 		ps_count(s->pkt.service, PS_COUNT_out_of_order);
 		return verdict;
 	}
-	verdict = ps_goes_on(ctx, f);
+	verdict = ps_to_server(ctx, f);
 	if (over)
 		ps_flow_fin(f, &s->pkt.flow, PS_REQUESTS);
 	return verdict;

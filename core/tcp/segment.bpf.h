@@ -145,7 +145,7 @@ static __always_inline bool ps_segment_sum_good(struct xdp_md *ctx, struct ps_sc
  * Segments of the client's that are not data: they end a flow, or may not begin one. True: there is
  * nothing to read. The checksum was found right.
  */
-static __always_inline bool ps_segment_signals(struct ps_scratch *s)
+static __always_inline bool ps_client_control(struct ps_scratch *s)
 {
 	const struct ps_segment *g = &s->segment;
 	struct ps_flow *f;
@@ -206,12 +206,12 @@ static __always_inline void ps_check_listener(struct __sk_buff *skb, const struc
 }
 
 /* What a segment of the server's tells, before its replies are counted: who has counted them must know. */
-static __always_inline void ps_server_said(struct ps_flow *f, const struct ps_flow_key *key,
-					   const struct ps_segment *g)
+static __always_inline void ps_note_server_segment(struct ps_flow *f, const struct ps_flow_key *key,
+						   const struct ps_segment *g)
 {
 	if (g->flags & TCPHDR_SYN)
 		return;
-	ps_server_speaks(f, g);
+	ps_splice_note_server(f, g);
 	if (g->flags & TCPHDR_ACK)
 		ps_flow_acked(f, key, g->ack + ps_read_once(f->splice.in_skip));
 }
@@ -220,7 +220,7 @@ static __always_inline void ps_server_said(struct ps_flow *f, const struct ps_fl
  * A segment of the server's leaves: handshakes, acknowledgements and ends. Returns the verdict of what
  * has nothing to be read in it; below -1: there is.
  */
-static __always_inline int ps_server_signals(struct __sk_buff *skb, struct ps_scratch *s,
+static __always_inline int ps_server_control(struct __sk_buff *skb, struct ps_scratch *s,
 					     struct ps_service_state *state)
 {
 	const struct ps_segment *g = &s->segment;
@@ -240,7 +240,7 @@ static __always_inline int ps_server_signals(struct __sk_buff *skb, struct ps_sc
 	f = ps_flow_find(&s->pkt.flow);
 	if (!f)
 		return g->len ? PS_TC_READ : TC_ACT_UNSPEC;
-	ps_server_said(f, &s->pkt.flow, g);
+	ps_note_server_segment(f, &s->pkt.flow, g);
 	verdict = ps_is_spliced(f) ? ps_translate_out(skb) : TC_ACT_UNSPEC;
 	if (g->flags & TCPHDR_RST)
 		ps_flow_end(f, &s->pkt.flow);

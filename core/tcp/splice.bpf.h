@@ -18,7 +18,6 @@
 #include "runtime/stats.bpf.h"
 #include "runtime/verifier.bpf.h"
 #include "tcp/flow.bpf.h"
-#include <bpf/bpf_core_read.h>
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 #include <prestack/counters.h>
@@ -153,7 +152,7 @@ static __always_inline void ps_sent_up_to(struct ps_splice *sp, __u32 next)
 }
 
 /* A segment of the server's was seen leaving, whatever it is. */
-static __always_inline void ps_server_speaks(struct ps_flow *f, const struct ps_segment *g)
+static __always_inline void ps_splice_note_server(struct ps_flow *f, const struct ps_segment *g)
 {
 	f->splice.window = g->window;
 	if (g->stamped)
@@ -223,7 +222,7 @@ __noinline int ps_translate_out(struct __sk_buff *skb)
  * The numbers of an answer long ago would soon be taken for later ones: sets them to now, where all that
  * the server has sent before is known to have arrived.
  */
-static __always_inline void ps_splice_settle(struct ps_flow *f)
+static __always_inline void ps_splice_rebase(struct ps_flow *f)
 {
 	struct ps_splice *sp = &f->splice;
 
@@ -237,42 +236,6 @@ static __always_inline void ps_splice_settle(struct ps_flow *f)
 	sp->from = sp->to = f->in.next;
 	ps_ordered();
 	sp->turn++;
-}
-
-/* The server has answered a read of this client: what the kernel needs to know to do the same. TC. */
-__noinline int ps_splice_learn(struct __sk_buff *skb)
-{
-	struct ps_scratch *s = ps_scratch(PS_HOOK_TC);
-	struct ps_flow *f = s && skb ? ps_flow_find(&s->pkt.flow) : NULL;
-	struct ps_splice *sp;
-	struct tcp_sock *tcp;
-	struct bpf_sock *sk;
-
-	if (!f)
-		return 0;
-	sp = &f->splice;
-
-	/* No packet of a test comes from a server's socket. */
-	if (ps_config.trust_sender) {
-		sp->mss = PS_MAX_SEGMENT_REPLY - PS_STAMP_LEN;
-		sp->scale = 7;
-	} else {
-		sk = skb->sk;
-		if (!sk)
-			return 0;
-		sk = bpf_sk_fullsock(sk);
-		if (!sk)
-			return 0;
-		tcp = bpf_skc_to_tcp_sock(sk);
-		if (!tcp)
-			return 0;
-		sp->mss = tcp->mss_cache;
-		sp->scale = BPF_CORE_READ_BITFIELD(tcp, rx_opt.snd_wscale);
-	}
-	sp->timestamps = s->segment.stamped;
-	ps_ordered();
-	*(volatile __u32 *)&sp->known = 1;
-	return 0;
 }
 
 #endif /* PRESTACK_TCP_SPLICE_BPF_H */

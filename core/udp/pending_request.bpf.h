@@ -37,9 +37,9 @@ enum ps_noted {
 
 #define PS_PENDING_MOST 0xffff /* ps_pending_requests.count and .lost stay there: as many or more */
 
-static __always_inline struct ps_pending_request *ps_pending_of(__u64 who)
+static __always_inline struct ps_pending_request *ps_pending_of(__u64 requester)
 {
-	__u32 i = (who >> 16) & ps_config.pending_mask;
+	__u32 i = (requester >> 16) & ps_config.pending_mask;
 
 	return bpf_map_lookup_elem(&ps_pending_requests, &i);
 }
@@ -53,7 +53,7 @@ static __always_inline void ps_prefetch_pending(struct ps_scratch *s, __u32 requ
 		return;
 	a = ps_pending_of(ps_mix_end(ps_requester(s, request)));
 	if (a)
-		(void)ps_read_once(a->who);
+		(void)ps_read_once(a->requester);
 }
 
 /* Another serial than all leases so far were taken with. Never 0. */
@@ -91,25 +91,26 @@ static __always_inline void ps_note_repeat(struct ps_pending_request *a, __u32 k
 }
 
 /* `count` requests of `who`, not reads, have no place here any more, or found none. */
-static __always_inline void ps_note_lost(struct ps_pending_request *a, __u64 who, __u32 count)
+static __always_inline void ps_note_displaced(struct ps_pending_request *a, __u64 requester,
+					      __u32 count)
 {
-	__u32 lost = count + (a->forgotten == who ? a->lost : 0);
+	__u32 nr = count + (a->displaced == requester ? a->nr_displaced : 0);
 
-	a->forgotten = who;
-	a->lost = lost < PS_PENDING_MOST ? lost : PS_PENDING_MOST;
+	a->displaced = requester;
+	a->nr_displaced = nr < PS_PENDING_MOST ? nr : PS_PENDING_MOST;
 }
 
 /* See ps_note_request. */
 static __always_inline void ps_note_request_here(struct ps_scratch *s, __u32 request, __u32 kind,
 						 __u64 expires)
 {
-	__u32 cohort, asking = PS_NOTED_NO_LEASE, serial = 0;
-	__u64 who, key, now;
+	__u32 cohort, noted = PS_NOTED_NO_LEASE, serial = 0;
+	__u64 requester, key, now;
 	struct ps_pending_request *a;
 	bool same, waits;
 
-	who = ps_mix_end(ps_requester(s, request));
-	a = ps_pending_of(who);
+	requester = ps_mix_end(ps_requester(s, request));
+	a = ps_pending_of(requester);
 	if (!a)
 		return;
 	now = s->pkt.now;
@@ -123,7 +124,7 @@ static __always_inline void ps_note_request_here(struct ps_scratch *s, __u32 req
 		s->noted = PS_NOTED_NO_LEASE;
 		return;
 	}
-	same = a->who == who;
+	same = a->requester == requester;
 	waits = a->count;
 	/* A read gives up its place after a while, to its own client too: replies do get lost. */
 	if (waits && same && a->kind == PS_PENDING_READ && kind == PS_PENDING_READ &&
@@ -136,29 +137,30 @@ static __always_inline void ps_note_request_here(struct ps_scratch *s, __u32 req
 		/* No room. Leases wait until a late reply to this is not expected any more. */
 		a->tainted_until = now + PS_PENDING_NS;
 		if (kind != PS_PENDING_READ)
-			ps_note_lost(a, who, 1);
+			ps_note_displaced(a, requester, 1);
 	} else {
 		if (waits && a->kind != PS_PENDING_READ)
-			ps_note_lost(a, a->who, a->count);
+			ps_note_displaced(a, a->requester, a->count);
 		a->count = 1;
-		if (a->forgotten == who && a->lost) {
+		if (a->displaced == requester && a->nr_displaced) {
 			/* More replies can come for this number, and what they answer is not known. */
 			kind = PS_PENDING_ANY;
-			a->count += a->lost < PS_PENDING_MOST ? a->lost : PS_PENDING_MOST - 1;
-			a->lost = 0;
+			a->count += a->nr_displaced < PS_PENDING_MOST ? a->nr_displaced
+								      : PS_PENDING_MOST - 1;
+			a->nr_displaced = 0;
 		} else if (kind == PS_PENDING_READ && a->tainted_until < now) {
-			asking = PS_NOTED_LEASE;
+			noted = PS_NOTED_LEASE;
 			serial = ps_next_serial(a);
 		}
 		a->kind = kind;
-		a->who = who;
+		a->requester = requester;
 		a->key = key;
 		a->cohort = cohort;
 		a->expires = expires;
 		a->since = now;
 	}
 	ps_unlock(&a->lock);
-	s->noted = asking;
+	s->noted = noted;
 	s->serial = serial;
 }
 
@@ -223,7 +225,7 @@ static __always_inline void ps_lease_take(struct ps_scratch *s, __u32 request)
 
 enum ps_reply_flags {
 	PS_REPLY_READS_ONLY = 1, /* it holds nothing but values, or tells that there are none */
-	PS_REPLY_AS_ASKED = 2, /* it tells that the write has done what it was asked to */
+	PS_REPLY_SUCCEEDED = 2, /* it tells that the write has done what it was asked to */
 	PS_REPLY_GOES_ON = 4, /* in the next datagram */
 };
 
@@ -231,19 +233,19 @@ enum ps_reply_flags {
 static __always_inline void ps_reply_leaves_as(struct ps_scratch *s, __u32 request, __u32 flags)
 {
 	__u32 kind = PS_PENDING_NOTHING, cohort = PS_COHORT_NONE, count = 0, serial = 0;
-	__u64 who, key = 0, expires = PS_EXPIRES_UNKNOWN;
+	__u64 requester, key = 0, expires = PS_EXPIRES_UNKNOWN;
 	bool known = false;
 	struct ps_pending_request *a;
 
-	who = ps_mix_end(ps_requester(s, request));
-	a = ps_pending_of(who);
+	requester = ps_mix_end(ps_requester(s, request));
+	a = ps_pending_of(requester);
 	if (!a)
 		return;
 	if (!ps_lock(&a->lock)) {
 		ps_flush_leaving(s->pkt.service);
 		return;
 	}
-	if (a->who == who) {
+	if (a->requester == requester) {
 		kind = a->kind;
 		key = a->key;
 		count = a->count;
@@ -253,14 +255,14 @@ static __always_inline void ps_reply_leaves_as(struct ps_scratch *s, __u32 reque
 				  (kind == PS_PENDING_READ && a->tainted_until < a->since));
 		if (count && !(flags & PS_REPLY_GOES_ON)) {
 			cohort = a->cohort;
-			if (count == 1 && (flags & PS_REPLY_AS_ASKED))
+			if (count == 1 && (flags & PS_REPLY_SUCCEEDED))
 				expires = a->expires;
 			if (count < PS_PENDING_MOST)
 				a->count = count - 1;
 		}
-	} else if (a->forgotten == who && a->lost && a->lost < PS_PENDING_MOST &&
-		   !(flags & PS_REPLY_GOES_ON)) {
-		a->lost--;
+	} else if (a->displaced == requester && a->nr_displaced &&
+		   a->nr_displaced < PS_PENDING_MOST && !(flags & PS_REPLY_GOES_ON)) {
+		a->nr_displaced--;
 		/* Whatever it looks like: there are writes whose replies look like a read's. */
 		kind = PS_PENDING_ANY;
 	}
@@ -294,14 +296,14 @@ __noinline int ps_reply_seen(__u32 request, __u32 flags)
 
 /*
  * A reply of the server with the number `request` leaves: call before ps_fill for what is in it.
- * `reads_only`: it holds nothing but values, or tells that there are none. `as_asked`: it tells that
+ * `reads_only`: it holds nothing but values, or tells that there are none. `succeeded`: it tells that
  * the write has done what it was asked to. TC only.
  */
 static __always_inline void ps_reply_leaves(struct ps_scratch *s, __u32 request, bool reads_only,
-					    bool as_asked)
+					    bool succeeded)
 {
-	ps_reply_seen(request,
-		      (reads_only ? PS_REPLY_READS_ONLY : 0) | (as_asked ? PS_REPLY_AS_ASKED : 0));
+	ps_reply_seen(request, (reads_only ? PS_REPLY_READS_ONLY : 0) |
+				       (succeeded ? PS_REPLY_SUCCEEDED : 0));
 }
 
 /* The same for a datagram of a reply that goes on in the next one: with values, but not the last. */

@@ -211,7 +211,7 @@ ps_inline void mc_parse_binary_reply(const struct ps_cursor *c, struct mc_reply 
 	__u32 pos = c->pos, opcode, status, key;
 
 	r->kind = MC_REPLY_INCOMPLETE;
-	r->body = r->as_asked = r->reads = r->mark = r->error = r->effect = r->skip = 0;
+	r->body = r->succeeded = r->reads = r->mark = r->error = r->effect = r->skip = 0;
 	r->next = pos + MC_BINARY_HEAD;
 	if (pos < c->end && ps_cursor_at(c, pos) != MC_BINARY_REPLY)
 		r->kind = MC_REPLY_UNKNOWN;
@@ -243,7 +243,7 @@ ps_inline void mc_parse_binary_reply(const struct ps_cursor *c, struct mc_reply 
 		r->reads = 1;
 		break;
 	default:
-		r->as_asked = !status;
+		r->succeeded = !status;
 	}
 	if (mc_is_quiet(opcode)) {
 		r->kind = MC_REPLY_PART;

@@ -285,7 +285,7 @@ static __always_inline __u32 mc_reply_tells(const struct ps_cursor *c)
 	if (r.kind == MC_REPLY_UNKNOWN || r.kind == MC_REPLY_INCOMPLETE ||
 	    (r.kind == MC_REPLY_END && r.next + r.body != c->end))
 		return 0;
-	return (r.reads ? PS_REPLY_READS_ONLY : 0) | (r.as_asked ? PS_REPLY_AS_ASKED : 0);
+	return (r.reads ? PS_REPLY_READS_ONLY : 0) | (r.succeeded ? PS_REPLY_SUCCEEDED : 0);
 }
 
 /*

@@ -23,7 +23,7 @@ struct mc_reply {
 	__u32 kind; /* enum mc_reply_kind */
 	__u32 next; /* position after the line */
 	__u32 body; /* bytes of data that follow it, line end included */
-	__u32 as_asked; /* the write did what it was asked to */
+	__u32 succeeded; /* the write did what it was asked to */
 	__u32 reads; /* only a read is answered like this */
 	__u32 mark; /* MN */
 	__u32 error; /* CLIENT_ERROR, SERVER_ERROR */
@@ -192,7 +192,7 @@ ps_inline void mc_parse_open_line(struct mc_reply *r, __u64 name)
 		r->reads = 1;
 		break;
 	case MC_NAME2('H', 'D'):
-		r->as_asked = 1;
+		r->succeeded = 1;
 		break;
 	case MC_NAME2('N', 'F'):
 	case MC_NAME2('N', 'S'):
@@ -219,7 +219,7 @@ ps_inline void mc_parse_closed_line(struct mc_reply *r, __u64 name)
 		r->reads = r->mark = 1;
 		break;
 	case MC_NAME6('S', 'T', 'O', 'R', 'E', 'D'):
-		r->as_asked = 1;
+		r->succeeded = 1;
 		break;
 	case MC_NAME2('O', 'K'):
 	case MC_NAME6('E', 'X', 'I', 'S', 'T', 'S'):
@@ -276,7 +276,7 @@ ps_inline int mc_parse_plain_reply(const struct ps_cursor *c, struct mc_reply *r
 		return 0;
 	r->kind = MC_REPLY_END;
 	r->next = c->pos + len;
-	r->as_asked = len == 8;
+	r->succeeded = len == 8;
 	r->reads = len == 5;
 	r->skip = 0;
 	return 1;
@@ -289,7 +289,7 @@ ps_inline void mc_parse_reply(const struct ps_cursor *c, struct mc_reply *r)
 	__u64 name;
 
 	r->kind = MC_REPLY_INCOMPLETE;
-	r->body = r->as_asked = r->reads = r->mark = r->error = r->effect = 0;
+	r->body = r->succeeded = r->reads = r->mark = r->error = r->effect = 0;
 	if (mc_parse_plain_reply(c, r))
 		return;
 	r->next = ps_cursor_line(c, c->pos);

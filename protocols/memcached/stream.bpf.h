@@ -226,7 +226,7 @@ static __always_inline bool mc_plain_reply(struct ps_scratch *s, struct ps_messa
 
 	if (!mc_stream_plain_reply(&c, m))
 		return false;
-	if ((m->flags & PS_MESSAGE_AS_ASKED) && m->next < c.end)
+	if ((m->flags & PS_MESSAGE_SUCCEEDED) && m->next < c.end)
 		mc_reply_row();
 	return true;
 }

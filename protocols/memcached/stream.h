@@ -263,8 +263,8 @@ ps_inline void mc_stream_line(const struct ps_cursor *c, struct ps_message *m,
 	mc_whole(m, r->next);
 	m->body = r->body;
 	m->replies = r->kind == MC_REPLY_END;
-	if (r->as_asked)
-		m->flags |= PS_MESSAGE_AS_ASKED;
+	if (r->succeeded)
+		m->flags |= PS_MESSAGE_SUCCEEDED;
 	if (r->mark && text)
 		m->flags |= PS_MESSAGE_SYNC;
 	if (r->error)
@@ -318,7 +318,7 @@ ps_inline int mc_stream_plain_reply(const struct ps_cursor *c, struct ps_message
 		return 0;
 	mc_whole(m, r.next);
 	m->replies = 1;
-	m->flags = r.as_asked ? PS_MESSAGE_AS_ASKED : PS_MESSAGE_SERVES;
+	m->flags = r.succeeded ? PS_MESSAGE_SUCCEEDED : PS_MESSAGE_SERVES;
 	return 1;
 }
 
@@ -336,7 +336,7 @@ ps_inline void mc_stream_row(const struct ps_cursor *c, struct ps_message *m)
 
 	for (i = 0; i < MC_MAX_ROW; i++) {
 		at.pos = m->next;
-		if (!mc_parse_plain_reply(&at, &r) || !r.as_asked)
+		if (!mc_parse_plain_reply(&at, &r) || !r.succeeded)
 			break;
 		m->next = r.next;
 		m->replies++;

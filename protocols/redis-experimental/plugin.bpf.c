@@ -64,7 +64,7 @@ static __always_inline void rd_follow_request(struct ps_scratch *s, struct ps_me
 		break;
 	case RD_EVENT_FLUSH:
 		/* Once for each request: when its end is there, the core does it again. */
-		if (s->segment.wrote != PS_BODY_ANY)
+		if (s->segment.wrote != PS_WRITES_ANYTHING)
 			ps_stream_flush(s);
 		break;
 	}

@@ -147,7 +147,7 @@ ps_inline void rd_reply_first(const struct ps_cursor *c, struct ps_message *m, s
 
 	if (!el->cut && el->next == c->pos + 5 &&
 	    (w & ps_low_bytes(5)) == RD_NAME5('+', 'O', 'K', '\r', '\n'))
-		m->flags |= PS_MESSAGE_AS_ASKED;
+		m->flags |= PS_MESSAGE_SUCCEEDED;
 	if ((w & 0xff) != '$' || !el->body)
 		return;
 	m->flags |= PS_MESSAGE_SERVES;

@@ -107,7 +107,7 @@ static int take_first(struct follower *f, struct ps_reader *r, const __u8 *windo
 	}
 	ps_stream_take_all(&f->st, &m, len);
 	ps_records_note_all(&f->records, &f->st, &m, 1);
-	return PS_STEP_ALONE;
+	return PS_STEP_SINGLE;
 }
 
 static void follow(struct follower *f, uint32_t at, uint32_t len)
@@ -120,11 +120,11 @@ static void follow(struct follower *f, uint32_t at, uint32_t len)
 	if (ps_stream_accept(&f->st, f->first + at, len, &old) != PS_ACCEPT_READ)
 		return;
 	fresh = at + old;
-	if (f->brief && !old && len <= PS_IN_SIZE && ps_stream_afresh(&f->st)) {
+	if (f->brief && !old && len <= PS_IN_SIZE && ps_stream_at_boundary(&f->st)) {
 		memset(window, 0x5a, sizeof(window));
 		memcpy(window, f->stream + fresh, len);
 		step = take_first(f, &r, window, len);
-		if (step == PS_STEP_ALONE)
+		if (step == PS_STEP_SINGLE)
 			return;
 	} else {
 		ps_stream_open(&f->st, &r, len - old);

@@ -29,7 +29,7 @@ end:
 	od
 }
 
-/* ps_note_lost: writes that have no place here any more, or found none */
+/* ps_note_displaced: writes that have no place here any more, or found none */
 inline Forget(who, count)
 {
 	a_lost = (a_forgotten == who -> a_lost + count : count);

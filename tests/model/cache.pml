@@ -124,7 +124,7 @@ inline Release(cohort)
 #endif
 
 #ifdef EXPIRY
-byte l_generation, l_epoch, l_expires = NOTHING; /* ps_fence.learned */
+byte l_generation, l_epoch, l_expires = NOTHING; /* ps_fence.expiry_tag */
 #endif
 
 /*

@@ -22,7 +22,7 @@
 mtype = { nothing, write, noreply, plain, maybe };
 
 /* struct ps_flow */
-byte requests, replies, unrecorded, pushed, popped, maybes;
+byte requests, replies, overflow_ordinal, pushed, popped, maybes;
 byte r_ordinal[RING], r_cohort[RING];
 
 /* On the way to the server */
@@ -50,7 +50,7 @@ proctype Client()
 			Arrive(cohort, token);
 			/* ps_pending_write_push */
 			if
-			:: pushed - popped == RING -> unrecorded = requests + 1
+			:: pushed - popped == RING -> overflow_ordinal = requests + 1
 			:: else ->
 				d_step {
 #ifdef BREAK_ORDINAL
@@ -129,7 +129,7 @@ proctype Server()
 			od;
 			if
 #ifndef BREAK_UNRECORDED
-			:: unrecorded > first -> EndEpoch()
+			:: overflow_ordinal > first -> EndEpoch()
 #endif
 			:: else
 			fi;

@@ -176,7 +176,7 @@ TEST_F(Expiry, AQuestionWithoutAnAnswerIsAskedAgain)
 	ASSERT_EQ(bpf_map_lookup_elem(fd, &question.index, bytes.data()), 0);
 	ps_entry entry;
 	std::memcpy(&entry, bytes.data(), sizeof entry);
-	entry.asked_at -= 1000;
+	entry.questioned_at -= 1000;
 	std::memcpy(bytes.data(), &entry, sizeof entry);
 	ASSERT_EQ(bpf_map_update_elem(fd, &question.index, bytes.data(), BPF_ANY), 0);
 	const ps_expiry_question next = fill_and_ask("~key", "value");

@@ -98,7 +98,7 @@ TEST_F(FlowHold, WritesWithoutRoomArriveAllTheSame)
 	EXPECT_TRUE(cached("key"));
 	// The last place, and none.
 	sends(stream_set("third", "new") + kSet);
-	EXPECT_EQ(flow()->unrecorded, PS_RING + 1u);
+	EXPECT_EQ(flow()->overflow_ordinal, PS_RING + 1u);
 	EXPECT_FALSE(cached("third"));
 	EXPECT_FALSE(cached("key"));
 	EXPECT_FALSE(fills("key"));

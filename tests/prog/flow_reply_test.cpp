@@ -308,7 +308,7 @@ TEST_F(FlowReply, MoreWritesThanTheRingHolds)
 	EXPECT_EQ(outstanding(), static_cast<std::uint32_t>(PS_RING));
 	sent(kGet + kSet, {"key", "third"});
 	EXPECT_EQ(outstanding(), static_cast<std::uint32_t>(PS_RING));
-	EXPECT_EQ(flow()->unrecorded, PS_RING + 2u);
+	EXPECT_EQ(flow()->overflow_ordinal, PS_RING + 2u);
 	// Up to the reply to the last one that had no room everything is flushed.
 	const auto flushes = count(PS_COUNT_flushes);
 	answers(kStreamOk);

@@ -218,7 +218,7 @@ static __always_inline void toy_reply(struct __sk_buff *skb, struct ps_scratch *
 		}
 		break;
 	case 'O':
-		m->flags = PS_MESSAGE_AS_ASKED;
+		m->flags = PS_MESSAGE_SUCCEEDED;
 		break;
 	case 'E':
 		m->flags = PS_MESSAGE_ERROR;

@@ -86,23 +86,23 @@ struct ps_flow {
 	__u64 stuck_since; /* when a segment was ahead of order first, ns; 0 = all went on since */
 	__u32 requests; /* with a sure reply, so far */
 	__u32 pushed; /* writes put into the ring, so far */
-	__u32 silent; /* reply that settles the last request without a sure reply */
-	__u32 unrecorded; /* reply that settles the last write for which the ring had no room */
+	__u32 noreply_ordinal; /* reply that settles the last request without a sure reply */
+	__u32 overflow_ordinal; /* reply that settles the last write for which the ring had no room */
 	__u32 maybes; /* requests that may be replied to or not, so far */
 	__u32 syncs; /* SYNC requests, so far */
 	__u32 sync_ordinal; /* of the last one */
 	__u32 sync_maybes; /* `maybes` before it */
-	__u64 body_hash; /* of the write of the request that is not all there */
-	__u32 body_cohort;
-	__u32 body_at; /* `pushed` after the first one; 0: not in the ring */
-	__u32 body_kind; /* enum ps_body */
-	__u32 going; /* the last message is not the end of its request */
+	__u64 partial_hash; /* of the write of the request that is not all there */
+	__u32 partial_cohort;
+	__u32 partial_at; /* `pushed` after the first one; 0: not in the ring */
+	__u32 partial_wrote; /* enum ps_written */
+	__u32 mid_request; /* the last message is not the end of its request */
 
 	/* Replies. */
 	__u32 replies; /* that have left, so far */
 	__u32 popped; /* writes taken from the ring, so far */
 	__u32 syncs_seen; /* SYNC replies, so far */
-	__u32 maybes_settled; /* of `maybes` */
+	__u32 maybes_answered; /* of `maybes` */
 	__u64 sender; /* cookie of the server's socket, once that is known to be the one; 0: not yet */
 
 	/* Of these just a few bytes are used for most packets: the first ones, or one element. */
@@ -114,11 +114,11 @@ struct ps_flow {
 };
 
 /* What a request that goes on in the next segment does. */
-enum ps_body {
-	PS_BODY_OTHER, /* nothing that is written */
-	PS_BODY_WRITE, /* writes one key */
-	PS_BODY_WRITES, /* writes several */
-	PS_BODY_ANY, /* may change anything */
+enum ps_written {
+	PS_WRITES_NOTHING, /* nothing that is written */
+	PS_WRITES_KEY, /* writes one key */
+	PS_WRITES_KEYS, /* writes several */
+	PS_WRITES_ANYTHING, /* may change anything */
 };
 
 PS_STATIC_ASSERT(sizeof(struct ps_message) == 24, "ps_message");

@@ -41,7 +41,7 @@
  *   ps_expect_any(s, request)       it will answer something that changes several keys, or anything
  *
  * On ps_datagram_reply:
- *   ps_reply_leaves(s, request, reads_only, as_asked)  first, once for each reply
+ *   ps_reply_leaves(s, request, reads_only, succeeded)  first, once for each reply
  *   ps_reply_leaves_as(s, request, flags)  the same without a call; enum ps_reply_flags
  *   ps_reply_goes_on(s, request)    instead: values, and more of this reply follows in another datagram
  *   ps_flush(service)               instead: it cannot be told what it answers
@@ -96,7 +96,7 @@
  * What replies tell (hook PS_HOOK_TC):
  *   m->replies    1 for the message that ends a reply, 0 for those before it (a row of values); n for a
  *                 message that stands for n replies in a row with the same flags, none of them SYNC or ERROR
- *   m->flags      AS_ASKED: the write did what it was asked to. SYNC: see above. ERROR: an error that
+ *   m->flags      SUCCEEDED: the write did what it was asked to. SYNC: see above. ERROR: an error that
  *                 may also come for a request with replies = 0; ambiguous ones make the core LOST
  *   ps_stream_fill(skb, s, from, len, flags, expires)  the current key's value is in[from, from + len)
  *   ps_stream_noted(s, i)  if replies do not name their keys: makes the i-th key of the read that this answers

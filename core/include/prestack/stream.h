@@ -32,7 +32,7 @@ enum ps_message_flags {
 	/* Request: its reply cannot be taken for that of a MAYBE request. Reply: it is such a one. */
 	PS_MESSAGE_SYNC = 2,
 	/* Reply: the write did what it was asked to. */
-	PS_MESSAGE_AS_ASKED = 4,
+	PS_MESSAGE_SUCCEEDED = 4,
 	/* Reply: an error, such as may come also for a request that has no reply. */
 	PS_MESSAGE_ERROR = 8,
 	/* Reply: to a read such as may be answered by the kernel, which the server has not refused. */
@@ -94,7 +94,7 @@ enum ps_step {
 	PS_STEP_PARSE, /* the plug-in looks at window position pos - base */
 	PS_STEP_DONE, /* all read; ps_stream_close */
 	PS_STEP_LOST,
-	PS_STEP_ALONE, /* the segment was one message, and all about it is done */
+	PS_STEP_SINGLE, /* the segment was one message, and all about it is done */
 };
 
 /* Distance of sequence numbers, which wrap around: > 0 if a comes after b. */
@@ -152,7 +152,7 @@ ps_inline void ps_stream_open(const struct ps_stream *st, struct ps_reader *r, _
 }
 
 /* Whether the next byte begins a message. */
-ps_inline int ps_stream_afresh(const struct ps_stream *st)
+ps_inline int ps_stream_at_boundary(const struct ps_stream *st)
 {
 	return !st->skip && !st->carry_len;
 }

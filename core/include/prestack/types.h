@@ -148,7 +148,7 @@ struct ps_entry {
 	__u8 service;
 	__u8 used; /* second chance: set by a hit, cleared by a passing victim search */
 	__u8 reserved;
-	__u16 asked_at; /* while expires is PS_EXPIRES_UNKNOWN: when, ns >> PS_QUESTION_SHIFT */
+	__u16 questioned_at; /* while expires is PS_EXPIRES_UNKNOWN: when, ns >> PS_QUESTION_SHIFT */
 };
 #define PS_QUESTION_SHIFT 20 /* 1.05 ms */
 #define PS_QUESTION_TIME 95 /* in that unit: so long a question about an entry is waited for */
@@ -176,11 +176,11 @@ enum ps_class {
 struct ps_fence {
 	__u64 lease; /* who may fill: hash of client, request, key, generation and epoch; 0 = nobody */
 	__u64 hold; /* writes under way, see PS_HOLD_COUNT: one word, so that it changes at once */
-	__u64 learned; /* hash of learned_at and of key, generation and epoch that it is for */
-	__u32 learned_at; /* when that key expires: ns of CLOCK_MONOTONIC >> PS_LEARNED_SHIFT; 0 = never */
+	__u64 expiry_tag; /* hash of expiry and of key, generation and epoch that it is for */
+	__u32 expiry; /* when that key expires: ns of CLOCK_MONOTONIC >> PS_EXPIRY_SHIFT; 0 = never */
 	__u32 generation; /* counts arrivals of writes and departures of their replies */
 };
-#define PS_LEARNED_SHIFT 28 /* 0.27 s */
+#define PS_EXPIRY_SHIFT 28 /* 0.27 s */
 
 /*
  * ps_fence.hold = until << PS_HOLD_UNTIL | cohort << PS_HOLD_COHORT | count. While count is not 0 and
@@ -205,13 +205,13 @@ struct ps_fence {
 struct ps_pending_request {
 	__u32 lock; /* ps_lock */
 	__u16 kind; /* enum ps_pending_kind; 0 = free */
-	__u16 lost; /* requests of `forgotten` that are not answered */
-	__u64 who; /* hash of client, server and request number */
+	__u16 nr_displaced; /* requests of `forgotten` that are not answered */
+	__u64 requester; /* hash of client, server and request number */
 	__u64 key; /* hash of the key written */
 	__u64 expires; /* of what is written, if the reply says that it was */
 	__u64 since; /* ns of CLOCK_MONOTONIC */
 	__u64 tainted_until; /* a request had no room here: no leases before */
-	__u64 forgotten; /* `who` of the last unanswered write that has, or found, no place here */
+	__u64 displaced; /* `who` of the last unanswered write that has, or found, no place here */
 	__u32 cohort; /* of the write, as ps_invalidate left it */
 	__u16 count; /* requests of this client with this number that are not answered; 0 = all are */
 	__u16 serial; /* tells a read from those before it with the same number; not 0 */

@@ -128,7 +128,7 @@ static void reply(struct told *t, const struct ps_cursor *c, struct ps_message *
 	if (is_plain) {
 		require_same(&plain, m);
 		REQUIRE(!a.value && !a.effect);
-		if (plain.flags & PS_MESSAGE_AS_ASKED)
+		if (plain.flags & PS_MESSAGE_SUCCEEDED)
 			require_row(c, &plain);
 	}
 	if (a.value) {

@@ -232,8 +232,8 @@ TEST(BinaryReply, WhatItTells)
 	const auto reply = [](int opcode, int status) {
 		return parse_reply(Input(binary_reply(opcode, status, "", "", "")));
 	};
-	EXPECT_TRUE(reply(MC_OP_SET, 0).as_asked);
-	EXPECT_FALSE(reply(MC_OP_SET, 2).as_asked);
+	EXPECT_TRUE(reply(MC_OP_SET, 0).succeeded);
+	EXPECT_FALSE(reply(MC_OP_SET, 2).succeeded);
 	EXPECT_FALSE(reply(MC_OP_SET, 0).reads);
 	EXPECT_TRUE(reply(MC_OP_GETQ, 0).reads);
 	EXPECT_TRUE(reply(MC_OP_NOOP, 0).mark);

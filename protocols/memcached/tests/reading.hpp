@@ -130,7 +130,7 @@ private:
 				" " + std::to_string(answer.v.flags) + " " +
 				std::to_string(answer.v.data_len);
 		}
-		if ((message.flags & PS_MESSAGE_AS_ASKED) != 0)
+		if ((message.flags & PS_MESSAGE_SUCCEEDED) != 0)
 			log_ += "asked";
 		if ((message.flags & PS_MESSAGE_ERROR) != 0)
 			log_ += "error";

@@ -97,7 +97,7 @@ TEST(Reply, Errors)
 	      "SERVER_ERROR out of memory storing object\r\n"s}) {
 		expect(MC_REPLY_END, {line});
 		EXPECT_TRUE(parse(Input(line)).error);
-		EXPECT_FALSE(parse(Input(line)).as_asked);
+		EXPECT_FALSE(parse(Input(line)).succeeded);
 	}
 	// The command was understood in another way, replies were dropped, or nobody has logged in.
 	expect(MC_REPLY_UNKNOWN,
@@ -146,12 +146,12 @@ TEST(Reply, ThatGoOn)
 TEST(Reply, AsAsked)
 {
 	for (const std::string &line : {"STORED\r\n"s, "HD\r\n"s, "HD c5\r\n"s})
-		EXPECT_TRUE(parse(Input(line)).as_asked) << line;
+		EXPECT_TRUE(parse(Input(line)).succeeded) << line;
 	for (const std::string &line :
 	     {"NOT_STORED\r\n"s, "EXISTS\r\n"s, "NOT_FOUND\r\n"s, "NS\r\n"s, "EX\r\n"s, "NF\r\n"s,
 	      "EN\r\n"s, "5\r\n"s, "OK\r\n"s, "TOUCHED\r\n"s, "DELETED\r\n"s, "END\r\n"s,
 	      "VA 5\r\n"s})
-		EXPECT_FALSE(parse(Input(line)).as_asked) << line;
+		EXPECT_FALSE(parse(Input(line)).succeeded) << line;
 }
 
 TEST(Reply, MarkAPlace)

@@ -200,7 +200,7 @@ protected:
 			if (answer.data + answer.len + 2 <= cursor.end)
 				value_ = text(answer.data, answer.len);
 		}
-		if ((message.flags & PS_MESSAGE_AS_ASKED) != 0)
+		if ((message.flags & PS_MESSAGE_SUCCEEDED) != 0)
 			tell("asked");
 		if ((message.flags & PS_MESSAGE_SERVES) != 0)
 			tell(" serves");
