@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Entry points. Ingress (XDP) and egress (TC): from the Ethernet header to the service's plug-in.
- * TC ingress: sends replies that XDP could not.
+ * The entry points: ingress (XDP) and egress (TC), from the Ethernet header to the plug-in of the
+ * service; and TC ingress, which sends the replies that XDP could not send.
  */
 #include "vmlinux.h"
 #include "coherence/epoch.bpf.h"
@@ -27,7 +27,7 @@
 #include <prestack/flow.h>
 #include <prestack/types.h>
 
-/* A fragment, or headers that hide the transport: it might be a write to any service. */
+/* Flushes all services: a fragment, or hidden transport headers, may be a write to any of them. */
 static __always_inline void ps_flush_all(__u32 reason)
 {
 	for (__u32 i = 0; i < PS_MAX_SERVICES; i++) {
@@ -39,8 +39,8 @@ static __always_inline void ps_flush_all(__u32 reason)
 }
 
 /*
- * The first fragment of a segment whose numbers would have to be translated, which is not possible: the
- * server shall not take it for what it is not.
+ * The first fragment of a segment. If its flow is translated, the fragment cannot be, and without
+ * that the server would read its numbers wrongly. So it is dropped.
  */
 static __always_inline int ps_ingress_fragment(struct xdp_md *ctx, const struct ps_headers *h)
 {
@@ -56,7 +56,7 @@ static __always_inline int ps_ingress_fragment(struct xdp_md *ctx, const struct 
 	return f && ps_is_spliced(f) ? XDP_DROP : XDP_PASS;
 }
 
-/* The tail call failed: nobody looked at a payload that may be a write. */
+/* The tail call failed, so the payload was not looked at. It may be a write. */
 static __always_inline int ps_no_program(__u32 service)
 {
 	ps_flush(service);
@@ -64,7 +64,7 @@ static __always_inline int ps_no_program(__u32 service)
 	return XDP_PASS;
 }
 
-/* The client's segment has nothing to be read in it. */
+/* A segment of the client without data. */
 static __always_inline int ps_ingress_control(struct xdp_md *ctx, struct ps_scratch *s,
 					      const struct ps_headers *headers, __u32 service)
 {
@@ -73,7 +73,7 @@ static __always_inline int ps_ingress_control(struct xdp_md *ctx, struct ps_scra
 	struct ps_shift h;
 	int verdict;
 
-	/* By far most of those without data: acknowledgements of what the server has sent itself. */
+	/* Most of these only acknowledge what the server itself has sent. */
 	if (!(g->flags & (TCPHDR_FIN | TCPHDR_RST)) && (!f || !ps_is_spliced(f)))
 		return XDP_PASS;
 	s->in_sum = 0;
@@ -87,7 +87,7 @@ static __always_inline int ps_ingress_control(struct xdp_md *ctx, struct ps_scra
 	}
 	if (!ps_shift_load(&f->splice, &h))
 		return XDP_DROP;
-	/* It lacks the last answer: who owns the flow's requests sends it again. */
+	/* The client lacks the last answer: the owner of the flow's requests sends it again. */
 	if ((g->flags & (TCPHDR_ACK | TCPHDR_FIN | TCPHDR_RST)) == TCPHDR_ACK && h.len &&
 	    !ps_shift_answer_acked(&h, g->ack))
 		bpf_tail_call(ctx, &ps_xdp_progs, ps_program_of(service, PS_SLOT_STREAM));
@@ -99,7 +99,7 @@ static __always_inline int ps_ingress_control(struct xdp_md *ctx, struct ps_scra
 	return verdict;
 }
 
-/* What follows cannot be read: it may be a write. */
+/* The segment cannot be read, and may be a write. */
 static __always_inline int ps_unread_segment(struct xdp_md *ctx, __u32 service)
 {
 	ps_flush(service);
@@ -125,7 +125,7 @@ static __always_inline int ps_ingress_segment(struct xdp_md *ctx, struct ps_scra
 		ps_count(service, PS_COUNT_bad_checksum);
 		return XDP_PASS;
 	}
-	/* A reset with data: the stack does not read it. */
+	/* A reset with data: no stack reads the data. */
 	if (s->segment.flags & TCPHDR_RST) {
 		int verdict = ps_translate_in(ctx);
 
@@ -160,7 +160,9 @@ static __always_inline int ps_ingress(struct xdp_md *ctx, struct ps_headers *h, 
 	s->noted = PS_NOTED_NOT;
 	s->requester = 0;
 	s->serial = 0;
-	/* Before anything is looked up: a delayed flush that is over voids what was there. */
+	/*
+	 * This comes before any look-up: a delayed flush that is over makes void what was cached.
+	 */
 	dead = ps_read_once(state->dead);
 	s->pkt.due = dead && ps_flush_due(service, state, dead, s->pkt.now);
 	if ((!plain && !ps_find_payload(h, data, end, end - data)) ||
@@ -176,7 +178,7 @@ static __always_inline int ps_ingress(struct xdp_md *ctx, struct ps_headers *h, 
 	if (!len)
 		return XDP_PASS;
 	if (len > PS_IN_SIZE) {
-		/* What was not looked at may be a write. */
+		/* A payload that was not looked at may be a write. */
 		ps_flush(service);
 		ps_count(service, PS_COUNT_too_long);
 		return XDP_PASS;
@@ -226,13 +228,13 @@ int ps_xdp(struct xdp_md *ctx)
 	return ps_ingress_any(ctx);
 }
 
-/* Tags that the stack keeps beside the frame, in the form of ps_path.vlan. */
+/* The tag that the stack keeps beside the frame, in the form of ps_path.vlan. */
 static __always_inline __u32 ps_skb_vlan(const struct __sk_buff *skb)
 {
 	return skb->vlan_present ? ps_vlan_push(0, skb->vlan_tci) : 0;
 }
 
-/* A reply leaves that nobody can match to what it answers: that may be a write. */
+/* A reply leaves that cannot be matched to its request. That may be a write. */
 static __always_inline int ps_unread_reply(__u32 service, struct ps_service_state *state)
 {
 	ps_end_epoch(service, state);
@@ -240,7 +242,7 @@ static __always_inline int ps_unread_reply(__u32 service, struct ps_service_stat
 	return TC_ACT_UNSPEC;
 }
 
-/* Something of the server's leaves on a path that is not proven. A function of its own for the verifier. */
+/* A packet leaves on a path that is not proven. A separate function for the verifier. */
 __noinline int ps_new_path(struct __sk_buff *skb)
 {
 	struct ps_scratch *s = ps_scratch(PS_HOOK_TC);
@@ -279,8 +281,8 @@ static __always_inline int ps_egress_segment(struct __sk_buff *skb, struct ps_sc
 }
 
 /*
- * What leaves in a form that is not followed (a tunnel, encryption, a segment longer than IP can say):
- * if it comes from a service's own port, it may be the reply to anything.
+ * A packet leaves in a form that is not parsed (a tunnel, encryption, a segment longer than IP can
+ * say). If it comes from a service's own port, it may be the reply to anything.
  */
 static __always_inline int ps_opaque_reply(struct __sk_buff *skb)
 {
@@ -301,9 +303,9 @@ static __always_inline int ps_opaque_reply(struct __sk_buff *skb)
 }
 
 /*
- * Whether this was sent by a socket with that port (net). One of our own replies to a client on this
- * host is not: it was that client's request, and may still belong to its socket. What is no whole socket, a TCP
- * connection's beginning and its end, has that port, too.
+ * Whether a socket with this port (net) sent the packet. One of our own replies to a client on this
+ * host was not: the skb was that client's request, and may still belong to the client's socket.
+ * Incomplete sockets, at the beginning and the end of a TCP connection, have the port as well.
  */
 static __always_inline bool ps_sent_from_port(const struct __sk_buff *skb, __u16 port)
 {
@@ -312,7 +314,10 @@ static __always_inline bool ps_sent_from_port(const struct __sk_buff *skb, __u16
 	return ps_config.trust_sender || (sk && bpf_htons(sk->src_port) == port);
 }
 
-/* A packet with these headers leaves. `parsed`: what ps_parse told; `plain`: ps_parse_plain found them. */
+/*
+ * A packet with these headers leaves. `parsed`: the result of ps_parse. `plain`: ps_parse_plain
+ * found them.
+ */
 static __always_inline int ps_egress(struct __sk_buff *skb, struct ps_headers *h, const int parsed,
 				     const bool plain)
 {
@@ -322,7 +327,7 @@ static __always_inline int ps_egress(struct __sk_buff *skb, struct ps_headers *h
 	int service;
 
 	service = ps_service_of(h->sport);
-	/* No socket: forwarded, or one of our own replies on its way from ps_tc_ingress. */
+	/* No socket: the packet is forwarded, or is one of our own replies from ps_tc_ingress. */
 	if (service < 0 || (!skb->sk && !ps_config.trust_sender))
 		return TC_ACT_UNSPEC;
 	s = ps_scratch(PS_HOOK_TC);
@@ -343,7 +348,7 @@ static __always_inline int ps_egress(struct __sk_buff *skb, struct ps_headers *h
 		return TC_ACT_UNSPEC;
 	if (h->protocol == IPPROTO_TCP)
 		return ps_egress_segment(skb, s, h, service, state);
-	/* No packet of a test comes from a server's socket: there the mark tells which it would be. */
+	/* In tests no packet comes from a server's socket: the mark tells which one it would be. */
 	ps_server_socket(service, state,
 			 ps_config.trust_sender ? skb->mark : bpf_get_socket_cookie(skb));
 	ps_note_path(skb, s, state);
@@ -362,7 +367,7 @@ __noinline int ps_egress_any(struct __sk_buff *skb)
 	struct ps_headers h = {};
 	int parsed = ps_parse(data, end, ps_skb_vlan(skb), &h);
 
-	/* Of a fragmented reply the first fragment is enough: without it the others are nothing. */
+	/* The first fragment of a reply is enough: the others mean nothing without it. */
 	if (parsed != PS_PARSED_OK && parsed != PS_PARSED_FRAGMENT)
 		return ps_opaque_reply(skb);
 	return ps_egress(skb, &h, parsed, false);
@@ -383,7 +388,7 @@ int ps_tc_egress(struct __sk_buff *skb)
 	return ps_egress_any(skb);
 }
 
-/* Turns a request that XDP marked into the reply that waits for it, and sends it back. */
+/* Turns a request that XDP has marked into the reply that waits for it, and sends that. */
 SEC("tc")
 int ps_tc_ingress(struct __sk_buff *skb)
 {
@@ -398,7 +403,7 @@ int ps_tc_ingress(struct __sk_buff *skb)
 	h = bpf_map_lookup_elem(&ps_handover, &slot);
 	if (!h || !ticket)
 		return TC_ACT_UNSPEC;
-	/* Another reply has its slot. */
+	/* Another reply has taken the slot. */
 	if (ps_read_once(h->ticket) != ticket)
 		return ps_handover_lost(h);
 	return h->ack_len ? ps_handover_answer(skb, h, ticket) : ps_handover_reply(skb, h, ticket);

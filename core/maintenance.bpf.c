@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What user space does with the tables, by test-running these programs: they are never attached. TC
- * programs, since those of type syscall may not use maps with locks on Linux 6.1.
+ * Programs by which user space works on the tables. It test-runs them, and they are never attached.
+ * They are TC programs, since Linux 6.1 does not let programs of type syscall use maps with locks.
  */
 #include "vmlinux.h"
 #include "cache/invalidate.bpf.h"
@@ -17,7 +17,7 @@
 #include <prestack/flow.h>
 #include <prestack/types.h>
 
-/* ps_scan: one callback per table, for live entries of the current epochs. */
+/* The callbacks of ps_scan, one for each table. They count live entries of the current epochs. */
 static __always_inline long ps_scan_entry(const struct ps_entry *e, struct ps_scan *scan,
 					  __u64 *entries)
 {
@@ -41,7 +41,7 @@ static long ps_scan_large(void *map, __u32 *key, struct ps_large_entry *e, struc
 	return ps_scan_entry(&e->entry, scan, &scan->large_entries);
 }
 
-/* Counts live entries into its frame. An element that is being replaced may be missed. */
+/* Counts live entries into its frame. An entry that is being replaced may be missed. */
 SEC("tc")
 int ps_scan(struct __sk_buff *skb)
 {
@@ -59,15 +59,16 @@ int ps_scan(struct __sk_buff *skb)
 	return TC_ACT_OK;
 }
 
-/* Gives an entry its expiry time if it is still the one that was asked about. */
+/* Sets the expiry of an entry, if it is still the entry of the question. */
 static __always_inline bool ps_set_entry_expiry(struct ps_entry *e, __u32 seq, __u64 expires)
 {
 	bool taken = false;
 
 	bpf_spin_lock(&e->lock);
 	/*
-	 * A write that arrived since, or the reply to one that left, has changed the sequence; a flush
-	 * has not, but an entry of an older epoch is none whatever its time is.
+	 * A write that has arrived since, or a reply to one that has left, has changed the
+	 * sequence. A flush has not. But an entry of an older epoch is not served, whatever its
+	 * expiry is.
 	 */
 	if (e->seq == seq && !(seq & 1) && e->epoch) {
 		e->expires = expires;
@@ -78,8 +79,9 @@ static __always_inline bool ps_set_entry_expiry(struct ps_entry *e, __u32 seq, _
 }
 
 /*
- * Puts answer `i` of the frame into its entry and notes whether it was taken. Not inlined, so that it is
- * verified once for all i: as a part of the loop it took Linux 6.1's verifier 800,000 instructions.
+ * Puts answer `i` of the frame into its entry, and notes whether it was taken. Not inlined, so that
+ * it is verified once for all i. As a part of the loop it took the verifier of Linux 6.1 800,000
+ * instructions.
  */
 __noinline int ps_set_expiry_of(struct __sk_buff *skb, __u32 i)
 {
@@ -91,7 +93,7 @@ __noinline int ps_set_expiry_of(struct __sk_buff *skb, __u32 i)
 	if (i >= PS_MAX_EXPIRY_ANSWERS)
 		return -1;
 	a = &answers->answer[i];
-	ps_opaque(a); /* what is checked is what is used */
+	ps_opaque(a); /* the pointer that is tested is the one that is used */
 	if ((void *)(a + 1) > (void *)(long)skb->data_end)
 		return -1;
 	index = a->index;
@@ -107,7 +109,10 @@ __noinline int ps_set_expiry_of(struct __sk_buff *skb, __u32 i)
 	return 0;
 }
 
-/* Puts the answers of its frame, a struct ps_expiry_answers, into the entries; notes which ones were taken. */
+/*
+ * Puts the answers in its frame, struct ps_expiry_answers, into the entries. Notes which were
+ * taken.
+ */
 SEC("tc")
 int ps_set_expiry(struct __sk_buff *skb)
 {
@@ -125,9 +130,9 @@ int ps_set_expiry(struct __sk_buff *skb)
 }
 
 /*
- * Forgets key `i` of the frame. The server has carried out the change already, so nothing is held off:
- * what was asked for before it is void, since the fence moves on, and what is asked for later is
- * newer. The fence comes before the entry, as with any write.
+ * Invalidates key `i` of the frame. The server has made the change already, so the fence is not
+ * held. A lease from before this is void by the new generation, and a reply to a later request
+ * shows the change. The fence comes before the entry, as with any write.
  */
 __noinline int ps_invalidate_one(struct __sk_buff *skb, __u32 service, __u32 i)
 {
@@ -138,7 +143,7 @@ __noinline int ps_invalidate_one(struct __sk_buff *skb, __u32 service, __u32 i)
 	if (service >= PS_MAX_SERVICES || i >= PS_MAX_INVALIDATIONS)
 		return -1;
 	at = &frame->hash[i];
-	ps_opaque(at); /* what is checked is what is used */
+	ps_opaque(at); /* the pointer that is tested is the one that is used */
 	if ((void *)(at + 1) > (void *)(long)skb->data_end)
 		return -1;
 	hash = *at;
@@ -149,7 +154,10 @@ __noinline int ps_invalidate_one(struct __sk_buff *skb, __u32 service, __u32 i)
 	return ps_kill(service, hash);
 }
 
-/* Forgets the keys of its frame, a struct ps_invalidations: the server has told that they have changed. */
+/*
+ * Invalidates the keys in its frame, struct ps_invalidations: the server has said that they
+ * changed.
+ */
 SEC("tc")
 int ps_invalidations(struct __sk_buff *skb)
 {
@@ -167,7 +175,7 @@ int ps_invalidations(struct __sk_buff *skb)
 	return TC_ACT_OK;
 }
 
-/* ps_count_flows: one callback per flow. Whoever owns it may be at work meanwhile: `lost` may be set by all. */
+/* The callback of ps_count_flows. The flow may be in use meanwhile; any program may set `lost`. */
 static long ps_count_flow(void *map, const __u64 *hash, struct ps_flow *f,
 			  struct ps_flow_count *count)
 {
@@ -181,7 +189,7 @@ static long ps_count_flow(void *map, const __u64 *hash, struct ps_flow *f,
 	return 0;
 }
 
-/* Counts the flows into its frame, a struct ps_flow_count, and loses them if that says so. */
+/* Counts the flows into its frame, struct ps_flow_count. Gives them up if the frame says so. */
 SEC("tc")
 int ps_count_flows(struct __sk_buff *skb)
 {

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Filling the cache from the server's own replies, at egress.
+ * Fills the cache from the server's replies, at egress.
  *
- * Order matters, see docs/coherence.md: own the entry (odd sequence), publish the index word, copy,
- * and look at the generation last, under the entry's lock. A writer bumps the generation first
- * and scans the index after, so either it finds the entry or the filler sees the bump.
+ * The order matters (docs/coherence.md). A filler owns the entry by an odd sequence, publishes the
+ * index word, copies, and then checks the generation, under the entry's lock. A writer changes the
+ * generation first and searches the index after that. So either the writer finds the entry, or the
+ * filler sees the new generation.
  */
 #ifndef PRESTACK_CACHE_FILL_BPF_H
 #define PRESTACK_CACHE_FILL_BPF_H
@@ -25,8 +26,9 @@
 #include <prestack/types.h>
 
 /*
- * Whether user space is being asked when this entry expires. It is left alone while the answer is
- * waited for: another fill would make the answer void, and with enough reads there would never be one.
+ * Whether user space has been asked when this entry expires. Such an entry is not filled again
+ * until the answer should have come. Another fill would make the answer void, and under many reads
+ * there would never be an answer.
  */
 static __always_inline bool ps_entry_awaits_expiry(const struct ps_entry *e, __u32 epoch, __u64 now)
 {
@@ -37,10 +39,10 @@ static __always_inline bool ps_entry_awaits_expiry(const struct ps_entry *e, __u
 }
 
 /*
- * Way of the key's set to fill: one with the same tag, else an empty one, else the first whose entry is
- * dead or was not used since the last search that passed it (second chance). The start is random,
- * also among empty ways: sets that share large elements should not all take the same ones. Below
- * zero: there is an entry of that tag that waits for an answer.
+ * Chooses the way of the key's set to fill. It is the way with the same tag; else an empty one;
+ * else the first one whose entry is dead or was not used since the last search passed it (second
+ * chance). The search starts at a random way. So sets that share large elements do not all take the
+ * same ones. Returns less than 0 if an entry with this tag waits for its expiry.
  */
 __noinline int ps_victim(__u64 hash, __u32 epoch, __u64 now)
 {
@@ -82,8 +84,9 @@ __noinline int ps_victim(__u64 hash, __u32 epoch, __u64 now)
 }
 
 /*
- * This entry is going to be filled with `room` bytes: its memory is fetched while something else is done. A
- * store does not wait for that as a load would; `used` is a hint, and the victim's was just looked at.
+ * Fetches the memory of an entry that will be filled with `room` bytes, while other work goes on.
+ * It uses a store, since a store does not wait for memory as a load does. `used` may be
+ * overwritten: it is a hint, and the search has just looked at it.
  */
 static __always_inline void ps_prefetch_entry(__u32 set, __u32 way, __u32 room)
 {
@@ -97,7 +100,7 @@ static __always_inline void ps_prefetch_entry(__u32 set, __u32 way, __u32 room)
 		*(volatile typeof(e->used) *)&e->used = 0;
 }
 
-/* Takes the entry for filling; false if somebody else has it. */
+/* Takes the entry for filling. False: another filler has it. */
 static __always_inline bool ps_entry_own(struct ps_entry *e)
 {
 	bool own = false;
@@ -113,8 +116,8 @@ static __always_inline bool ps_entry_own(struct ps_entry *e)
 }
 
 /*
- * Ends filling: an entry if no write arrived since the lease, and no reply to one left. Returns whether
- * it is, and its sequence number.
+ * Ends the filling. The entry may be served if no write arrived since the lease was given, and no
+ * reply to a write left. Returns whether it may, and its sequence number.
  */
 static __always_inline bool ps_entry_publish(struct ps_entry *e, const struct ps_fence *f,
 					     __u32 generation, __u32 epoch, __u32 *seq)
@@ -123,7 +126,7 @@ static __always_inline bool ps_entry_publish(struct ps_entry *e, const struct ps
 
 	bpf_spin_lock(&e->lock);
 #ifdef PRESTACK_BREAK_GENERATION
-	good = true; /* tests only: the defect that the litmus must find */
+	good = true; /* tests only: a defect that the litmus tests must find */
 #else
 	good = ps_read_once(f->generation) == generation;
 #endif
@@ -169,14 +172,17 @@ static __always_inline void ps_small_copy(struct ps_entry *e, const struct ps_sc
 	}
 }
 
-/* The same for a large entry, whose room is that of the largest key and value. */
+/* The same for a large entry, which has room for the largest key and value. */
 static __always_inline void ps_large_copy(struct ps_entry *e, const struct ps_scratch *s,
 					  __u32 from, __u32 len)
 {
 	__u32 key_words = (s->key.len + 7) / 8;
 	__u8 *data = (__u8 *)(e + 1);
 
-	/* Bounds right before their use: 6.1's verifier loses those of a value that is spilled. */
+	/*
+	 * Bounds are tested right before their use: the verifier of Linux 6.1 loses those of a
+	 * spilled value.
+	 */
 	ps_opaque(key_words);
 	if (key_words > (ps_config.max_key + 7) / 8)
 		return;
@@ -189,8 +195,9 @@ static __always_inline void ps_large_copy(struct ps_entry *e, const struct ps_sc
 }
 
 /*
- * Takes an entry for filling and publishes its index word; false, counted, if another filler has it.
- * The word is published before the generation is looked at; readers refuse an odd sequence.
+ * Takes an entry for filling and publishes its index word. False, and counted, if another filler
+ * has it. The word must be published before the generation is checked. Readers refuse the entry
+ * meanwhile, since its sequence is odd.
  */
 static __always_inline bool ps_fill_begin(struct ps_entry *e, const struct ps_scratch *s,
 					  __u32 *word, __u32 value, __u32 epoch, bool *evicts)
@@ -220,10 +227,12 @@ static __always_inline void ps_expiry_question_put(struct ps_expiry_question *q,
 }
 
 /*
- * Asks user space when the entry of s->key expires. If there is no room, the next fill asks again. Most keys are
- * short, and a short record leaves more of the caches to the server. Waking user space up is an interrupt and two
- * switches of tasks, which the server would pay for: once per tick of this CPU, since who is woken goes on to look for
- * a while.
+ * Asks user space when the entry of s->key expires. If there is no room for the question, the next
+ * fill asks again.
+ *
+ * Most keys are short, and a short record leaves more of the CPU's caches to the server. Waking
+ * user space costs an interrupt and two task switches, which the server would pay for. So it is
+ * woken once in a tick of this CPU; once awake it goes on reading for a while.
  */
 static __always_inline void ps_ask_expiry(struct ps_scratch *s, __u32 table, __u32 index, __u32 seq)
 {
@@ -249,11 +258,12 @@ static __always_inline void ps_ask_expiry(struct ps_scratch *s, __u32 table, __u
 }
 
 /*
- * The server's reply that is leaving holds the value of s->key: `len` bytes at in[from], with the
- * plug-in's word `flags`. `request` is the number that ps_lease_take was given for the request that
- * this answers. Fills the cache if this reply holds the lease. `expires`: ns of CLOCK_MONOTONIC,
- * PS_EXPIRES_NEVER, or PS_EXPIRES_UNKNOWN: then the entry is served once that is known, from the write
- * that was seen going by or from user space. TC egress.
+ * Fills the cache with the value of s->key from the server's reply that is leaving: `len` bytes at
+ * in[from], with the plug-in's word `flags`. It does so only if this reply holds the lease.
+ * `request` is the number that ps_lease_take got for the request.
+ *
+ * `expires` is in ns of CLOCK_MONOTONIC, or PS_EXPIRES_NEVER. With PS_EXPIRES_UNKNOWN the entry is
+ * served only once its expiry is known, from a write seen earlier or from user space. TC egress.
  */
 static __always_inline void ps_fill(struct __sk_buff *skb, struct ps_scratch *s, __u32 request,
 				    __u32 from, __u32 len, __u32 flags, __u64 expires)
@@ -294,7 +304,9 @@ static __always_inline void ps_fill(struct __sk_buff *skb, struct ps_scratch *s,
 	word = &ps_word(line, base, way);
 	if (expires == PS_EXPIRES_UNKNOWN)
 		expires = ps_fence_expiry(f, s->key.hash, generation, epoch);
-	/* Two whole branches: 6.1's verifier forgets on the way which table `e` is of. */
+	/*
+	 * Two whole branches: otherwise the verifier of Linux 6.1 forgets which table `e` is from.
+	 */
 	if (room <= PS_SMALL_WORDS * 8) {
 		table = PS_CLASS_SMALL;
 		e = ps_small_at(set, way);

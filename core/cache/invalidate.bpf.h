@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A write arrives, and its reply leaves: what that does to its key's fence and entry. */
+/*
+ * Invalidation: what a write does to the fence and the entry of its key, when it arrives and when
+ * its reply leaves.
+ */
 #ifndef PRESTACK_CACHE_INVALIDATE_BPF_H
 #define PRESTACK_CACHE_INVALIDATE_BPF_H
 
@@ -18,13 +21,16 @@
 #include <prestack/types.h>
 
 /*
- * Removes whatever has this tag in the key's set; the fence was raised before. Returns 1 if it did, else 0.
+ * Makes the entry dead. Its fence was raised before. Returns 1 if the entry was alive, else 0.
  *
- * First it looks without the lock. Nothing is to be removed, nor will be, if the sequence is even and, looked at
- * after that, there is no epoch: who takes the entry from now on sees the fence when he publishes. The other way
- * round an entry may be published in between. An odd sequence: it is being filled, and the filler may have looked
- * at the generation; under the lock he has not, or is done. Few branches, since the verifier follows each of
- * them once per way.
+ * First it looks without the lock. The entry needs no more if its sequence is even and, read after
+ * that, its epoch is 0: whoever takes it from now on sees the fence before publishing. The two must
+ * be read in this order, since in the other one the entry might be published in between.
+ *
+ * An odd sequence means that the entry is being filled, and that the filler may have checked the
+ * generation already. Under the lock it has either not checked yet, or has finished.
+ *
+ * There are few branches, since the verifier follows each of them once for each way.
  */
 static __always_inline __u32 ps_entry_kill(struct ps_entry *e)
 {
@@ -38,7 +44,7 @@ static __always_inline __u32 ps_entry_kill(struct ps_entry *e)
 	bpf_spin_lock(&e->lock);
 	seq = e->seq;
 	epoch = e->epoch;
-	/* The top bit of x | -x tells whether x is not 0. */
+	/* The top bit of x | -x says whether x is not 0. */
 	alive = ~seq & (epoch | -epoch) >> 31 & 1;
 	ps_opaque(alive);
 	e->epoch = epoch & (alive - 1);
@@ -48,10 +54,11 @@ static __always_inline __u32 ps_entry_kill(struct ps_entry *e)
 }
 
 /*
- * Kills what is cached for a key, by its hash: each entry with that tag in its set. Its fence's
- * generation was bumped before. Either this finds the index word of a fill that is under way, and
- * waits for its lock or leaves it an odd sequence; or the word was published after the bump, and the
- * filler, who looks at the generation after that, sees it. Two kills at a time do no harm.
+ * Makes dead what is cached for a key, given by its hash: each entry with its tag in its set. The
+ * generation of its fence was changed before. There are two cases. Either this finds the index word
+ * of a fill in progress; then it waits for the entry's lock, or finds an odd sequence. Or the word
+ * was published after the change; then the filler, who checks the generation after publishing, sees
+ * the change. Two of these at a time do no harm.
  */
 static __always_inline int ps_kill(__u32 service, __u64 hash)
 {
@@ -90,8 +97,9 @@ static __always_inline __u32 ps_write_arrives(const struct ps_scratch *s,
 }
 
 /*
- * Loads what such a write needs, and waits for none of it: several of these in a row share one wait for
- * memory, and so do fence and index. What changes them would wait for each by itself.
+ * Fetches the memory that such a write needs, and waits for none of it. Several of these in a row
+ * share one wait, and so do fence and index. The accesses that change them would each wait by
+ * itself.
  */
 static __always_inline void ps_prefetch_write(__u64 hash)
 {
@@ -107,9 +115,9 @@ static __always_inline void ps_prefetch_write(__u64 hash)
 }
 
 /*
- * A write to the hook's current key was seen arriving: raises and holds its fence, and removes the
- * entry. After this returns no reply that was asked for earlier can fill the key. Leaves in s->write
- * what ps_write_done has to be told when the reply leaves. Returns 0.
+ * A write to the hook's current key has arrived: raises and holds its fence, and removes the entry.
+ * After this, no reply to a request that was made before can fill the key. Leaves in s->write what
+ * ps_write_done needs when the reply leaves. Returns 0.
  */
 __noinline int ps_invalidate(__u32 hook)
 {
@@ -124,19 +132,22 @@ __noinline int ps_invalidate(__u32 hook)
 }
 
 /*
- * The reply to a write leaves; call before it does. `hash` and `cohort` are what ps_invalidate left
- * in s->write when the write arrived (PS_COHORT_NONE if that is not known for sure). `expires` is when
- * the key expires now, PS_EXPIRES_UNKNOWN if the reply does not tell. After this returns no reply to a
- * request that arrived before it can fill the key, and what such a one has filled is gone: so who
- * sees the reply to the write never reads from the cache what was there before. Returns 0.
+ * The reply to a write leaves; call this before it does. `hash` and `cohort` are what ps_invalidate
+ * left in s->write when the write arrived; PS_COHORT_NONE if that is not known for sure. `expires`
+ * is when the key now expires, PS_EXPIRES_UNKNOWN if the reply does not say. Returns 0.
  *
- * It does not matter what the hold says, nor whether it ran out long ago. The count goes down last: a
- * lease that sees that reads the generation of after the bump, or one that never fills.
+ * After this, no reply to a request that arrived before can fill the key, and what such a reply has
+ * filled is gone. So a client that has seen the reply to the write never reads the old value from
+ * the cache.
  *
- * What is learned counts only if the fence is as the arrival left it, so that no other write came in
- * between that the server may execute after this one. A write that came before and is still under
- * way is counted: no lease, so nothing is filled with this knowledge, until its reply bumps the
- * generation again.
+ * This does not depend on the hold, even if that ran out long ago. The count of the hold goes down
+ * last. So a lease that no longer sees the write in it reads either the new generation, or an old
+ * one that can never fill.
+ *
+ * The expiry is noted only if the fence is as the arrival of the write left it. Then no other write
+ * came in between that the server may execute after this one. A write that came before and has no
+ * reply yet is still counted in the hold. So there is no lease, and nothing is filled with this
+ * expiry, until its reply changes the generation again.
  */
 __noinline int ps_write_done(__u32 service, __u64 hash, __u32 cohort, __u64 expires)
 {
@@ -147,7 +158,7 @@ __noinline int ps_write_done(__u32 service, __u64 hash, __u32 cohort, __u64 expi
 	if (!f || !state)
 		return 0;
 #ifdef PRESTACK_BREAK_REPLY
-	/* Tests only: nothing but the arrival of a write makes old replies void. */
+	/* Tests only: old replies become void by the arrival of a write, and by nothing else. */
 	generation = ps_read_once(f->generation);
 	epoch = ps_read_once(state->epoch);
 #else

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The cache: keys, the index, looking up. Filling is in cache/fill.bpf.h, writes in cache/invalidate.bpf.h; these three
- * are the only users of entry locks.
+ * The cache: keys, the index, and look-ups. cache/fill.bpf.h fills entries, cache/invalidate.bpf.h
+ * removes them, and maintenance.bpf.c sets their expiry. Nothing else takes an entry's lock.
  *
- * Two tables of entries (small and large elements) hang on one set-associative index. An index
- * word is a hint; the entry, with its full key, epoch and service, is the truth. So a large
- * element may be shared by several sets, and a stale word costs a miss, never a wrong answer.
+ * There are two tables of entries, with small and with large elements, under one set-associative
+ * index. An index word is only a hint. The entry with its full key, epoch and service decides. So
+ * several sets may share a large element, and a stale word costs a miss, never a wrong answer.
  *
- * Readers take no lock: they copy, and then look whether `seq` is still what it was. A filler owns
- * an entry by making `seq` odd under the lock, copies without it (helpers are not allowed under a
- * lock), and decides under the lock whether what it copied may be served.
+ * Readers take no lock. They copy, and then check that `seq` has not changed. A filler owns an
+ * entry by making `seq` odd under the lock. It copies without the lock, since helpers may not be
+ * called under it. At last it decides under the lock whether the copy may be served.
  */
 #ifndef PRESTACK_CACHE_LOOKUP_BPF_H
 #define PRESTACK_CACHE_LOOKUP_BPF_H
@@ -29,18 +29,18 @@
 
 #define PS_SMALL_WORDS ((PS_SMALL_SIZE - sizeof(struct ps_entry)) / 8)
 
-/* A candidate for a hit; exactly one of small and large is set. */
+/* A candidate for a hit. Exactly one of small and large is set. */
 struct ps_hit {
 	struct ps_entry *small;
 	struct ps_entry *large;
 	__u32 seq;
-	__u32 flags; /* the word given at fill */
-	__u64 expires; /* as in the entry: a time, or enum ps_expires */
+	__u32 flags; /* the plug-in's word, given with the fill */
+	__u64 expires; /* as in the entry: a time or enum ps_expires */
 	__u32 value_len;
-	__u32 value_word; /* index of the value's first word in the entry's data */
+	__u32 value_word; /* index of the value's first word in the data of the entry */
 };
 
-/* First and last step of a key's hash; ps_mix of each word is between them. */
+/* The first and the last step of a key's hash. Between them comes ps_mix for each word. */
 static __always_inline __u64 ps_key_hash_begin(const struct ps_scratch *s)
 {
 	return ps_config.seed[0] ^ s->pkt.service;
@@ -77,8 +77,8 @@ __noinline int ps_hook_key_load(__u32 hook, __u32 pos, __u32 len)
 }
 
 /*
- * Makes the `len` <= PS_MAX_KEY bytes at in[pos] of a hook's payload the current key, s->key: padded
- * with zeros to whole words, and hashed eight bytes at a time, seeded per load, with the service.
+ * Makes the `len` <= PS_MAX_KEY bytes at in[pos] the current key, s->key. It is padded with zeros
+ * to whole words. The service is part of its hash.
  */
 static __always_inline void ps_key_load(__u32 hook, __u32 pos, __u32 len)
 {
@@ -86,8 +86,9 @@ static __always_inline void ps_key_load(__u32 hook, __u32 pos, __u32 len)
 }
 
 /*
- * Finds a token as ps_cursor_token does, at in[pos], and makes it the current key as ps_key_load
- * does, in one pass. Returns its length; if that is 0 or beyond PS_MAX_KEY there is no current key.
+ * Finds a token at in[pos] as ps_cursor_token does, and makes it the current key as ps_key_load
+ * does, in one pass. Returns its length. If that is 0 or more than PS_MAX_KEY, there is no current
+ * key.
  */
 static __always_inline __u32 ps_key_scan_here(struct ps_scratch *s, __u32 hook, __u32 pos)
 {
@@ -118,11 +119,14 @@ static __always_inline __u32 ps_key_scan_here(struct ps_scratch *s, __u32 hook, 
 			break;
 	}
 	ps_key_hash_end(s, h, len);
-	/* Read anew, so that the verifier sees one length here and not one per turn of the loop. */
+	/*
+	 * Read again, so that the verifier sees one length here and not one for each turn of the
+	 * loop.
+	 */
 	return ps_read_once(s->key.len);
 }
 
-/* The same in a function of its own, for where the verifier would look at its loop too often. */
+/* The same as a separate function, where the verifier would check its loop too often. */
 __noinline __u32 ps_key_scan(__u32 hook, __u32 pos)
 {
 	struct ps_scratch *s = ps_scratch(hook);
@@ -140,7 +144,7 @@ static __always_inline __u32 ps_tag_of(__u64 hash)
 	return (__u32)(hash >> (64 - 32 + PS_CLASS_BITS)) << PS_CLASS_BITS;
 }
 
-/* The index line of a set; *base is the set's first word in it. */
+/* The index line of a set. *base is the place of the set's first word in it. */
 static __always_inline struct ps_index_line *ps_line_of(__u32 set, __u32 *base)
 {
 	__u32 slot = set * ps_config.ways;
@@ -166,7 +170,7 @@ static __always_inline struct ps_entry *ps_large_at(__u32 set, __u32 way)
 	return bpf_map_lookup_elem(&ps_large, &i);
 }
 
-/* The element of a way, by the class that the index word `word` tells. */
+/* The entry of a way, in the table that the class in its index word names. */
 static __always_inline struct ps_entry *ps_entry_at(__u32 word, __u32 set, __u32 way)
 {
 	return (word & PS_CLASS_MASK) == PS_CLASS_LARGE ? ps_large_at(set, way)
@@ -174,8 +178,8 @@ static __always_inline struct ps_entry *ps_entry_at(__u32 word, __u32 set, __u32
 }
 
 /*
- * Whether an entry is one at all: filled in this epoch, and not expired. The clock is asked only where
- * it matters; a call is also what keeps the verifier from following all of the caller's registers.
+ * Whether an entry may be served: filled in this epoch, and not expired. The clock is read only
+ * where it matters. Its call also keeps the verifier from following all registers of the caller.
  */
 static __always_inline bool ps_entry_live(const struct ps_entry *e, __u32 epoch)
 {
@@ -185,7 +189,7 @@ static __always_inline bool ps_entry_live(const struct ps_entry *e, __u32 epoch)
 	       (expires == PS_EXPIRES_NEVER || !ps_may_be_over(expires, bpf_ktime_get_coarse_ns()));
 }
 
-/* Compares key and state; `words` is the room of the entry's class. */
+/* Whether the entry has the current key and may be served. `words`: room of the entry's class. */
 static __always_inline bool ps_entry_match(struct ps_entry *e, const struct ps_scratch *s,
 					   __u32 epoch, __u32 words)
 {
@@ -214,8 +218,8 @@ static __always_inline void ps_hit_note(struct ps_hit *hit, struct ps_entry *e, 
 }
 
 /*
- * Misses come in rows, and a miss wants its fence: if the last look-up was one, that memory is fetched together
- * with the index' and not after it.
+ * Misses often come one after another, and a miss needs its fence. So after a miss the fence is
+ * fetched together with the index, and not after it.
  */
 static __always_inline void ps_prefetch_miss(struct ps_scratch *s)
 {
@@ -230,8 +234,8 @@ static __always_inline void ps_prefetch_miss(struct ps_scratch *s)
 }
 
 /*
- * Looks up s->key. On true, *hit describes an entry as it was a moment ago: nothing of it counts
- * until ps_put_value has copied the value and returned 0. XDP only.
+ * Looks up s->key. If true, *hit describes the entry as it was a moment ago. Use nothing of it
+ * before ps_put_value has copied the value and returned 0. XDP only.
  */
 static __always_inline bool ps_lookup(struct ps_scratch *s, struct ps_hit *hit)
 {
@@ -285,8 +289,8 @@ static __always_inline bool ps_lookup(struct ps_scratch *s, struct ps_hit *hit)
 }
 
 /*
- * Writes the value of a hit to out[pos]. Returns 0, or -1 if the entry changed meanwhile or the value
- * does not fit: then out[] holds nothing that may be sent.
+ * Writes the value of a hit to out[pos]. Returns 0. Returns -1 if the entry has changed meanwhile
+ * or the value does not fit; then nothing in out[] may be sent.
  */
 static __always_inline int ps_put_value_at(struct ps_scratch *s, __u32 pos,
 					   const struct ps_hit *hit)
@@ -312,7 +316,10 @@ static __always_inline int ps_put_value_at(struct ps_scratch *s, __u32 pos,
 	} else if (hit->large) {
 		const __u64 *data = (const __u64 *)(hit->large + 1);
 
-		/* Once more, next to its use: 6.1's verifier loses the bound on the way here. */
+		/*
+		 * Tested again right before its use: the verifier of Linux 6.1 loses the bound on
+		 * the way here.
+		 */
 		ps_opaque(pos);
 		ps_opaque(len);
 		if (len > ps_config.max_value ||
@@ -336,7 +343,7 @@ static __always_inline int ps_put_value(struct ps_scratch *s, const struct ps_hi
 	return 0;
 }
 
-/* Whether what ps_lookup found is still there: for answers that need no more than its length. */
+/* Whether the entry that ps_lookup found is unchanged. For answers that need only its length. */
 static __always_inline bool ps_hit_stands(const struct ps_hit *hit)
 {
 	ps_ordered();

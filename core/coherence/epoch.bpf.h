@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Epochs: what ends all that is cached of a service at once. A flush, now or later; a server that was
- * started anew; and the time in which leases are put off after that. docs/coherence.md.
+ * Epochs. All entries of a service end with its epoch: at a flush, now or later, and when the
+ * server was started anew. After that no leases are given for a while. docs/coherence.md.
  */
 #ifndef PRESTACK_COHERENCE_EPOCH_BPF_H
 #define PRESTACK_COHERENCE_EPOCH_BPF_H
@@ -19,15 +19,15 @@
 #define PS_SETTLE_TRIES 4
 
 /*
- * Puts off leases until `settle` from now. The time never goes back: a CPU that was held up between
- * the clock and the store must not undo what a later write has stored. After as many lost races
- * somebody has just stored a time as late as ours.
+ * Gives no leases until the settle time from now is over. The stored time never goes back: a CPU
+ * held up between the clock and the store must not undo what a later write has stored. After that
+ * many lost races another CPU has just stored a time as late as this one.
  */
 static __always_inline void ps_suspend_leases(__u64 *until)
 {
 	__u64 mine = bpf_ktime_get_ns() + ps_config.settle_ns;
 
-	/* Nothing settles: tests only. */
+	/* No settle time: tests only. */
 	if (!ps_config.settle_ns)
 		return;
 	for (__u32 i = 0; i < PS_SETTLE_TRIES; i++) {
@@ -39,18 +39,18 @@ static __always_inline void ps_suspend_leases(__u64 *until)
 }
 
 /*
- * All entries, leases and proven paths of the service are void, in O(1). By itself this is for what
- * leaves: whatever that answers was done before. What arrives needs ps_flush.
+ * Makes all entries, leases and proven paths of the service void, in O(1). By itself this is right
+ * for what leaves, since whatever a reply answers was done before. What arrives needs ps_flush.
  */
 static __always_inline void ps_end_epoch(__u32 service, struct ps_service_state *state)
 {
-	/* 0 is the epoch of what is dead; who wraps around to it goes one further. */
+	/* 0 is the epoch of dead entries; whoever wraps around to it goes one further. */
 	if (__sync_fetch_and_add(&state->epoch, 1) == ~0U)
 		__sync_fetch_and_add(&state->epoch, 1);
 	ps_count(service, PS_COUNT_flushes);
 }
 
-/* What leaves may be the reply to anything: whatever that was is done by now. */
+/* A reply to anything may be leaving. Whatever it answers is done by now. */
 static __always_inline void ps_flush_leaving(__u32 service)
 {
 	struct ps_service_state *state = ps_state_of(service);
@@ -60,8 +60,8 @@ static __always_inline void ps_flush_leaving(__u32 service)
 }
 
 /*
- * Anything of this service may have changed, or is about to. Leases are put off first, then the epoch
- * ends: who sees the new epoch sees that time as well.
+ * Anything of this service may have changed, or is about to change. Leases are suspended first, and
+ * then the epoch ends. So whoever sees the new epoch also sees that time.
  */
 static __always_inline void ps_flush(__u32 service)
 {
@@ -76,10 +76,10 @@ static __always_inline void ps_flush(__u32 service)
 #define PS_DEAD_TRIES 16
 
 /*
- * Everything of this service goes at some time between `from` and `to`, ns of CLOCK_MONOTONIC: in
- * between nothing is served, and the first packet that comes later flushes. Several such flushes are
- * taken together: from the first to the last of their times. If it cannot be noted, for all the lost
- * races, nothing is served any more.
+ * Everything of this service ends at some time between `from` and `to`, ns of CLOCK_MONOTONIC. In
+ * between nothing is served, and the first packet after that flushes. Several such flushes become
+ * one, from the first to the last of their times. If it cannot be stored after all the lost races,
+ * nothing is served any more.
  */
 static __always_inline void ps_flush_between(__u32 service, __u64 from, __u64 to)
 {
@@ -96,7 +96,7 @@ static __always_inline void ps_flush_between(__u32 service, __u64 from, __u64 to
 			first = old >> 32 < from ? old >> 32 : from;
 			last = (__u32)old > to ? (__u32)old : to;
 		}
-		/* Later than can be noted, 18 years of uptime: as late as can be, which is never. */
+		/* More than 18 years of uptime do not fit: the latest time stands for never. */
 		if (first > ~0U)
 			first = ~0U;
 		if (last > ~0U)
@@ -104,12 +104,12 @@ static __always_inline void ps_flush_between(__u32 service, __u64 from, __u64 to
 		if (__sync_val_compare_and_swap(&state->dead, old, first << 32 | last) == old)
 			return;
 	}
-	state->dead = 0xffffffff; /* from the beginning to the end */
+	state->dead = 0xffffffff; /* from the beginning to the end of time */
 }
 
 /*
- * The delayed flush `dead` that was found noted: true while it may happen at any moment. The epoch
- * ends before the note is removed: who finds no note finds the new epoch.
+ * Handles the delayed flush `dead`. Returns whether it may happen at any moment. If it is over, the
+ * epoch ends before the note is removed. So whoever finds no note finds the new epoch.
  */
 static __always_inline bool ps_flush_due(__u32 service, struct ps_service_state *state, __u64 dead,
 					 __u64 now)
@@ -123,10 +123,10 @@ static __always_inline bool ps_flush_due(__u32 service, struct ps_service_state 
 }
 
 /*
- * A socket of the server, by its cookie, is about to send for the first time that we see: it is a
- * new server, which knows nothing of what the old one had. Flushes before this leaves, and remembers
- * the socket after that, so that nobody takes it for a known one before the flush. With more sockets
- * than are remembered the oldest is forgotten, which costs a flush when it sends again.
+ * A socket of the server, given by its cookie, sends for the first time: it is a new server, which
+ * has none of the old one's items. The flush comes before the packet leaves. The socket is
+ * remembered after the flush, so nobody takes it for known before that. With more sockets than are
+ * remembered the oldest is dropped, which costs a flush when it sends again.
  */
 static __always_inline void ps_server_socket(__u32 service, struct ps_service_state *state,
 					     __u64 cookie)

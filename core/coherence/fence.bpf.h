@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Coherence: fences, fill leases and epochs. docs/coherence.md tells why this is safe.
+ * Fences and fill leases. docs/coherence.md explains why they are safe.
  *
- * A write bumps the generation of its key's fence when it arrives and again when its reply leaves,
- * each time *before* it removes the entry, and holds the fence in between. A read that misses may
- * take the fence's lease, a hash that holds who asked and the generation of that time; a reply fills
- * only if it finds its own hash, made with the generation of now.
+ * A write changes the generation of its key's fence when it arrives, and again when its reply
+ * leaves, each time *before* it removes the entry. In between it holds the fence. A read that
+ * misses may take the fence's lease: a hash of the requester and the current generation. A reply
+ * fills only if it finds its own hash, computed with the generation of that moment.
  */
 #ifndef PRESTACK_COHERENCE_FENCE_BPF_H
 #define PRESTACK_COHERENCE_FENCE_BPF_H
@@ -29,19 +29,19 @@ static __always_inline struct ps_fence *ps_fence_of(__u64 hash)
 	return bpf_map_lookup_elem(&ps_fences, &i);
 }
 
-/* Hash of a client, the address that it asked, and its number for the request. */
+/* Hash of a client, the address that it sent to, and its number for the request. */
 static __always_inline __u64 ps_requester_hash(const struct ps_packet *p, __u32 request)
 {
 	__u64 h = ps_mix(ps_config.seed[0], p->client[0]);
 
 	h = ps_mix(h, p->client[1]);
-	/* Who was asked: another socket of the server's user on another address was not. */
+	/* A reply from another address of the server's user is not the reply to this request. */
 	h = ps_mix(h, p->local[0]);
 	h = ps_mix(h, p->local[1]);
 	return ps_mix(h, (__u64)request << 32 | (__u32)p->client_port << 16 | p->local_port);
 }
 
-/* The same for the packet at hand; kept, since it is asked for several times. */
+/* The same for the current packet. It is kept, since it is needed several times. */
 static __always_inline __u64 ps_requester(struct ps_scratch *s, __u32 request)
 {
 	if (!s->requester || s->requester_number != request) {
@@ -52,8 +52,8 @@ static __always_inline __u64 ps_requester(struct ps_scratch *s, __u32 request)
 }
 
 /*
- * The lease of this packet's far end for a key: `request` tells the client's requests apart (a
- * request id, an ordinal), and s->serial those of one id. Never 0.
+ * The lease of this packet's client for the current key. `request` identifies the client's requests
+ * (a request id, an ordinal), and s->serial those with the same id. Never 0.
  */
 static __always_inline __u64 ps_lease_of(struct ps_scratch *s, __u32 request, __u32 generation,
 					 __u32 epoch)
@@ -67,7 +67,7 @@ static __always_inline __u64 ps_lease_of(struct ps_scratch *s, __u32 request, __
 	return h ? h : 1;
 }
 
-/* What ps_fence.expiry_tag holds if the key is known to expire at `at` while nothing more is written. */
+/* The hash in ps_fence.expiry_tag if the key expires at `at`, in this generation and epoch. */
 static __always_inline __u64 ps_expiry_tag(__u64 key_hash, __u32 at, __u32 generation, __u32 epoch)
 {
 	__u64 h = ps_mix(ps_mix(ps_config.seed[0], key_hash), at);
@@ -87,14 +87,16 @@ static __always_inline bool ps_held(const struct ps_fence *f, __u64 now)
 #define PS_HOLD_TRIES 16
 
 /*
- * A write has arrived: holds its fence until its reply has left, at most for `settle`. Returns the
- * write's cohort, PS_COHORT_NONE after too many lost races. Time, cohort and count change in one
- * word: else of two writes that arrive when the time is over, one might start a cohort and the other
- * start the next, which forgets the first.
+ * A write has arrived: holds its fence until its reply has left, for at most the settle time.
+ * Returns the write's cohort, or PS_COHORT_NONE after too many lost races.
+ *
+ * Time, cohort and count change in one word. Otherwise, of two writes that arrive when the time is
+ * over, one might start a cohort and the other the next one, and the first write would not be
+ * counted.
  */
 static __always_inline __u32 ps_hold(struct ps_fence *f, __u64 now)
 {
-	/* Rounded up, and the clock may lag. */
+	/* Rounded up, and the clock may be behind. */
 	__u64 until = ((now + PS_CLOCK_LAG + ps_config.settle_ns) >> PS_HOLD_SHIFT) + 1;
 
 	if (!ps_config.settle_ns)
@@ -118,7 +120,10 @@ static __always_inline __u32 ps_hold(struct ps_fence *f, __u64 now)
 	return PS_COHORT_NONE;
 }
 
-/* The reply to a write of this cohort leaves. After too many lost races the time has to run out. */
+/*
+ * The reply to a write of this cohort leaves. After too many lost races the hold ends with its
+ * time.
+ */
 static __always_inline void ps_release(struct ps_fence *f, __u32 cohort)
 {
 	for (__u32 i = 0; i < PS_HOLD_TRIES; i++) {
@@ -133,10 +138,10 @@ static __always_inline void ps_release(struct ps_fence *f, __u32 cohort)
 }
 
 /*
- * What a write takes along until its reply leaves: its cohort, and how often the fence's generation
- * and the service's epoch had changed when it arrived. Both only grow, so an equal sum tells that
- * neither has changed since. 20 bits of it: a write that is overtaken by 2^20 others, no more and no
- * less, would be taken for one that was not.
+ * The token of a write, from its arrival until its reply leaves: its cohort, and how often the
+ * fence's generation and the service's epoch had changed. Both only grow, so an equal sum means
+ * that neither has changed since. It has 20 bits: a write overtaken by exactly 2^20 others would be
+ * taken for one that was not overtaken.
  */
 static __always_inline __u32 ps_write_token(__u32 cohort, __u32 changes)
 {
@@ -144,11 +149,11 @@ static __always_inline __u32 ps_write_token(__u32 cohort, __u32 changes)
 }
 
 /*
- * A write to the key with this hash has arrived. Call before the entry is removed. Returns what
- * ps_write_done wants to know of it.
+ * A write to the key with this hash has arrived. Call this before the entry is removed. Returns the
+ * token that ps_write_done needs.
  *
- * The hold comes before the generation: a lease that was taken without seeing the hold has read the
- * generation before it was bumped, and never fills.
+ * The hold comes before the generation. A lease that was taken without seeing the hold has read the
+ * old generation, and never fills.
  */
 static __always_inline __u32 ps_fence_raise(struct ps_service_state *state, __u64 hash, __u64 now)
 {
@@ -162,8 +167,9 @@ static __always_inline __u32 ps_fence_raise(struct ps_service_state *state, __u6
 		ps_suspend_leases(&state->settle_until);
 	changes = __sync_fetch_and_add(&f->generation, 1) + 1 + ps_read_once(state->epoch);
 	/*
-	 * Others that the server may execute after this one, and whose replies may never come: with a
-	 * sum that is over already nothing is learned. Who holds later than this also bumps later.
+	 * The server may execute other writes after this one, and their replies may never come. So
+	 * this write gets an outdated sum, and no expiry is noted for it. Whoever holds the fence
+	 * later also changes the generation later.
 	 */
 	if ((ps_read_once(f->hold) & PS_HOLD_COUNT) > 1)
 		changes--;
@@ -171,23 +177,23 @@ static __always_inline __u32 ps_fence_raise(struct ps_service_state *state, __u6
 }
 
 /*
- * What the reply to a write has told: unless something else is written, the key expires at
- * `expires`. Two words that are stored by themselves; who reads a mixture of two stores does not find
- * the hash of what he reads.
+ * Notes what the reply to a write said: unless something else is written, the key expires at
+ * `expires`. The two words are stored one after the other. Whoever reads a mixture of two stores
+ * does not find the matching hash.
  */
 static __always_inline void ps_fence_set_expiry(struct ps_fence *f, __u64 hash, __u64 expires,
 						__u32 generation, __u32 epoch)
 {
 	__u64 at = expires >> PS_EXPIRY_SHIFT;
 
-	/* A time before the first unit would be "never"; one beyond the last does not occur. */
+	/* A time before the first unit would mean never. One beyond the last does not occur. */
 	if (expires != PS_EXPIRES_NEVER && (!at || at > ~0U))
 		return;
 	*(volatile __u32 *)&f->expiry = at;
 	*(volatile __u64 *)&f->expiry_tag = ps_expiry_tag(hash, at, generation, epoch);
 }
 
-/* When the key expires, if that was learned in this generation and epoch; else PS_EXPIRES_UNKNOWN. */
+/* When the key expires, if that was noted in this generation and epoch; else PS_EXPIRES_UNKNOWN. */
 static __always_inline __u64 ps_fence_expiry(const struct ps_fence *f, __u64 hash, __u32 generation,
 					     __u32 epoch)
 {

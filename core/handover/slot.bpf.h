@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Handing a reply over from XDP to ps_tc_ingress, for frames that cannot become it in place. The
- * reply waits in a slot of ps_handover, and the frame carries the slot's ticket as metadata. It stays a
- * valid request, but once it has a ticket the server must not answer it: nobody would know of that read.
+ * Hands a reply over from XDP to ps_tc_ingress, for frames that cannot become the reply in place.
+ * The reply waits in a slot of map ps_handover, and the frame carries the slot's ticket as
+ * metadata.
+ *
+ * The frame stays a valid request. But once it has a ticket the server must not answer it, since
+ * that read is not noted anywhere.
  */
 #ifndef PRESTACK_HANDOVER_SLOT_BPF_H
 #define PRESTACK_HANDOVER_SLOT_BPF_H
@@ -29,14 +32,17 @@ struct {
 	__type(value, __u64);
 } ps_ticket SEC(".maps");
 
-/* A slot of this packet's own, its ticket in *ticket. NULL: none, or the reply does not fit one. */
+/* A slot for this packet, and its ticket in *ticket. NULL: none, or the reply does not fit. */
 static __always_inline struct ps_handover *ps_handover_slot(const struct ps_scratch *s,
 							    __u32 *ticket)
 {
 	__u32 zero = 0, slot;
 	__u64 *tickets = bpf_map_lookup_elem(&ps_ticket, &zero);
 
-	/* A partial checksum is anchored where the request's header was; it must not move. */
+	/*
+	 * The stack completes a partial checksum where the request's header was, so the header must
+	 * not move.
+	 */
 	if (!tickets || (s->pkt.partial_csum && s->pkt.odd_header))
 		return NULL;
 	*ticket = __sync_fetch_and_add(tickets, 1) + 1;
@@ -45,8 +51,8 @@ static __always_inline struct ps_handover *ps_handover_slot(const struct ps_scra
 }
 
 /*
- * Takes a slot and puts its mark in front of the frame, without a ticket as yet: the frame is still an
- * ordinary request. NULL: not possible.
+ * Takes a slot and puts its mark in front of the frame. The ticket is not valid before
+ * ps_handover_publish, so the frame is still an ordinary request. NULL: not possible.
  */
 static __always_inline struct ps_handover *
 ps_handover_mark(struct xdp_md *ctx, const struct ps_scratch *s, __u32 *ticket)
@@ -69,7 +75,7 @@ ps_handover_mark(struct xdp_md *ctx, const struct ps_scratch *s, __u32 *ticket)
 	return h;
 }
 
-/* The frame is an ordinary request after all. */
+/* Takes the mark back: the frame is an ordinary request again. */
 static __always_inline void ps_handover_unmark(struct xdp_md *ctx)
 {
 	struct ps_handover_mark *mark = (void *)(long)ctx->data_meta;
@@ -78,7 +84,7 @@ static __always_inline void ps_handover_unmark(struct xdp_md *ctx)
 		mark->ticket = 0;
 }
 
-/* What the slot holds is complete. */
+/* The slot is complete: makes its ticket valid. */
 static __always_inline void ps_handover_publish(struct ps_handover *h, __u32 ticket)
 {
 	ps_ordered();

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The other end of handover/slot.bpf.h, at TC ingress: a marked frame becomes the reply that waits for it. */
+/*
+ * The TC side of handover/slot.bpf.h: at TC ingress a marked frame becomes the reply that waits for
+ * it.
+ */
 #ifndef PRESTACK_HANDOVER_TC_SIDE_BPF_H
 #define PRESTACK_HANDOVER_TC_SIDE_BPF_H
 
@@ -13,14 +16,16 @@
 #include <prestack/counters.h>
 #include <prestack/types.h>
 
-/* What cannot become a reply is dropped: the client asks again. */
+/* Drops a frame that cannot become its reply: the client will send the request again. */
 static __always_inline int ps_handover_lost(const struct ps_handover *h)
 {
 	ps_count(h->service & (PS_MAX_SERVICES - 1), PS_COUNT_handover_lost);
 	return TC_ACT_SHOT;
 }
 
-/* The frame is a datagram's request: becomes the reply and goes back, the server does not see it. */
+/*
+ * The frame is a request over UDP: it becomes the reply and goes back. The server does not see it.
+ */
 static __always_inline int ps_handover_reply(struct __sk_buff *skb, struct ps_handover *h,
 					     __u32 ticket)
 {
@@ -35,7 +40,7 @@ static __always_inline int ps_handover_reply(struct __sk_buff *skb, struct ps_ha
 	return bpf_redirect(skb->ifindex, 0);
 }
 
-/* Turns the frame into what waits for it in the slot: the reply. */
+/* Turns the frame into the reply that waits in the slot. */
 static __always_inline bool ps_become_reply(struct __sk_buff *skb, struct ps_handover *h,
 					    __u32 ticket)
 {
@@ -49,8 +54,9 @@ static __always_inline bool ps_become_reply(struct __sk_buff *skb, struct ps_han
 }
 
 /*
- * The frame is an acknowledgement for the server, in front of which its client gets an answer: sends a
- * copy that has become the answer. What fails, the client asks for again.
+ * The frame is an acknowledgement for the server, and its slot has an answer for the client. Sends
+ * the answer as a copy of the frame, and then passes the acknowledgement on. If the answer fails,
+ * the client sends its request again.
  */
 static __always_inline int ps_handover_answer(struct __sk_buff *skb, struct ps_handover *h,
 					      __u32 ticket)

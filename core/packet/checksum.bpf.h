@@ -10,7 +10,7 @@
 
 #define PS_SUM_GOOD 0xffff /* data and its checksum, added up and folded */
 
-/* One's complement sum folded to 16 bits, however many carries there are (RFC 1071). */
+/* Folds a one's complement sum to 16 bits, with all its carries (RFC 1071). */
 static __always_inline __u16 ps_fold(__u64 sum)
 {
 	sum = (sum & 0xffffffff) + (sum >> 32);
@@ -27,8 +27,8 @@ static __always_inline __u16 ps_check_change(__u16 check, __u64 from, __u64 to)
 }
 
 /*
- * Adds `len` bytes at `buf` to a one's complement sum, eight at a time. Loads whole words up to 7
- * bytes beyond the end and masks them, so the buffer needs that slack. max_words bounds the loop.
+ * Adds `len` bytes at `buf` to a one's complement sum, eight at a time. It loads whole words and
+ * masks the last one, so the buffer needs 7 more bytes. max_words bounds the loop.
  */
 static __always_inline __u64 ps_sum(const void *buf, __u32 len, __u64 sum, const __u32 max_words)
 {
@@ -46,7 +46,10 @@ static __always_inline __u64 ps_sum(const void *buf, __u32 len, __u64 sum, const
 	return sum + (w & 0xffffffff) + (w >> 32);
 }
 
-/* Sum of the pseudo header; addresses in the 16-byte form of ps_packet (a v4 prefix is taken out). */
+/*
+ * Sum of the pseudo header. Addresses are in the 16-byte form; the prefix of an IPv4 address is
+ * left out.
+ */
 static __always_inline __u64 ps_pseudo_sum(const __u64 a[2], const __u64 b[2], __u8 ipv6,
 					   __u8 protocol, __u32 len)
 {

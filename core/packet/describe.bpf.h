@@ -11,7 +11,10 @@
 #include <bpf/bpf_helpers.h>
 #include <prestack/cursor.h>
 
-/* Addresses in the 16-byte form, client first. Which header field is the client's depends on the hook. */
+/*
+ * The addresses in the 16-byte form. The client is the source at ingress and the destination at
+ * egress.
+ */
 static __always_inline bool ps_addresses(struct ps_packet *p, void *data, void *end,
 					 const struct ps_headers *h, bool client_is_source)
 {
@@ -40,7 +43,7 @@ static __always_inline bool ps_addresses(struct ps_packet *p, void *data, void *
 	return true;
 }
 
-/* Fills in the packet's description, except for its service. False: cut off. */
+/* Fills in the description of the packet, except for its service. False: the frame is cut off. */
 static __always_inline bool ps_describe(struct ps_packet *p, void *data, void *end, __u32 ifindex,
 					const struct ps_headers *h, bool client_is_source)
 {
@@ -63,7 +66,7 @@ static __always_inline bool ps_describe(struct ps_packet *p, void *data, void *e
 	return true;
 }
 
-/* Payload's place in the frame; `frame_len` bytes are there. False: lengths contradict each other. */
+/* Finds the payload in a frame of `frame_len` bytes. False: the lengths contradict each other. */
 static __always_inline bool ps_find_payload(struct ps_headers *h, void *data, void *end,
 					    __u32 frame_len)
 {
@@ -102,9 +105,10 @@ static __always_inline bool ps_find_payload(struct ps_headers *h, void *data, vo
 #define PS_PLAIN_TCP (sizeof(struct tcphdr) + PS_STAMP_LEN)
 
 /*
- * Headers of by far most frames: no tags, IPv4 without options, whole, and UDP or TCP with nothing but timestamps. As
- * ps_parse and ps_find_payload would tell, but offsets are constants, so that what follows need not compute with
- * them. `protocol`: which of the two it has to be. False: it may be any other.
+ * A fast way for the headers of nearly all frames: no tags, IPv4 without options and not
+ * fragmented, UDP or TCP with no options but timestamps. It finds what ps_parse and ps_find_payload
+ * would find. Its offsets are constants, so the code that follows computes nothing with them.
+ * `protocol` is the one that the frame must have. False: use the general functions.
  */
 static __always_inline bool ps_parse_plain(void *data, void *end, __u32 frame_len,
 					   const __u8 protocol, struct ps_headers *h)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Layers 2 to 4: find the transport header (Ethernet, up to two VLAN tags, IPv4 with options, IPv6
- * with extension headers), and checksums. Direct packet access on linear data; works for XDP
- * frames and for the linear part of an skb.
+ * Finds the transport header of a frame: Ethernet, up to two VLAN tags, IPv4 with options, IPv6
+ * with extension headers. It reads the packet directly, so it works on XDP frames and on the linear
+ * part of an skb.
  */
 #ifndef PRESTACK_PACKET_HEADERS_BPF_H
 #define PRESTACK_PACKET_HEADERS_BPF_H
@@ -33,16 +33,16 @@
 #define PS_L4_MASK 0x3ff /* of the transport header, and of the payload behind it */
 
 enum ps_parsed {
-	PS_PARSED_OTHER, /* not IP with UDP or TCP: none of our business */
+	PS_PARSED_OTHER, /* neither UDP nor TCP over IP: not for prestack */
 	PS_PARSED_OK,
-	PS_PARSED_FRAGMENT, /* UDP or TCP, but just a part of it */
-	PS_PARSED_BAD, /* UDP or TCP that contradicts itself or is cut off */
-	PS_PARSED_OPAQUE, /* more IPv6 headers or VLAN tags than are followed, or no length */
+	PS_PARSED_FRAGMENT, /* a fragment of UDP or TCP */
+	PS_PARSED_BAD, /* UDP or TCP with contradicting lengths, or cut off */
+	PS_PARSED_OPAQUE, /* too many IPv6 headers or VLAN tags, or no length */
 };
 
 /*
- * Where things are; offsets from the start of the frame. Ports are valid when the result is OK; of a
- * fragment they are 0 unless it is the first one.
+ * Where the headers are, as offsets from the start of the frame. Ports are valid if the result is
+ * OK. For a fragment they are 0, unless it is the first one.
  */
 struct ps_headers {
 	__u32 l3;
@@ -54,7 +54,7 @@ struct ps_headers {
 	__u8 protocol; /* IPPROTO_UDP or IPPROTO_TCP */
 	__u8 ipv6;
 	__u8 odd; /* IP options or extension headers present */
-	/* ps_find_payload tells these. */
+	/* These are set by ps_find_payload. */
 	__u32 payload;
 	__u32 payload_len;
 };
@@ -71,7 +71,7 @@ struct ps_vlan_tag {
 	__be16 proto;
 };
 
-/* Tag ids as they are kept in ps_path.vlan: id + 1, so that 0 means no tag. */
+/* Adds a tag id to the form of ps_path.vlan: each id + 1, so that 0 means no tag. */
 static __always_inline __u32 ps_vlan_push(__u32 vlan, __u16 tci)
 {
 	return vlan << 16 | ((tci & VLAN_VID_MASK) + 1);
@@ -81,7 +81,7 @@ static __always_inline int ps_parse_ports(void *data, void *end, struct ps_heade
 {
 	__u32 *ports = data + h->l4, both;
 
-	/* One pointer and one load, whatever the compiler merges this with. */
+	/* Keeps it one pointer and one load, whatever the compiler would merge them with. */
 	ps_opaque(ports);
 	if ((void *)(ports + 1) > end)
 		return PS_PARSED_BAD;
@@ -105,7 +105,10 @@ static __always_inline int ps_parse_ipv4(void *data, void *end, struct ps_header
 		return PS_PARSED_OTHER;
 	ihl = ip->ihl * 4;
 	len = bpf_ntohs(ip->tot_len);
-	/* Longer than the field can say: a segment between namespaces of one host. */
+	/*
+	 * A segment between namespaces of one host can be longer than the field can say; then it is
+	 * 0.
+	 */
 	if (!len && ip->version == 4)
 		return PS_PARSED_OPAQUE;
 	if (ip->version != 4 || ihl < sizeof(*ip) || len < ihl + PS_LEAST_L4)
@@ -172,8 +175,8 @@ static __always_inline int ps_parse_ipv6(void *data, void *end, struct ps_header
 }
 
 /*
- * Parses the headers of an Ethernet frame. `vlan` is what the driver took out of the frame already
- * (skb metadata), in the form of ps_path.vlan; `proto` the EtherType if the frame's own is gone.
+ * Parses the headers of an Ethernet frame. `vlan`: the tag that the driver has already taken out of
+ * the frame (skb metadata), in the form of ps_path.vlan.
  */
 static __always_inline int ps_parse(void *data, void *end, __u32 vlan, struct ps_headers *h)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the dispatcher does with a payload before a plug-in sees it: copy it, and look at checksums. XDP. */
+/* Copies the payload for the plug-in and checks checksums. XDP; copying also at TC egress. */
 #ifndef PRESTACK_PACKET_PAYLOAD_BPF_H
 #define PRESTACK_PACKET_PAYLOAD_BPF_H
 
@@ -14,7 +14,9 @@
 
 #define PS_MAX_IP_OPTIONS 40
 
-/* Sum of `len` <= 40 bytes of IPv4 options at `off`; 0 if they cannot be read (which is no sum). */
+/*
+ * Sum of `len` bytes of IPv4 options at `off`. 0 if they cannot be read; no options add up to that.
+ */
 __noinline __u32 ps_options_sum(struct xdp_md *ctx, __u32 off, __u32 len)
 {
 	__u64 options[PS_MAX_IP_OPTIONS / 8 + 1] = {};
@@ -44,8 +46,9 @@ static __always_inline bool ps_ip_sum_good(struct xdp_md *ctx, const struct ps_h
 }
 
 /*
- * Whether the datagram's checksums are right; the server's stack drops what is not. A veth peer on
- * this host leaves the pseudo header's sum only: believed, and noted.
+ * Whether the checksums of the datagram are right. The server's stack drops a datagram with a wrong
+ * one. A veth peer on this host fills in the sum of the pseudo header only. Such a checksum is
+ * accepted, and noted in partial_csum.
  */
 static __always_inline bool ps_checksums_good(struct xdp_md *ctx, struct ps_scratch *s,
 					      const struct ps_headers *h)
@@ -63,7 +66,7 @@ static __always_inline bool ps_checksums_good(struct xdp_md *ctx, struct ps_scra
 	udp = data + l4;
 	if ((void *)(udp + 1) > end)
 		return false;
-	/* None given: fine for IPv4, and for IPv6 what the server's stack refuses. */
+	/* No checksum: allowed over IPv4; over IPv6 the server's stack refuses it. */
 	if (!udp->check)
 		return !h->ipv6;
 	sum = ps_pseudo_sum(p->client, p->local, h->ipv6, IPPROTO_UDP, len + sizeof(*udp));
@@ -77,7 +80,10 @@ static __always_inline bool ps_checksums_good(struct xdp_md *ctx, struct ps_scra
 
 #define PS_DIRECT_PAYLOAD 128 /* payloads up to this many bytes are copied without a helper */
 
-/* Payloads of any length, with a helper. A function of its own for the verifier, as it has a loop. */
+/*
+ * Copies a payload of any length with a helper. A separate function for the verifier, as it has a
+ * loop.
+ */
 __noinline int ps_copy_long(struct xdp_md *ctx)
 {
 	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
@@ -93,8 +99,9 @@ __noinline int ps_copy_long(struct xdp_md *ctx)
 }
 
 /*
- * Copies a short payload at `from` into s->in, in words, of which the last one overlaps the one before: a
- * helper's fixed cost is most of such a copy. Adds it up in *sum. False: it is not short, or not all there.
+ * Copies a short payload at `from` into s->in, in words; the last word overlaps the one before. For
+ * short payloads the fixed cost of a helper would be most of the cost. Adds the payload up in *sum.
+ * False: it is not short, or not all there.
  */
 static __always_inline bool ps_copy_short(struct ps_scratch *s, const void *from, const void *end,
 					  __u32 len, __u64 *sum)
@@ -123,7 +130,7 @@ static __always_inline bool ps_copy_short(struct ps_scratch *s, const void *from
 		return false;
 	w = ps_load64(at);
 	ps_store64(s->in + last, w);
-	/* Of the last word only what the others did not hold. */
+	/* Of the last word only the bytes that the others did not hold. */
 	if (len & 7) {
 		w >>= 64 - (len & 7) * 8;
 		*sum += (w & 0xffffffff) + (w >> 32);
@@ -131,7 +138,7 @@ static __always_inline bool ps_copy_short(struct ps_scratch *s, const void *from
 	return true;
 }
 
-/* Copies the payload, which s->pkt describes, too, into s->in and sums it up; 0 if that is done. */
+/* Copies the payload into s->in and adds it up; `h` and s->pkt both describe it. 0: done. */
 static __always_inline int ps_copy_payload(struct xdp_md *ctx, struct ps_scratch *s,
 					   const struct ps_headers *h)
 {
@@ -144,7 +151,7 @@ static __always_inline int ps_copy_payload(struct xdp_md *ctx, struct ps_scratch
 	return 0;
 }
 
-/* The same for what leaves, without the sum. */
+/* The same for a packet that leaves, without the sum. */
 static __always_inline int ps_copy_reply(struct __sk_buff *skb, struct ps_scratch *s,
 					 const struct ps_headers *h)
 {

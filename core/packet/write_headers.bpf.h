@@ -19,8 +19,8 @@
 #define PS_MAX_HEAD_GROWTH 208 /* XDP_PACKET_HEADROOM less what drivers keep for themselves */
 
 /*
- * Sum of the reply's payload. A function of its own: the verifier looks at its loop once instead
- * of once for all that follows.
+ * Sum of the reply's payload. A separate function, so that the verifier checks its loop once and
+ * not once for all that follows.
  */
 __noinline __u32 ps_out_sum(void)
 {
@@ -29,7 +29,10 @@ __noinline __u32 ps_out_sum(void)
 	return s ? ps_fold(ps_sum(s->out, s->out_len, 0, PS_CSUM_WORDS)) : 0;
 }
 
-/* IPv4 header at l3: no options, id 0, don't fragment, as Linux sends them. `len` is what follows it. */
+/*
+ * Writes an IPv4 header at l3 as Linux does: no options, id 0, don't fragment. `len`: bytes that
+ * follow it.
+ */
 static __always_inline void ps_write_ipv4(void *l3, const struct ps_packet *p, __u32 len,
 					  const __u8 protocol)
 {
@@ -43,7 +46,7 @@ static __always_inline void ps_write_ipv4(void *l3, const struct ps_packet *p, _
 	*(__be32 *)(l3 + 16) = daddr;
 }
 
-/* IPv6 header at l3. */
+/* Writes an IPv6 header at l3. */
 static __always_inline void ps_write_ipv6(void *l3, const struct ps_packet *p, __u32 len,
 					  const __u8 protocol)
 {

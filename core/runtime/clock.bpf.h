@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The clock: CLOCK_MONOTONIC as of the last tick, and what may be concluded from it. */
+/* The clock: CLOCK_MONOTONIC as of the last tick, and how to compare times with it. */
 #ifndef PRESTACK_RUNTIME_CLOCK_BPF_H
 #define PRESTACK_RUNTIME_CLOCK_BPF_H
 
@@ -8,9 +8,10 @@
 #include <bpf/bpf_helpers.h>
 
 /*
- * The time as of now, ns of CLOCK_MONOTONIC, as of the last tick: behind by at most PS_CLOCK_LAG. Kept
- * until the next tick, since even that clock costs a call, and a hit would pay for it. The kernel
- * advances jiffies just before the clock: what is kept may be one tick older than the clock is.
+ * The time in ns of CLOCK_MONOTONIC, as of the last tick. It is behind by at most PS_CLOCK_LAG. It
+ * is kept until the next tick, since even the coarse clock costs a call, which every hit would pay
+ * for. The kernel advances jiffies just before the clock, so the kept time may be one tick older
+ * than the clock.
  */
 static __always_inline __u64 ps_now(struct ps_scratch *s)
 {
@@ -23,10 +24,12 @@ static __always_inline __u64 ps_now(struct ps_scratch *s)
 	return s->tick_now;
 }
 
-/* ps_now is behind by at most this. */
-#define PS_CLOCK_LAG 20000000ULL /* two ticks, of 100 a second */
+/* How far ps_now can be behind. */
+#define PS_CLOCK_LAG 20000000ULL /* two ticks, at 100 ticks a second */
 
-/* Whether time `then` is over for sure, or may be over. `now` is that of ps_now, maybe some time ago. */
+/*
+ * Whether time `then` is surely over, or may be over. `now` is from ps_now, perhaps some time ago.
+ */
 static __always_inline bool ps_is_over(__u64 then, __u64 now)
 {
 	return now > then;

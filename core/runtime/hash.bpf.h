@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The seeded hash that keys, clients and leases are told apart by. */
+/* The seeded hash by which keys, clients and leases are identified. */
 #ifndef PRESTACK_RUNTIME_HASH_BPF_H
 #define PRESTACK_RUNTIME_HASH_BPF_H
 
@@ -9,9 +9,9 @@
 #include <prestack/types.h>
 
 /*
- * The hash: ps_mix for each word, ps_mix_end last; seeded per load. A multiplication carries upwards
- * only, so the high half is folded into the low one before it. Collisions cost misses, never wrong
- * answers: entries compare the key.
+ * The hash: ps_mix for each word, then ps_mix_end. It is seeded at each load. A multiplication
+ * carries only upwards, so the high half is folded into the low one before it. A collision costs a
+ * miss, never a wrong answer, since entries compare the whole key.
  */
 static __always_inline __u64 ps_mix(__u64 h, __u64 w)
 {

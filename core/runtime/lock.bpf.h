@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Order between CPUs, and a lock for a few instructions. The kernel's bpf_spin_lock takes two calls and the
- * interrupt flag each time. This one is an exchange and a store: for data that only the packet programs of XDP
- * and TC egress touch, which have bottom halves off, so that none of them waits for one that it has interrupted.
+ * Memory order between CPUs, and a lock for a few instructions.
+ *
+ * The kernel's bpf_spin_lock takes two calls and switches interrupts each time. This lock is one
+ * exchange and one store. It may protect only data that XDP and TC egress programs use. They run
+ * with bottom halves off, so none of them can wait for one that it has interrupted.
  */
 #ifndef PRESTACK_RUNTIME_LOCK_BPF_H
 #define PRESTACK_RUNTIME_LOCK_BPF_H
@@ -11,9 +13,12 @@
 #include <bpf/bpf_helpers.h>
 
 #define PS_LOCK_TRIES 16
-#define PS_LOCK_ROUNDS (1 << 23) /* the most that bpf_loop takes; all together about a second */
+#define PS_LOCK_ROUNDS (1 << 23) /* the limit of bpf_loop; all together about a second */
 
-/* Full barrier. On x86 loads are not reordered with loads nor stores with stores; others need more. */
+/*
+ * A full barrier. x86 does not reorder loads with loads or stores with stores; others need an
+ * instruction.
+ */
 static __always_inline void ps_ordered(void)
 {
 #ifdef __TARGET_ARCH_x86
@@ -41,7 +46,7 @@ static long ps_lock_round(__u32 i, struct ps_lock_wait *w)
 	return 0;
 }
 
-/* Somebody else has the lock: he needs a moment, or as long as his virtual CPU stands still. */
+/* Waits for a lock that another CPU holds: a moment, or as long as its virtual CPU stands still. */
 __noinline int ps_lock_wait(__u32 *lock)
 {
 	struct ps_lock_wait w = {.lock = lock};
@@ -51,15 +56,15 @@ __noinline int ps_lock_wait(__u32 *lock)
 	return w.held;
 }
 
-/* Takes the lock. False: not to be had, its owner has stood still for about a second. */
+/* Takes the lock. False: its owner has stood still for about a second. */
 static __always_inline bool ps_lock(__u32 *lock)
 {
 	return !__sync_val_compare_and_swap(lock, 0, 1) || ps_lock_wait(lock);
 }
 
 /*
- * All that was done before is to be seen first. On x86 a store does that; an exchange would also wait for
- * memory that has yet to come, which what follows need not.
+ * Releases the lock. What was done before must be visible first. On x86 a plain store does that. An
+ * exchange would also wait for stores still on their way to memory, which is not needed.
  */
 static __always_inline void ps_unlock(__u32 *lock)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The core's maps. Every BPF object declares them by including this file; the loader makes each of
- * them once and gives it to all objects (bpf_map__reuse_fd by name). Sizes marked "loader" are
- * placeholders that the loader replaces from the configuration.
+ * The core's maps. Every BPF object declares them by including this file. The loader creates each
+ * of them once and gives it to all objects (bpf_map__reuse_fd, by name). Sizes marked "loader" are
+ * placeholders, which the loader replaces by the configuration.
  */
 #ifndef PRESTACK_RUNTIME_MAPS_BPF_H
 #define PRESTACK_RUNTIME_MAPS_BPF_H
@@ -13,7 +13,7 @@
 
 const volatile struct ps_config ps_config = {};
 
-/* Two descriptions of each service, see struct ps_service_conf. */
+/* Two elements for each service, see struct ps_service_conf. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 2 * PS_MAX_SERVICES);
@@ -38,7 +38,7 @@ struct {
 	__type(value, struct ps_index_line);
 } ps_index SEC(".maps");
 
-/* Entries. The loader makes these two with its own element size and count. */
+/* Entries. The loader sets the size and the number of the elements of these two. */
 struct ps_small_entry {
 	struct ps_entry entry;
 	__u8 data[PS_SMALL_SIZE - sizeof(struct ps_entry)];
@@ -79,7 +79,7 @@ struct {
 	__type(value, struct ps_pending_request);
 } ps_pending_requests SEC(".maps");
 
-/* struct ps_expiry_question: when does this entry expire? The answer comes through program ps_set_expiry. */
+/* Questions: when does this entry expire? The answers come through program ps_set_expiry. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, PS_QUESTIONS_SIZE);
@@ -92,7 +92,7 @@ struct {
 	__type(value, struct ps_stats);
 } ps_stats SEC(".maps");
 
-/* One program array per hook: the kernel demands equal program types in one array. */
+/* One program array for each hook: all programs in an array must have one type. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
 	__uint(max_entries, PS_MAX_PLUGINS *PS_HOOK_SLOTS);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Per-CPU scratch memory: what the dispatcher found out about a packet, a copy of its payload and
- * the reply under construction. It carries state over a tail call, and it keeps buffers off the
- * 512-byte stack. One element per hook, so that the two hooks never share one.
+ * Per-CPU scratch memory: what the dispatcher found out about a packet, a copy of its payload, and
+ * the reply under construction. It carries state over a tail call, and keeps buffers off the stack
+ * of 512 bytes. Each hook has its own element.
  *
- * Contents are valid for one packet on one hook: XDP and TC programs of a CPU run one after the
- * other with bottom halves off.
+ * The contents are valid for one packet on one hook: the XDP and TC programs of a CPU run one after
+ * the other, with bottom halves off.
  */
 #ifndef PRESTACK_RUNTIME_SCRATCH_BPF_H
 #define PRESTACK_RUNTIME_SCRATCH_BPF_H
@@ -19,19 +19,19 @@
 
 enum ps_hook { PS_HOOK_XDP = 0, PS_HOOK_TC = 1, PS_HOOKS = 2 };
 
-/* A packet as the dispatcher parsed it. "client" is the far end on both hooks. */
+/* A packet as the dispatcher parsed it. The client is the far end, on both hooks. */
 struct ps_packet {
 	union {
 		struct {
 			__u64 client[2]; /* net; v4-mapped for IPv4 */
-			__u64 local[2]; /* net: the server's side */
+			__u64 local[2]; /* net: the server's address */
 			__u16 client_port; /* net */
 			__u16 local_port; /* net */
 		};
-		struct ps_flow_key flow; /* TCP: the connection, when ps_name_flow was called */
+		struct ps_flow_key flow; /* TCP: the connection; complete after ps_name_flow */
 	};
-	__u64 mac; /* the server's side; as in struct ps_path */
-	__u64 now; /* what ps_now told when it was looked at */
+	__u64 mac; /* the server's Ethernet address, as in struct ps_path */
+	__u64 now; /* the time by ps_now when the dispatcher saw the packet */
 	__u32 ifindex;
 	__u32 vlan; /* as in struct ps_path */
 	__u32 l3; /* offset of the IP header in the frame */
@@ -41,7 +41,7 @@ struct ps_packet {
 	__u8 service;
 	__u8 transport; /* enum ps_transport */
 	__u8 ipv6;
-	__u8 partial_csum; /* the transport checksum holds just the pseudo header's sum */
+	__u8 partial_csum; /* the transport checksum holds only the sum of the pseudo header */
 	__u8 odd_header; /* IP options or extension headers */
 	__u8 due; /* XDP: a delayed flush may happen at any moment */
 	__u8 reserved[2];
@@ -55,71 +55,71 @@ struct ps_key {
 	__u32 reserved;
 };
 
-/* TCP: the segment at hand. pkt.payload_len becomes the window's length while it is read. */
+/* TCP: the current segment. While it is read, pkt.payload_len is the length of the window. */
 struct ps_segment {
-	__u32 seq; /* host order, as all numbers here */
+	__u32 seq; /* host order, as all numbers here but tsval and check */
 	__u32 ack;
 	__u32 flags; /* TCPHDR_* */
 	__u32 check; /* net: the checksum */
 	__u32 len; /* bytes of payload */
-	__u32 fresh; /* offset in the frame of the first byte that was not read before */
+	__u32 fresh; /* offset in the frame of the first byte not read yet */
 	__u32 loaded; /* the payload is in in[] already */
-	__u32 window; /* as it stands there, host order */
-	__u32 stamped; /* the options begin with two no-ops and timestamps, */
-	__u32 plain; /* and that is all of them */
+	__u32 window; /* as the header has it, in host order */
+	__u32 stamped; /* the options begin with two no-ops and timestamps */
+	__u32 plain; /* and there are no others */
 	__u32 tsval; /* the sender's timestamp, net */
 	__u32 serves; /* the service answers over TCP */
-	__u32 ordinal; /* number of the request, or of the reply, at hand; 0: not known */
-	__u32 wrote; /* enum ps_written: what the request at hand writes */
+	__u32 ordinal; /* ordinal of the current request or reply; 0: not known */
+	__u32 wrote; /* enum ps_written: what the current request writes */
 	__u32 wrote_at; /* ps_flow.pushed after its first write; 0: that is not in the ring */
-	__u32 missed; /* it is the request in `message`, which reads the current key, and that is not cached */
-	__u32 begun; /* a request has begun in it */
+	__u32 missed; /* it is one request, in `message`, for the current key, not cached */
+	__u32 begun; /* a request begins in it */
 	__u32 step; /* enum ps_step: what comes next */
 };
 
-/* The write that ps_invalidate saw last: what its reply has to be told, see ps_write_done. */
+/* The last write that ps_invalidate saw: what ps_write_done needs when its reply leaves. */
 struct ps_write {
 	__u64 hash; /* of the key */
 	__u32 cohort;
-	/* TCP: it is not in the flow's ring yet, see ps_stream_writes. */
+	/* TCP: it is still to be put into the flow's ring, see ps_stream_writes. */
 	__u32 pending;
 	__u32 replied;
 	__u32 reserved;
 	__u64 expires;
 };
 
-/* TCP: the request within which the segment at hand begins, and what it had written before. */
+/* TCP: the request within which the current segment begins, and what it has written so far. */
 struct ps_partial_request {
-	__u64 hash; /* as ps_flow.partial_... */
+	__u64 hash; /* as the partial_ members of ps_flow */
 	__u32 cohort;
 	__u32 at;
 	__u32 wrote;
-	__u32 present; /* there is one */
+	__u32 present; /* the segment begins within a request */
 };
 
 struct ps_scratch {
 	struct ps_packet pkt;
-	__u64 tick; /* the clock of this CPU, see ps_now */
+	__u64 tick; /* the kept time of this CPU, see ps_now */
 	__u64 tick_now;
-	__u64 woke; /* the tick in which user space was woken for questions */
+	__u64 woke; /* the tick in which user space was last woken for questions */
 	struct ps_write write;
 	struct ps_key key;
 	struct ps_segment segment;
 	struct ps_partial_request partial;
-	struct ps_reader reader; /* TCP: where in the segment we are */
+	struct ps_reader reader; /* TCP: the position in the segment */
 	struct ps_message message; /* TCP: what the plug-in says of the message at `pos` */
-	__u64 requester; /* ps_requester_hash of this packet's far end and `requester_number`; 0: not made yet */
-	__u64 sender; /* cookie of the socket that sends on this flow for the server, TC only; 0: not known */
+	__u64 requester; /* ps_requester_hash for `requester_number`; 0: not computed yet */
+	__u64 sender; /* TC: cookie of the server's socket for this flow; 0: not known */
 	__u64 in_sum; /* one's complement sum of the payload, XDP only */
-	__u32 pos; /* the plug-in's position in in[], for what it does over several calls */
+	__u32 pos; /* the plug-in's position in in[] */
 	__u32 out_len; /* bytes of out[] in use */
-	__u32 noted; /* enum ps_noted: what is noted of this packet's request, XDP only */
-	__u32 serial; /* ps_pending_requests.serial of the read that this is, or answers; 0: nothing is noted */
-	__u32 missing; /* the last key that was looked up was not there */
+	__u32 noted; /* XDP: enum ps_noted, whether this request is noted as pending */
+	__u32 serial; /* serial of the read that this is, or answers; 0: it is not noted */
+	__u32 missing; /* the last key looked up was not cached */
 	__u32 requester_number;
-	__u64 user[8]; /* the plug-in's own */
-	__u32 options[PS_OPTION_MASK + 1]; /* TCP: of the segment that is translated */
-	__u8 head[PS_HANDOVER_HEAD + 8]; /* TCP: headers of a segment that is sent */
+	__u64 user[8]; /* for the plug-in */
+	__u32 options[PS_OPTION_MASK + 1]; /* TCP: options of the segment being translated */
+	__u8 head[PS_HANDOVER_HEAD + 8]; /* TCP: headers of a segment to be sent */
 	__u8 in[PS_IN_BUFFER];
 	__u8 out[PS_OUT_SIZE + PS_MAX_VALUE + 64];
 };
@@ -136,14 +136,14 @@ static __always_inline struct ps_scratch *ps_scratch(__u32 hook)
 	return bpf_map_lookup_elem(&ps_scratch_map, &hook);
 }
 
-/* Before the plug-in looks at a message of a stream in that state. */
+/* Prepares s->message, before the plug-in looks at a message of a stream in that state. */
 static __always_inline void ps_message_begin(struct ps_scratch *s, __u32 state)
 {
 	__builtin_memset(&s->message, 0, sizeof(s->message));
 	s->message.state = state;
 }
 
-/* The scanning loops of cursor.h over the payload of a hook's packet. */
+/* The scanning loops of cursor.h, over the payload of the hook's packet. */
 __noinline __u32 ps_hook_token(__u32 hook, __u32 pos, __u32 max)
 {
 	struct ps_scratch *s = ps_scratch(hook);
@@ -179,7 +179,7 @@ __noinline __u64 ps_hook_number(__u32 hook, __u32 pos)
 	return s ? ps_scan_number(s->in, s->pkt.payload_len, pos) : 0;
 }
 
-/* A cursor over the payload that the dispatcher copied, starting at byte `skip` of it. */
+/* A cursor over the payload that the dispatcher copied, from its byte `skip` on. */
 static __always_inline struct ps_cursor ps_payload(struct ps_scratch *s, __u32 hook, __u32 skip)
 {
 	struct ps_cursor c = {.buf = s->in, .pos = skip, .hook = hook};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Counters with reasons, per service and CPU; the table of names is PS_COUNTERS in types.h. */
+/* Counting, per service and CPU. The counters are listed in PS_COUNTERS, prestack/counters.h. */
 #ifndef PRESTACK_RUNTIME_STATS_BPF_H
 #define PRESTACK_RUNTIME_STATS_BPF_H
 
@@ -8,13 +8,13 @@
 #include <bpf/bpf_helpers.h>
 #include <prestack/counters.h>
 
-/* Counters of a service on this CPU. */
+/* The counters of a service on this CPU. */
 static __always_inline struct ps_stats *ps_stats_of(__u32 service)
 {
 	return bpf_map_lookup_elem(&ps_stats, &service);
 }
 
-/* Adds one. `counter` is an enum ps_counter, known at compile time or bounded here. */
+/* Adds one to `counter`, enum ps_counter. */
 static __always_inline void ps_count(__u32 service, __u32 counter)
 {
 	struct ps_stats *st = ps_stats_of(service);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Forms of plain C that keep the compiler, or the kernel's verifier, from losing what is known. */
+/*
+ * Ways to write plain C such that neither the compiler nor the verifier loses what is known of a
+ * value.
+ */
 #ifndef PRESTACK_RUNTIME_VERIFIER_BPF_H
 #define PRESTACK_RUNTIME_VERIFIER_BPF_H
 
@@ -10,8 +13,8 @@
 #define ps_read_once(x) (*(const volatile typeof(x) *)&(x))
 
 /*
- * Whether *len is 1..max. Written with a subtraction since Linux 6.1's verifier learns nothing from
- * `len != 0`, and helpers want a size that is known not to be 0.
+ * Whether *len is 1..max. Helpers want a size that is known not to be 0. It is written with a
+ * subtraction, since the verifier of Linux 6.1 learns nothing from `len != 0`.
  */
 static __always_inline bool ps_size_fits(__u32 *len, const __u32 max)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Whether a packet that leaves was sent by the server itself: by its user, and by the very socket that this
- * client's packets are delivered to.
+ * Whether a packet that leaves was sent by the server itself: by its user, and by the very socket
+ * that this client's packets are delivered to.
  */
 #ifndef PRESTACK_SERVICE_SENDER_BPF_H
 #define PRESTACK_SERVICE_SENDER_BPF_H
@@ -16,8 +16,9 @@
 #define PS_SENDER_TUPLE6 36
 
 /*
- * The socket of this host that gets what the packet's client sends to the packet's server address: a
- * connection, else a listening socket, else (UDP) what is bound. To be released. TC egress.
+ * The socket of this host that receives what the packet's client sends to the packet's server
+ * address: a connection, else a listening socket, else (UDP) a bound one. The caller releases it.
+ * TC egress.
  */
 static __always_inline struct bpf_sock *ps_local_socket(struct __sk_buff *skb,
 							const struct ps_packet *p)
@@ -45,10 +46,10 @@ static __always_inline struct bpf_sock *ps_local_socket(struct __sk_buff *skb,
 }
 
 /*
- * Whether this skb was sent by the server: by a socket of the server's user that is the very one
- * that a packet of this client to this address would be delivered to. Raw sockets, packet
- * sockets, forwarded frames and strangers that bound the port on another address are not.
- * Of a socket that is known by its cookie, which no other ever has, only the user is looked at. TC egress.
+ * Whether the server sent this skb: its socket belongs to the server's user, and is the one that a
+ * packet of this client to this address would be delivered to. Raw sockets, packet sockets,
+ * forwarded frames, and others that bound the port on another address are not. Of a socket with a
+ * known cookie only the user is checked, since no other socket ever has that cookie. TC egress.
  */
 static __always_inline bool ps_sender_is_server(struct __sk_buff *skb, struct ps_scratch *s,
 						const struct ps_service_conf *conf)
@@ -68,7 +69,9 @@ static __always_inline bool ps_sender_is_server(struct __sk_buff *skb, struct ps
 		return false;
 	same = (void *)sk == (void *)skb->sk;
 	bpf_sk_release(sk);
-	/* Over UDP the same socket sends to all clients, and was found for this one. */
+	/*
+	 * Only for TCP: over UDP one socket sends to all clients, and it was checked for this one.
+	 */
 	if (same && s->pkt.transport == PS_TRANSPORT_TCP)
 		s->sender = bpf_get_socket_cookie(skb);
 	return same;

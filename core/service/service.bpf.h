@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Services: which one a port belongs to, who may be answered, and on which paths.
+ * Services: which one has a port, who may be answered, and on which paths.
  *
- * A path is (interface, Ethernet address, VLAN tags, server address, transport). It is proven once the server's
- * own socket was seen to answer on it, in the current epoch: an address that the server does not
- * listen on, a frame for another host that a promiscuous interface lets in, a tag that the driver
- * hides, or a reply that would leave by another interface never is.
+ * A path is (interface, Ethernet address, VLAN tags, server address, transport). It is proven once
+ * the server's own socket was seen to reply on it, in the current epoch. Several cases are never
+ * proven: an address that the server does not listen on; a frame for another host, let in by a
+ * promiscuous interface; a tag that the driver hides; a reply that would leave by another
+ * interface.
  */
 #ifndef PRESTACK_SERVICE_SERVICE_BPF_H
 #define PRESTACK_SERVICE_SERVICE_BPF_H
@@ -21,7 +22,10 @@
 #include <prestack/counters.h>
 #include <prestack/types.h>
 
-/* Service that listens on `port` (net), or -1. Ports are .rodata: this is a few compares. */
+/*
+ * The service that listens on `port` (net), or -1. Ports are in .rodata, so this is a few
+ * comparisons.
+ */
 static __always_inline int ps_service_of(__u16 port)
 {
 	for (__u32 i = 0; i < PS_MAX_SERVICES; i++) {
@@ -33,7 +37,7 @@ static __always_inline int ps_service_of(__u16 port)
 	return -1;
 }
 
-/* Index of a service's program in the program arrays. */
+/* The index of a service's program in the program arrays. */
 static __always_inline __u32 ps_program_of(__u32 service, __u32 slot)
 {
 	return ps_config.plugin[service] * PS_HOOK_SLOTS + slot;
@@ -44,7 +48,7 @@ static __always_inline struct ps_service_state *ps_state_of(__u32 service)
 	return bpf_map_lookup_elem(&ps_service_state, &service);
 }
 
-/* The description in use; NULL never happens for a service < PS_MAX_SERVICES. */
+/* The configuration in use. Never NULL for a service < PS_MAX_SERVICES. */
 static __always_inline struct ps_service_conf *ps_conf_of(__u32 service,
 							  const struct ps_service_state *state)
 {
@@ -53,13 +57,13 @@ static __always_inline struct ps_service_conf *ps_conf_of(__u32 service,
 	return bpf_map_lookup_elem(&ps_service_conf, &i);
 }
 
-/* Its flags, enum ps_service_flags, without a look at it. */
+/* The flags of the configuration, enum ps_service_flags, without a look-up. */
 static __always_inline __u32 ps_flags_of(const struct ps_service_state *state)
 {
 	return ps_read_once(state->conf) >> PS_CONF_FLAGS;
 }
 
-/* Whether its replies have to leave through TC. */
+/* Whether replies of the service have to leave through TC. */
 static __always_inline bool ps_leaves_through_tc(__u32 service)
 {
 	const struct ps_service_state *state = ps_state_of(service);
@@ -67,7 +71,10 @@ static __always_inline bool ps_leaves_through_tc(__u32 service)
 	return !state || ps_flags_of(state) & PS_SERVICE_NO_XDP_TX;
 }
 
-/* Whether a prefix of `allow` holds the client. An IPv6 packet cannot come from a v4-mapped address. */
+/*
+ * Whether a prefix of `allow` contains the client. An IPv6 packet cannot come from a v4-mapped
+ * address.
+ */
 static __always_inline bool ps_client_allowed(const struct ps_service_conf *conf,
 					      const struct ps_packet *p)
 {
@@ -104,8 +111,8 @@ static __always_inline bool ps_path_proven(const struct ps_service_state *state,
 }
 
 /*
- * Notes that the server answered on the packet's path. A path whose epoch has passed is free for
- * reuse. With no free one the path just stays unproven: nothing is served on it.
+ * Notes that the server replied on the packet's path. A path of an old epoch is free for reuse. If
+ * none is free, this path stays unproven, and nothing is served on it.
  */
 static __always_inline void ps_path_prove(struct ps_service_state *state, const struct ps_packet *p)
 {
@@ -124,7 +131,10 @@ static __always_inline void ps_path_prove(struct ps_service_state *state, const 
 			path->mac = p->mac;
 			path->ifindex = p->ifindex;
 			path->vlan = p->vlan;
-			/* The exchange orders the address before the epoch that makes it valid. */
+			/*
+			 * The exchange makes the address visible before the epoch that makes it
+			 * valid.
+			 */
 			__sync_lock_test_and_set(&path->epoch, epoch);
 		}
 		__sync_lock_test_and_set(&path->busy, 0);
@@ -133,8 +143,8 @@ static __always_inline void ps_path_prove(struct ps_service_state *state, const 
 }
 
 /*
- * Why a request of this service may not be answered from the cache, whatever it asks for; 0 if it may. `due`:
- * ps_flush_due of now.
+ * Why no request of this service may be answered from the cache now, enum ps_counter; 0: it may.
+ * `due`: what ps_flush_due returned for this packet.
  */
 static __always_inline __u32 ps_refusal(const struct ps_service_conf *conf,
 					const struct ps_service_state *state,

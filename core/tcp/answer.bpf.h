@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Answering requests on a TCP connection at XDP: whether it may be done, and doing it. docs/tcp.md.
+ * Answers requests on a TCP connection at XDP: whether that is allowed, and doing it. docs/tcp.md.
  *
- * An answer is a promise to the client: its bytes are kept until they are acknowledged, and whoever asks
- * again gets the same. So the flow is changed first, and a segment that cannot be sent then is only lost.
+ * An answer is a promise to the client. Its bytes are kept until they are acknowledged, and a
+ * retransmitted request gets the same bytes. So the flow is changed first. If the segment then
+ * cannot be sent it is just a lost segment.
  */
 #ifndef PRESTACK_TCP_ANSWER_BPF_H
 #define PRESTACK_TCP_ANSWER_BPF_H
@@ -30,10 +31,16 @@
 #include <prestack/splice.h>
 #include <prestack/stream.h>
 
-/* So often, at least, a request of each connection goes to the server: it shall know of its client. */
+/*
+ * At least this often a request of each connection goes to the server, so that it knows its client
+ * is alive.
+ */
 #define PS_SERVER_TURN_NS 5000000000ULL
 
-/* Whether all that the client asked for and the server said has arrived, and this comes next. */
+/*
+ * Whether nothing is outstanding: all requests before this segment are read and answered, the
+ * client has acknowledged all replies, and this segment comes next.
+ */
 static __always_inline bool ps_nothing_outstanding(const struct ps_flow *f,
 						   const struct ps_segment *g)
 {
@@ -42,16 +49,15 @@ static __always_inline bool ps_nothing_outstanding(const struct ps_flow *f,
 	return g->seq == f->in.next && ps_stream_at_boundary(&f->in) && !f->mid_request &&
 	       f->in.ahead_from == f->in.ahead_to &&
 	       ps_read_once(f->acked) ==
-		       f->in.next && /* the server has read all that came before */
-	       g->ack == (__u32)sent +
-				 (__u32)(sent >> 32) && /* and the client all that it was sent */
+		       f->in.next && /* the server has acknowledged all requests */
+	       g->ack == (__u32)sent + (__u32)(sent >> 32) && /* and the client all replies */
 	       ps_read_once(f->out.next) == (__u32)sent &&
 	       !ps_read_once(f->out.skip) && !ps_read_once(f->out.carry_len) &&
 	       ps_replies_exact(f) && ps_read_once(f->replies) == f->requests &&
 	       ps_seq_diff(f->noreply_ordinal, f->requests) <= 0;
 }
 
-/* Whether nothing but data is in the segment, with the options that the connection has. */
+/* Whether the segment has nothing but data, and the options that the connection uses. */
 static __always_inline bool ps_is_ordinary(const struct ps_scratch *s, const struct ps_splice *sp)
 {
 	const struct ps_segment *g = &s->segment;
@@ -64,7 +70,10 @@ static __always_inline bool ps_is_ordinary(const struct ps_scratch *s, const str
 	return g->plain && (!sp->in_skip || (__s32)(bpf_ntohl(g->tsval) - sp->ts_recent) >= 0);
 }
 
-/* Why a request that may be a read is left to the server, whatever it reads; 0: it is not. */
+/*
+ * Why the server has to answer a request that may be a read, whatever it reads, enum ps_counter; 0:
+ * it need not.
+ */
 static __always_inline __u32 ps_answer_refusal(const struct ps_scratch *s, const struct ps_flow *f)
 {
 	const struct ps_splice *sp = &f->splice;
@@ -81,7 +90,7 @@ static __always_inline __u32 ps_answer_refusal(const struct ps_scratch *s, const
 }
 
 /*
- * Makes out[] the flow's last answer, to the segment at hand. False: the server has begun to say something
+ * Makes out[] the flow's last answer, to the current segment. False: the server has sent something
  * meanwhile.
  */
 static __always_inline bool ps_answer_commit(struct ps_flow *f, const struct ps_scratch *s)
@@ -92,7 +101,7 @@ static __always_inline bool ps_answer_commit(struct ps_flow *f, const struct ps_
 	__u32 len = s->out_len, end = g->seq + g->len;
 	bool good;
 
-	/* Nobody needs the last one any more: the client has acknowledged all. */
+	/* The old answer is not needed any more, since the client has acknowledged all. */
 	ps_opaque(len);
 	if (!ps_size_fits(&len, PS_MAX_SEGMENT_REPLY) ||
 	    bpf_probe_read_kernel(sp->reply, len, s->out))
@@ -123,8 +132,9 @@ static __always_inline bool ps_answer_commit(struct ps_flow *f, const struct ps_
 }
 
 /*
- * Sends out[] to the client of the flow whose requests are owned: as the answer to the segment at hand, or
- * as the last answer once more. Returns the verdict; below zero: nothing was done.
+ * Sends out[] to the client of a flow whose requests are owned: as the answer to the current
+ * segment, or (`again`) as the last answer once more. Returns the verdict. Less than 0: nothing was
+ * done.
  */
 static __always_inline int ps_answer_send(struct xdp_md *ctx, struct ps_scratch *s,
 					  struct ps_flow *f, bool again, bool through_tc)
@@ -151,7 +161,10 @@ static __always_inline int ps_answer_send(struct xdp_md *ctx, struct ps_scratch 
 		n.seq = s->segment.ack;
 		n.ack = s->segment.seq + s->segment.len;
 		if (!ps_answer_commit(f, s)) {
-			/* The frame may have another length by now. The client sends it again. */
+			/*
+			 * The frame may have changed its length by now. The client sends the
+			 * request again.
+			 */
 			ps_count(s->pkt.service, PS_COUNT_reply_lost);
 			return XDP_DROP;
 		}
@@ -162,7 +175,7 @@ static __always_inline int ps_answer_send(struct xdp_md *ctx, struct ps_scratch 
 	n.server_seq = n.ack - sp->in_skip;
 	n.server_ack = ps_shift_ack_in(&before, s->segment.ack);
 	if (slot) {
-		/* The server gets the acknowledgement: what it sent need not be sent again. */
+		/* The server gets the acknowledgement, so it need not retransmit. */
 		sp->server_una = n.server_ack;
 		ps_count(s->pkt.service, PS_COUNT_stream_acks);
 		return ps_segment_hand_over(ctx, s, slot, ticket, &n);
@@ -174,7 +187,7 @@ static __always_inline int ps_answer_send(struct xdp_md *ctx, struct ps_scratch 
 	return XDP_TX;
 }
 
-/* By far most segments show that the client has the last answer: that is seen without a call. */
+/* Whether the segment does not acknowledge the last answer. Nearly all do, and need no call. */
 static __always_inline bool ps_answer_unacked(const struct ps_flow *f, const struct ps_scratch *s)
 {
 	struct ps_shift h;
@@ -182,7 +195,7 @@ static __always_inline bool ps_answer_unacked(const struct ps_flow *f, const str
 	return !ps_shift_load(&f->splice, &h) || !ps_shift_answer_acked(&h, s->segment.ack);
 }
 
-/* Sends the last answer once more, if the client shows that it has not got it. Below zero: it has. */
+/* Sends the last answer again if the client shows that it lacks it. Less than 0: it does not. */
 __noinline int ps_answer_resend(struct xdp_md *ctx)
 {
 	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
@@ -199,10 +212,13 @@ __noinline int ps_answer_resend(struct xdp_md *ctx)
 	if (!sp->len || !ps_shift_load(sp, &h) || ps_shift_answer_acked(&h, s->segment.ack) ||
 	    ps_shift_answer_acked(&h, ps_read_once(sp->client_ack)))
 		return -1;
-	/* Bytes after that request, with an older acknowledgement, tell nothing; without any, they do. */
+	/*
+	 * A segment with bytes behind that request may have been sent before the answer came. A
+	 * bare acknowledgement, or the request again, shows that the answer is missing.
+	 */
 	if (s->segment.len && (__s32)(s->segment.seq - h.to) >= 0)
 		return -1;
-	/* From before the answer: an old segment that was long under way. */
+	/* An old segment from before the answer, which was on its way for long. */
 	if ((__s32)(s->segment.ack - (ps_shift_answer_end(&h) - h.len)) < 0)
 		return -1;
 	if (s->pkt.odd_header)
@@ -221,9 +237,9 @@ __noinline int ps_answer_resend(struct xdp_md *ctx)
 
 /* What a plug-in says of the request at s->pos, see PS_ANSWER_REQUESTS. */
 enum ps_answered {
-	PS_ANSWERED, /* its reply was appended to out[], and s->pos moved behind it */
-	PS_ANSWERED_NOT, /* it is no read that is answered from the cache */
-	PS_ANSWERED_MISS, /* it is, and not all is cached */
+	PS_ANSWERED, /* its reply is in out[], and s->pos is behind the request */
+	PS_ANSWERED_NOT, /* it is not a read of a kind that the cache answers */
+	PS_ANSWERED_MISS, /* it is such a read, but not everything is cached */
 	PS_ANSWERED_RACED, /* an entry changed while it was read */
 	PS_ANSWERED_LONG, /* the reply is too long */
 };
@@ -232,8 +248,9 @@ enum ps_answered {
 #define PS_MAX_PIPELINE 64 /* requests answered in one segment */
 
 /*
- * Renders the answers to all requests of the segment. Returns how many they are; 0: not all can be. If there
- * is just one, and the plug-in has said in s->message what it is, it need not be looked at again.
+ * Renders the answers to all requests of the segment. Returns how many requests that are; 0: not
+ * all can be answered. If the segment is a single read and the plug-in has described it in
+ * s->message, the plug-in need not parse it again.
  */
 static __always_inline __u32 ps_answer_all(struct ps_scratch *s, __u32 state, int (*answer)(void))
 {
@@ -266,7 +283,7 @@ static __always_inline __u32 ps_answer_all(struct ps_scratch *s, __u32 state, in
 	return 0;
 }
 
-/* Whether the client can take the answer in one segment, now. */
+/* Whether the client can take the answer now, and in one segment. */
 static __always_inline bool ps_answer_fits(const struct ps_scratch *s, const struct ps_splice *sp,
 					   const struct ps_service_conf *conf)
 {
@@ -278,8 +295,9 @@ static __always_inline bool ps_answer_fits(const struct ps_scratch *s, const str
 }
 
 /*
- * Why the answer in out[] may not be sent to this client now, enum ps_counter; 0: it may. By far most segments that
- * are not answered are misses, so this is asked last. A function of its own for the verifier.
+ * Why the answer in out[] may not be sent to this client now, enum ps_counter; 0: it may. Nearly
+ * all segments that are not answered are misses, so this is checked last. A separate function for
+ * the verifier.
  */
 __noinline int ps_answer_policy_refusal(struct ps_flow *f)
 {
@@ -297,8 +315,9 @@ __noinline int ps_answer_policy_refusal(struct ps_flow *f)
 }
 
 /*
- * Answers the segment at hand, whose flow's requests are owned. Below zero: it goes to the server. `may`:
- * the plug-in's, whether a segment that begins with these bytes may be a read.
+ * Answers the current segment of a flow whose requests are owned. Less than 0: the segment goes to
+ * the server. `may`: the plug-in's function that says whether a segment that begins with these
+ * bytes may be a read.
  */
 static __always_inline int ps_answer_segment(struct xdp_md *ctx, struct ps_scratch *s,
 					     struct ps_flow *f, bool (*may)(__u32, __u64),

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The frames of an answer over TCP: the one for the client, and, where it goes through ps_tc_ingress, the
- * acknowledgement that the server gets in place of the request.
+ * The frames of an answer over TCP: the one for the client and, where the answer goes through
+ * ps_tc_ingress, the acknowledgement that the server gets instead of the request.
  *
- * Both are made from a copy of the request's headers, in whole: the frame changes its length meanwhile.
+ * Both are made from a complete copy of the request's headers, since the frame changes its length
+ * meanwhile.
  */
 #ifndef PRESTACK_TCP_ANSWER_FRAME_BPF_H
 #define PRESTACK_TCP_ANSWER_FRAME_BPF_H
@@ -24,10 +25,10 @@
 #include <prestack/splice.h>
 #include <prestack/types.h>
 
-#define PS_MACS (2 * ETH_ALEN) /* bytes of a frame before its tags */
+#define PS_MACS (2 * ETH_ALEN) /* the two Ethernet addresses, which come before the tags */
 #define PS_HEAD_L4_MASK 0x3f /* of the TCP header in s->head: behind PS_L2_MAX and an IPv6 header */
 
-/* What is written into them; host order but for tsval. */
+/* The numbers of the two segments, in host order but for tsval. */
 struct ps_segment_numbers {
 	__u32 seq; /* for the client */
 	__u32 ack;
@@ -38,7 +39,7 @@ struct ps_segment_numbers {
 	__u32 server_ack;
 };
 
-/* Copies the segment's headers to s->head. False: they are of no form that can be answered. */
+/* Copies the headers of the segment to s->head. False: they have a form that cannot be answered. */
 static __always_inline bool ps_head_load(struct xdp_md *ctx, struct ps_scratch *s)
 {
 	__u32 len = s->pkt.payload;
@@ -59,7 +60,7 @@ static __always_inline int ps_frame_len(const struct xdp_md *ctx)
 	const void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
 	long len = end - data;
 
-	/* Pointers are subtracted in 64 bits, and by themselves. */
+	/* Pointers are subtracted in 64 bits, and separately. */
 	ps_opaque(len);
 	return len;
 }
@@ -71,7 +72,7 @@ static __always_inline int ps_head_growth(struct xdp_md *ctx, const struct ps_sc
 	return (int)(s->pkt.l4 + ps_tcp_len(stamped) + s->out_len) - ps_frame_len(ctx);
 }
 
-/* Gives the frame another length, at its end or where it begins. 0: done. */
+/* Changes the length of the frame, at its tail or else at its head. 0: done. */
 static __always_inline int ps_resize(struct xdp_md *ctx, int growth)
 {
 	if (!growth || !bpf_xdp_adjust_tail(ctx, growth))
@@ -81,7 +82,7 @@ static __always_inline int ps_resize(struct xdp_md *ctx, int growth)
 	return bpf_xdp_adjust_head(ctx, -growth);
 }
 
-/* Writes a TCP header at l4 of s->head; its checksum is still 0. */
+/* Writes a TCP header at l4 of s->head, with a checksum of 0. */
 static __always_inline void ps_write_tcp(struct ps_scratch *s, __u32 ports, __u32 seq, __u32 ack,
 					 __u8 flags, __u16 window, __u32 stamped)
 {
@@ -97,7 +98,10 @@ static __always_inline void ps_write_tcp(struct ps_scratch *s, __u32 ports, __u3
 	w[4] = 0;
 }
 
-/* The TCP checksum of s->head over `len` bytes of payload with sum `sum`; `pseudo` that of the addresses. */
+/*
+ * Writes the TCP checksum of s->head. `pseudo`: sum of the pseudo header. `sum`: sum of the
+ * payload.
+ */
 static __always_inline void ps_write_check(struct ps_scratch *s, __u32 stamped, __u64 pseudo,
 					   __u64 sum)
 {
@@ -115,7 +119,7 @@ static __always_inline void ps_write_check(struct ps_scratch *s, __u32 stamped, 
 	*check = ~ps_fold(sum);
 }
 
-/* The same where the stack or the device completes it. */
+/* The same where the stack or the device will complete the checksum. */
 static __always_inline void ps_write_partial(struct ps_scratch *s, __u64 pseudo)
 {
 	__u32 l4 = s->pkt.l4;
@@ -124,7 +128,7 @@ static __always_inline void ps_write_partial(struct ps_scratch *s, __u64 pseudo)
 	*(__u16 *)(s->head + (l4 & PS_HEAD_L4_MASK) + PS_TCP_CHECK) = ps_fold(pseudo);
 }
 
-/* Turns the request's headers in s->head into the answer's. Returns their length. */
+/* Turns the request's headers in s->head into those of the answer. Returns their length. */
 static __always_inline __u32 ps_head_answer(struct ps_scratch *s,
 					    const struct ps_segment_numbers *n, bool partial)
 {
@@ -189,7 +193,7 @@ static __always_inline __u32 ps_head_ack(struct ps_scratch *s, const struct ps_s
 		*check = ps_check_change(*check, *total, now);
 		*total = now;
 	}
-	/* The options, if there are any, begin with the timestamps: they stay where they are. */
+	/* If there are options, they begin with the timestamps, and stay where they are. */
 	ps_write_tcp(s, p->client_port | (__u32)p->local_port << 16, n->server_seq, n->server_ack,
 		     TCPHDR_ACK, s->segment.window, stamped);
 	if (p->partial_csum)
@@ -200,15 +204,18 @@ static __always_inline __u32 ps_head_ack(struct ps_scratch *s, const struct ps_s
 }
 
 /*
- * Copies `len` bytes of s->head to a slot, in the form that ps_tc_ingress finds frames in: the stack has
- * taken the outer tag out. Returns how many they are then; 0: too many.
+ * Copies `len` bytes of s->head to a slot, in the form that frames have at ps_tc_ingress: without
+ * the outer tag, which the stack has taken out. Returns their number there; 0: too many.
  */
 static __always_inline __u32 ps_head_park(__u8 *to, const struct ps_scratch *s, __u32 len)
 {
 	__u32 tag = s->pkt.l3 > sizeof(struct ethhdr) ? sizeof(struct ps_vlan_tag) : 0, rest;
 
 	bpf_probe_read_kernel(to, PS_MACS, s->head);
-	/* No call between the bounds and their use: 6.1's verifier loses those of a value that is spilled. */
+	/*
+	 * No call between the bounds and their use: the verifier of Linux 6.1 loses those of a
+	 * spilled value.
+	 */
 	rest = len - PS_MACS - tag;
 	if (!ps_size_fits(&rest, PS_HANDOVER_HEAD - PS_MACS) ||
 	    bpf_probe_read_kernel(to + PS_MACS, rest, s->head + PS_MACS + (tag & VLAN_HLEN)))
@@ -216,7 +223,9 @@ static __always_inline __u32 ps_head_park(__u8 *to, const struct ps_scratch *s, 
 	return PS_MACS + rest;
 }
 
-/* Parks the answer, and turns the frame into the acknowledgement. Returns the verdict. */
+/*
+ * Puts the answer into the slot and turns the frame into the acknowledgement. Returns the verdict.
+ */
 static __always_inline int ps_segment_hand_over(struct xdp_md *ctx, struct ps_scratch *s,
 						struct ps_handover *h, __u32 ticket,
 						const struct ps_segment_numbers *n)

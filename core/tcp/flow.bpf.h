@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The connections that are followed: from which sequence numbers, who owns them, when they end.
+ * The connections that are followed (flows): where they begin, which program owns them, and when
+ * they end.
  *
- * A flow begins with the server's own SYN-ACK, so that no stranger can begin one, and with the client's
- * first data that fits it. What has no flow is not read: each of its payloads flushes.
+ * A flow begins with the server's own SYN-ACK, so no stranger can begin one, and with the first
+ * data of the client that fits it. A connection without a flow is not read: each of its payloads
+ * flushes.
  */
 #ifndef PRESTACK_TCP_FLOW_BPF_H
 #define PRESTACK_TCP_FLOW_BPF_H
@@ -18,7 +20,7 @@
 #include <prestack/stream.h>
 #include <prestack/types.h>
 
-/* Longer than clients wait before they send again. A guard against our own mistakes. */
+/* A client retransmits long before this. It guards against our own mistakes. */
 #define PS_STUCK_NS 5000000000ULL
 
 struct {
@@ -28,7 +30,7 @@ struct {
 	__type(value, struct ps_handshake);
 } ps_handshakes SEC(".maps");
 
-/* No LRU: a flow that is forgotten would have its writes' replies leave unnoticed. */
+/* Not an LRU map: if a flow were dropped, the replies to its writes would leave unnoticed. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -37,7 +39,10 @@ struct {
 	__type(value, struct ps_flow);
 } ps_flows SEC(".maps");
 
-/* Where a new flow is put together, XDP only; too large for the stack. What is not set stays zero. */
+/*
+ * Where a new flow is built, since it is too large for the stack. Members that are not set stay
+ * zero. XDP only.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
@@ -55,13 +60,13 @@ static __always_inline bool ps_flow_is(const struct ps_flow *f, const struct ps_
 	return a[0] == b[0] && a[1] == b[1] && a[2] == b[2] && a[3] == b[3] && a[4] == b[4];
 }
 
-/* What has the connection's hash: for who owns it before he looks at more. */
+/* The flow with the connection's hash. Its key is compared later, by ps_flow_own. */
 static __always_inline struct ps_flow *ps_flow_at(const struct ps_flow_key *key)
 {
 	return bpf_map_lookup_elem(&ps_flows, &key->hash);
 }
 
-/* The connection's flow; NULL: there is none. */
+/* The flow of the connection. NULL: there is none. */
 static __always_inline struct ps_flow *ps_flow_find(const struct ps_flow_key *key)
 {
 	struct ps_flow *f = ps_flow_at(key);
@@ -75,8 +80,9 @@ static __always_inline void ps_flow_free(struct ps_flow *f, const __u32 directio
 }
 
 /*
- * Takes one direction of a flow. An element that is recycled is owned from before its deletion until
- * its new key is in place, so who owns it sees one whole key. GONE: it is another flow's by now.
+ * Takes one direction of a flow. An element that is reused is owned from before its deletion until
+ * its new key is in place. So the owner always sees one whole key. GONE: it is the flow of another
+ * connection by now.
  */
 static __always_inline int ps_flow_own(struct ps_flow *f, const struct ps_flow_key *key,
 				       const __u32 direction)
@@ -106,7 +112,7 @@ static __always_inline void ps_count_lost(__u32 service, __u32 why)
 	}
 }
 
-/* The position is lost, for good. Counted once. */
+/* Gives up a flow for good: its position in the stream is not known any more. Counted once. */
 static __always_inline void ps_flow_lose(struct ps_flow *f, __u32 service, __u32 why)
 {
 	if (!__sync_val_compare_and_swap(&f->lost, PS_LOST_NOT, why))
@@ -114,12 +120,12 @@ static __always_inline void ps_flow_lose(struct ps_flow *f, __u32 service, __u32
 }
 
 /*
- * Deletes a flow. Without owning both directions that must not be: then it stays, as one that is over. A function of
- * its own, since it is rare, and its callers' stacks are full.
+ * Deletes a flow. That needs both directions; without them the flow stays and is marked as ended. A
+ * separate function, since it is rare and its callers have no stack left.
  */
 __noinline int ps_flow_end(struct ps_flow *f, const struct ps_flow_key *key)
 {
-	__u64 hash; /* 6.1 takes no key from what `key` may be */
+	__u64 hash; /* Linux 6.1 accepts no key from the memory that `key` may point to */
 
 	if (!f || !key)
 		return 0;
@@ -141,8 +147,8 @@ __noinline int ps_flow_end(struct ps_flow *f, const struct ps_flow_key *key)
 }
 
 /*
- * One end has sent its FIN, in order. With both, the flow is over. Where the kernel has answered it stays
- * for the last acknowledgements: see ps_flow_last_ack.
+ * One end has sent its FIN, in order. After both FINs the flow is over. A spliced flow stays for
+ * the last acknowledgements, see ps_flow_last_ack.
  */
 static __always_inline void ps_flow_fin(struct ps_flow *f, const struct ps_flow_key *key,
 					const __u32 direction)
@@ -155,9 +161,9 @@ static __always_inline void ps_flow_fin(struct ps_flow *f, const struct ps_flow_
 }
 
 /*
- * The client has acknowledged all of a flow that both ends have closed, `ack` in its own count: if the
- * server was the last to close, nothing follows. Else it may yet have to acknowledge once more, and user
- * space deletes the flow when its socket is gone.
+ * Both ends have closed the flow, and the client acknowledges with `ack`, in its numbers. If that
+ * covers all, and the server has acknowledged all, nothing follows. Otherwise the client may have
+ * to acknowledge once more. Then user space deletes the flow when its socket is gone.
  */
 static __always_inline void ps_flow_last_ack(struct ps_flow *f, const struct ps_flow_key *key,
 					     __u32 ack)
@@ -170,7 +176,10 @@ static __always_inline void ps_flow_last_ack(struct ps_flow *f, const struct ps_
 		ps_flow_end(f, key);
 }
 
-/* The server acknowledges. From any CPU; only ever forwards, and never in a flow that is new here. */
+/*
+ * The server acknowledges. Any CPU may run this. The number only grows, and is not stored into a
+ * reused flow.
+ */
 static __always_inline void ps_flow_acked(struct ps_flow *f, const struct ps_flow_key *key,
 					  __u32 ack)
 {
@@ -182,8 +191,8 @@ static __always_inline void ps_flow_acked(struct ps_flow *f, const struct ps_flo
 }
 
 /*
- * The server's SYN-ACK leaves: what comes with these numbers is a new connection, whatever was known
- * of these ports. One that is sent again changes nothing.
+ * The server's SYN-ACK leaves. What comes with these numbers is a new connection, whatever was
+ * known of these ports. A retransmitted SYN-ACK changes nothing.
  */
 static __always_inline void ps_handshake_seen(const struct ps_flow_key *key, __u32 client,
 					      __u32 server)
@@ -196,13 +205,13 @@ static __always_inline void ps_handshake_seen(const struct ps_flow_key *key, __u
 	h = bpf_map_lookup_elem(&ps_handshakes, key);
 	if (h && h->client == client && h->server == server)
 		return;
-	/* The server took the data that came with the SYN, and nobody has read it. */
+	/* The server has taken the data that came with the SYN, and it was not read here. */
 	if (h && h->state == PS_HANDSHAKE_DATA && h->client != client)
 		new.state = PS_HANDSHAKE_OVER;
 	bpf_map_update_elem(&ps_handshakes, key, &new, BPF_ANY);
 }
 
-/* A SYN with data has arrived. It is the server that decides whether it takes the data. */
+/* A SYN with data has arrived. The server decides whether it takes the data. */
 static __always_inline void ps_handshake_data(const struct ps_flow_key *key, __u32 seq)
 {
 	struct ps_handshake new = {.client = seq + 1, .state = PS_HANDSHAKE_DATA};
@@ -210,15 +219,18 @@ static __always_inline void ps_handshake_data(const struct ps_flow_key *key, __u
 	bpf_map_update_elem(&ps_handshakes, key, &new, BPF_ANY);
 }
 
-/* What a segment with data is, of which there is no flow. */
+/* What to do with a segment that has data but no flow. */
 enum ps_begin {
-	PS_BEGIN_UNKNOWN, /* not to be followed */
-	PS_BEGIN_AHEAD, /* the first data has yet to come */
-	PS_BEGIN_REFUSED, /* there is no room for one more flow */
-	PS_BEGIN_FLOW, /* *flow is the new flow, its requests are owned */
+	PS_BEGIN_UNKNOWN, /* the connection is not followed */
+	PS_BEGIN_AHEAD, /* the first data is still to come */
+	PS_BEGIN_REFUSED, /* there is no room for another flow */
+	PS_BEGIN_FLOW, /* *flow is the new flow, and its requests are owned */
 };
 
-/* Only the client's first byte begins a flow, and only if it has seen the server's SYN-ACK. */
+/*
+ * A flow begins only with the client's first byte, and only if the client has seen the server's
+ * SYN-ACK.
+ */
 static __always_inline int ps_flow_begin(const struct ps_flow_key *key, __u32 seq, __u32 ack,
 					 __u32 len, __u64 now, struct ps_flow **flow)
 {
@@ -238,7 +250,7 @@ static __always_inline int ps_flow_begin(const struct ps_flow_key *key, __u32 se
 		if (now - h->stuck_since < PS_STUCK_NS)
 			return PS_BEGIN_AHEAD;
 	}
-	/* One chance: whatever comes of it, later segments must not wait for a first one. */
+	/* There is only one chance: later segments must not wait for a first one. */
 	h->state = PS_HANDSHAKE_OVER;
 	new = bpf_map_lookup_elem(&ps_new_flow, &zero);
 	if (gap || ack != h->server || !new)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Requests of a TCP connection that go on in the next segment: what they write arrives when it is seen, and
- * once more when they are all there, for only then the server executes them.
+ * Requests that continue in the next segment. Their writes arrive when they are seen, and again
+ * when the request is complete, since the server executes it only then.
  */
 #ifndef PRESTACK_TCP_PARTIAL_REQUEST_BPF_H
 #define PRESTACK_TCP_PARTIAL_REQUEST_BPF_H
@@ -22,8 +22,8 @@
 #include <prestack/types.h>
 
 /*
- * A write arrives once more. Its first arrival is taken back, or it would be counted twice; leases that
- * are taken in between are void with the new generation. Returns its new cohort.
+ * A write arrives again. Its first arrival is taken back, or it would be counted twice. Leases
+ * taken in between become void by the new generation. Returns the new cohort.
  */
 __noinline __u32 ps_write_arrives_again(__u64 hash, __u32 cohort)
 {
@@ -43,7 +43,10 @@ __noinline __u32 ps_write_arrives_again(__u64 hash, __u32 cohort)
 	return cohort;
 }
 
-/* All writes of a request arrive once more: those in the ring from the one on after which `pushed` was `at`. */
+/*
+ * All writes of a request arrive again: those in the ring from the one after which `pushed` was
+ * `at`.
+ */
 __noinline int ps_pending_writes_arrive_again(struct ps_flow *f, __u32 at)
 {
 	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
@@ -68,7 +71,7 @@ __noinline int ps_pending_writes_arrive_again(struct ps_flow *f, __u32 at)
 	return 0;
 }
 
-/* The segment begins within a request, which goes on with what it has written. */
+/* The segment begins within a request: takes up what that has written so far. */
 __noinline int ps_request_resume(struct ps_flow *f)
 {
 	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
@@ -84,7 +87,10 @@ __noinline int ps_request_resume(struct ps_flow *f)
 	return 0;
 }
 
-/* What this request has written before arrives once more: from here on the server may execute it. */
+/*
+ * The request is complete, so from here on the server may execute it: what it had written before
+ * this segment arrives again.
+ */
 static __always_inline void ps_request_arrived(struct ps_flow *f, const struct ps_scratch *s,
 					       const struct ps_partial_request *u)
 {
@@ -107,15 +113,19 @@ static __always_inline void ps_request_arrived(struct ps_flow *f, const struct p
 	w->cohort = cohort;
 }
 
-/* By far most segments hold whole requests: that is seen without a call. */
+/*
+ * Whether the next byte is within a request. It is not for nearly all segments, and they need no
+ * call.
+ */
 static __always_inline bool ps_within_request(const struct ps_flow *f)
 {
 	return f->mid_request || f->in.skip;
 }
 
 /*
- * A segment that begins or ends within a request is read. What that has written is kept if it goes on; if it is
- * over, because it is all there or another one has `begun`, it has arrived.
+ * A segment that begins or ends within a request is read. If the request continues, what it has
+ * written is kept. If it is over, because it is complete or because another one has `begun`, its
+ * writes arrive again.
  */
 static __always_inline void ps_request_leave(struct ps_flow *f, struct ps_scratch *s, __u32 begun)
 {
@@ -131,7 +141,7 @@ static __always_inline void ps_request_leave(struct ps_flow *f, struct ps_scratc
 		ps_request_arrived(f, s, &s->partial);
 }
 
-/* A segment begins. */
+/* A segment begins, perhaps within a request. */
 static __always_inline void ps_request_opens(struct ps_flow *f, struct ps_scratch *s)
 {
 	s->partial.present = ps_within_request(f);

@@ -14,7 +14,7 @@
 #include <prestack/flow.h>
 #include <prestack/splice.h>
 
-/* The server has answered a read of this client: what the kernel needs to know to do the same. TC. */
+/* Notes these on the flow. Called when the server has answered a read of this client. */
 __noinline int ps_peer_learn(struct __sk_buff *skb)
 {
 	struct ps_scratch *s = ps_scratch(PS_HOOK_TC);
@@ -27,7 +27,7 @@ __noinline int ps_peer_learn(struct __sk_buff *skb)
 		return 0;
 	sp = &f->splice;
 
-	/* No packet of a test comes from a server's socket. */
+	/* In tests no packet comes from a server's socket. */
 	if (ps_config.trust_sender) {
 		sp->mss = PS_MAX_SEGMENT_REPLY - PS_STAMP_LEN;
 		sp->scale = 7;

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The keys of reads over TCP, for protocols whose replies do not name them: noted when the request
- * arrives, found again by connection, ordinal and place when its reply leaves.
+ * Keys of pending reads over TCP, for protocols whose replies do not name their keys. A key is
+ * noted when the request arrives, and found by connection, ordinal and place in the request when
+ * the reply leaves.
  *
- * A hint, as small as it is: what finds its place taken takes it. Neither lost nor torn notes do harm,
- * since the key that is found is hashed anew, and fills only if that very key holds the lease.
+ * The table is only a hint: a key whose place is taken overwrites it. Neither a lost nor a torn
+ * note does harm. The key that is found is hashed again, and fills only if that very key holds the
+ * lease.
  */
 #ifndef PRESTACK_TCP_PENDING_READS_BPF_H
 #define PRESTACK_TCP_PENDING_READS_BPF_H
@@ -40,8 +42,8 @@ struct {
 } ps_pending_reads SEC(".maps");
 
 /*
- * Who asks for the i-th key of the request at hand; 0: nobody knows. The connection by its first sequence
- * numbers too: what an earlier one with these ports has asked for is not what this one is answered.
+ * Identifies the i-th key of the current request; 0: not known. It contains the first sequence
+ * numbers of the connection, since an earlier connection may have had the same ports.
  */
 static __always_inline __u64 ps_pending_read_requester(const struct ps_scratch *s, __u32 i)
 {
@@ -122,8 +124,8 @@ __noinline int ps_pending_read_key(__u32 i)
 }
 
 /*
- * In a request function, after the current key was loaded: the reply to this request may fill it, and does
- * not name it. `i`: which of the request's keys it is.
+ * In a request function, with the current key loaded: the reply to this request may fill this key,
+ * and does not name it. `i`: which of the request's keys it is.
  */
 static __always_inline void ps_stream_note(struct ps_scratch *s, __u32 i)
 {
@@ -131,7 +133,10 @@ static __always_inline void ps_stream_note(struct ps_scratch *s, __u32 i)
 		ps_pending_read_note(i);
 }
 
-/* In a reply function: makes the i-th key of the request that this answers current. False: it is not known. */
+/*
+ * In a reply function: makes the i-th key of the answered request the current key. False: it is not
+ * known.
+ */
 static __always_inline bool ps_stream_noted(struct ps_scratch *s, __u32 i)
 {
 	return s->segment.ordinal && ps_pending_read_key(i);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Writes of a TCP connection whose replies have not left, and how replies are matched to them: they
- * come in the order of the requests. Who owns requests pushes to the ring, who owns replies pops.
+ * The ring of pending writes: those of a TCP connection whose replies have not left. Replies come
+ * in the order of the requests, and are matched to writes by counting. The owner of requests pushes
+ * to the ring, and the owner of replies pops.
  */
 #ifndef PRESTACK_TCP_PENDING_WRITES_BPF_H
 #define PRESTACK_TCP_PENDING_WRITES_BPF_H
@@ -21,14 +22,14 @@
 #include <prestack/stream.h>
 #include <prestack/types.h>
 
-/* Ordinals of TCP requests, as numbers for leases: no number that is used over UDP. */
+/* Added to the ordinal of a TCP request, it makes a number for leases that UDP does not use. */
 #define PS_STREAM_REQUEST 0x80000000U
 
 #define ps_ring_slot(i) ((i) & (PS_RING - 1))
 
 /*
- * Notes a write, or with hash 0 anything, as one that the next sure reply settles. Returns `pushed` after
- * it, or 0 if there was no room.
+ * Notes a write, or with hash 0 a request that may change anything. The next reply that surely
+ * comes completes it. Returns `pushed` after it, or 0 if there was no room.
  */
 static __always_inline __u32 ps_pending_write_push(struct ps_flow *f, __u64 hash, __u32 cohort,
 						   __u64 expires, __u32 replied)
@@ -52,7 +53,7 @@ static __always_inline __u32 ps_pending_write_push(struct ps_flow *f, __u64 hash
 	return f->pushed;
 }
 
-/* The write in s->write finds no room in the ring: it arrives at once. */
+/* The write in s->write finds no room in the ring, so it arrives at once. */
 __noinline int ps_write_at_once(void)
 {
 	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
@@ -64,8 +65,8 @@ __noinline int ps_write_at_once(void)
 }
 
 /*
- * Puts the write that waits for it into the ring. `f`: whose requests are owned. It arrives when all of the
- * segment is read, see ps_writes_arrive.
+ * Puts the write that waits in s->write into the ring. The requests of `f` are owned. The write
+ * arrives when all of the segment is read, see ps_writes_arrive.
  */
 static __always_inline void ps_pending_write_note(struct ps_flow *f, struct ps_scratch *s)
 {
@@ -96,8 +97,9 @@ __noinline int ps_pending_write_room(void)
 }
 
 /*
- * One more write of the request at hand: the one before, if there is one, has to make room. Not where it is
- * seen, but when the plug-in has returned to whom the flow is at hand: so the last one needs no look-up.
+ * The current request has one more write. If one is waiting in s->write already, that goes into the
+ * ring now. The last write waits until the plug-in has returned to a caller that has the flow, and
+ * so saves a look-up of the flow.
  */
 static __always_inline void ps_pending_write_wait(struct ps_scratch *s)
 {
@@ -106,7 +108,7 @@ static __always_inline void ps_pending_write_wait(struct ps_scratch *s)
 	s->write.pending = 1;
 }
 
-/* The write at `i` in the ring arrives. What may have changed anything has flushed where it was seen. */
+/* The write at `i` in the ring arrives. A request that may change anything has flushed already. */
 static __always_inline void ps_pending_write_arrives_here(struct ps_flow *f, struct ps_scratch *s,
 							  __u32 i)
 {
@@ -120,7 +122,7 @@ static __always_inline void ps_pending_write_arrives_here(struct ps_flow *f, str
 	s->write.cohort = w->cohort;
 }
 
-/* The same in a function of its own, for a loop. */
+/* The same as a separate function, for a loop. */
 __noinline int ps_pending_write_arrives(struct ps_flow *f, __u32 i)
 {
 	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
@@ -130,7 +132,7 @@ __noinline int ps_pending_write_arrives(struct ps_flow *f, __u32 i)
 	return 0;
 }
 
-/* The memory that the write at `i` needs is asked for. */
+/* Fetches the memory that the write at `i` needs. */
 static __always_inline void ps_prefetch_pending_write(const struct ps_flow *f, __u32 i)
 {
 	ps_opaque(i);
@@ -138,8 +140,8 @@ static __always_inline void ps_prefetch_pending_write(const struct ps_flow *f, _
 }
 
 /*
- * The segment's writes arrive, before it goes on: those in the ring from the one on after which `pushed`
- * was `from`. `alone`: mostly there is one, which is done without a call.
+ * The writes of the segment arrive before it goes on: those pushed since `pushed` was `from`.
+ * `alone`: there is mostly one, and it is handled without a call.
  */
 static __always_inline void ps_writes_arrive(struct ps_flow *f, struct ps_scratch *s, __u32 from,
 					     const bool alone)
@@ -163,7 +165,10 @@ static __always_inline void ps_writes_arrive(struct ps_flow *f, struct ps_scratc
 			ps_pending_write_arrives(f, from + n);
 		}
 	}
-	/* Of the request that the segment may end within: not if it found no room, and has arrived before. */
+	/*
+	 * If the segment ends within a request, s->write keeps its last write. If that found no
+	 * room in the ring, it has arrived before.
+	 */
 	if (s->segment.wrote_at != f->pushed)
 		s->write.cohort = last;
 }
@@ -197,7 +202,7 @@ __noinline int ps_stream_flushes(void)
 	return 0;
 }
 
-/* The write is over, or something that it is known to be before: its reply leaves. */
+/* The write is done: its reply leaves, or a later one. */
 static __always_inline void ps_pending_write_done(__u32 service, const struct ps_pending_write *w,
 						  __u32 cohort, __u64 expires)
 {
@@ -208,8 +213,8 @@ static __always_inline void ps_pending_write_done(__u32 service, const struct ps
 }
 
 /*
- * Ends the writes that are settled by the replies that have left, of which the last `succeeded` said that
- * all was done as asked. A function of its own for the verifier, as is the next one.
+ * Completes the writes whose replies have left. Of these replies the last `succeeded` ones said
+ * that the write succeeded. A separate function for the verifier, as is the next one.
  */
 __noinline int ps_pending_write_pop(struct ps_flow *f, __u32 succeeded)
 {
@@ -236,7 +241,7 @@ __noinline int ps_pending_write_pop(struct ps_flow *f, __u32 succeeded)
 	return 0;
 }
 
-/* What leaves may be the reply to any of them. */
+/* The reply to any of the pending writes may be leaving. */
 __noinline int ps_pending_write_all(struct ps_flow *f)
 {
 	struct ps_scratch *s = ps_scratch(PS_HOOK_TC);
@@ -257,7 +262,7 @@ __noinline int ps_pending_write_all(struct ps_flow *f)
 	return 0;
 }
 
-/* Counts a request whose head was read whole. */
+/* Counts a request whose head was read completely. */
 static __always_inline void ps_count_request(struct ps_flow *f, const struct ps_message *m)
 {
 	if (m->flags & PS_MESSAGE_GOES_ON)
@@ -270,7 +275,10 @@ static __always_inline void ps_count_request(struct ps_flow *f, const struct ps_
 		f->requests++;
 		if (!(m->flags & PS_MESSAGE_SYNC))
 			return;
-		/* First the number: who reads it twice and finds it the same, finds the rest older. */
+		/*
+		 * The number comes first: whoever reads it twice and finds no change has read older
+		 * values of the others.
+		 */
 		f->syncs++;
 		ps_ordered();
 		f->sync_ordinal = f->requests;
@@ -278,13 +286,13 @@ static __always_inline void ps_count_request(struct ps_flow *f, const struct ps_
 	}
 }
 
-/* Whether replies can be counted: nothing is under way that may be replied to or not. */
+/* Whether replies can be counted: no request is under way that may or may not get a reply. */
 static __always_inline bool ps_replies_exact(const struct ps_flow *f)
 {
 	return ps_read_once(f->maybes) == ps_read_once(f->maybes_answered);
 }
 
-/* A reply that marks a place has left. False: nobody asked for it. */
+/* The reply to a SYNC request has left. False: there was no such request. */
 static __always_inline bool ps_sync_reply(struct ps_flow *f, bool exact)
 {
 	__u32 syncs = ps_read_once(f->syncs), ordinal, maybes;
@@ -296,7 +304,7 @@ static __always_inline bool ps_sync_reply(struct ps_flow *f, bool exact)
 	if (f->syncs_seen == syncs)
 		return false;
 	f->syncs_seen++;
-	/* Not the last one that was asked for: of the others no place is known. */
+	/* Not the last SYNC request: the places of the others are not known. */
 	if (f->syncs_seen != syncs || ps_read_once(f->syncs) != syncs) {
 		f->replies += exact;
 		return true;
@@ -308,7 +316,10 @@ static __always_inline bool ps_sync_reply(struct ps_flow *f, bool exact)
 	return true;
 }
 
-/* Counts replies whose end leaves, and ends what they settle. False: they answer nothing. */
+/*
+ * Counts replies whose end leaves, and completes writes by them. False: they answer no known
+ * request.
+ */
 static __always_inline bool ps_count_reply(struct ps_flow *f, const struct ps_message *m)
 {
 	bool exact = ps_replies_exact(f);
@@ -320,7 +331,7 @@ static __always_inline bool ps_count_reply(struct ps_flow *f, const struct ps_me
 	} else if (exact) {
 		if (ps_seq_diff(n, ps_read_once(f->requests)) > 0)
 			return false;
-		/* Is it the answer to n, or to one before that was to get none? */
+		/* It may answer request n, or one before it that was to get no reply. */
 		if ((m->flags & PS_MESSAGE_ERROR) &&
 		    ps_seq_diff(ps_read_once(f->noreply_ordinal), n) >= 0)
 			return false;

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Following TCP connections: every byte is read in order, before it goes on (tcp/requests.bpf.h), and every reply
- * is matched to what it answers, before it leaves (tcp/replies.bpf.h). Here is what plug-ins tell of both.
+ * What plug-ins call while the core follows a TCP connection. Each byte of a request is read in
+ * order before it goes on (tcp/requests.bpf.h). Each reply is matched to its request before it
+ * leaves (tcp/replies.bpf.h).
  *
- * No byte reaches the server that was not read: a segment ahead of order is dropped (the client sends it
- * again) unless all of it lies within a body. Old bytes that the server may not have yet have to be
- * the same that were read. Where this cannot be kept up the flow is lost, and flushes with each payload.
+ * No byte reaches the server that was not read. A segment ahead of order is dropped, and the client
+ * sends it again; only if all of it lies within a body it may pass. Old bytes that the server may
+ * not have yet must be the same as those that were read. Where this cannot be kept up the flow is
+ * lost, and each of its payloads flushes.
  */
 #ifndef PRESTACK_TCP_PLUGIN_CALLS_BPF_H
 #define PRESTACK_TCP_PLUGIN_CALLS_BPF_H
@@ -19,15 +21,16 @@
 #include <prestack/stream.h>
 #include <prestack/types.h>
 
-#define PS_MAX_STEPS (1 << 18) /* messages and windows in one segment, which has less than 64 KiB */
+#define PS_MAX_STEPS                                                                               \
+	(1 << 18) /* most messages and windows in a segment, which has less than 64 KiB */
 
 #define PS_WINDOW_BESIDE                                                                           \
-	(PS_IN_SIZE - PS_CARRY_SIZE) /* bytes of the segment, with a carry in front */
+	(PS_IN_SIZE - PS_CARRY_SIZE) /* bytes of the segment that fit the window behind a carry */
 
 /*
- * In a request function, after the current key was loaded: this request writes that key. `expires`:
- * when the key will, if the reply says that all was done as asked (enum ps_expires, or a time).
- * `replied`: a reply to this request is sure to come.
+ * In a request function, with the current key loaded: this request writes that key. `expires`: when
+ * the key will expire if the reply says that the write succeeded (a time, or enum ps_expires).
+ * `replied`: the request surely gets a reply.
  */
 static __always_inline void ps_stream_write(struct ps_scratch *s, __u64 expires, bool replied)
 {
@@ -40,21 +43,24 @@ static __always_inline void ps_stream_flush(struct ps_scratch *s)
 	ps_stream_flushes();
 }
 
-/* In a request function, after the current key was loaded: the reply to this request may fill it. */
+/* In a request function, with the current key loaded: the reply to this request may fill it. */
 static __always_inline void ps_stream_read(struct ps_scratch *s)
 {
 	if (s->segment.ordinal)
 		ps_lease_now(s, s->segment.ordinal | PS_STREAM_REQUEST);
 }
 
-/* In a reply function: whether a message that is PARTIAL would be given again with more of it. */
+/*
+ * In a reply function: whether a PARTIAL message would be given again with more of it in the
+ * window.
+ */
 static __always_inline bool ps_stream_more(const struct ps_scratch *s)
 {
 	return s->reader.base + s->reader.len < s->reader.total && s->reader.pos > s->reader.base;
 }
 
 /*
- * In a reply function: the message at hand holds the value of the current key, `len` bytes at
+ * In a reply function: the current message holds the value of the current key, `len` bytes at
  * in[from] of the window. `expires` as for ps_fill.
  */
 static __always_inline void ps_stream_fill(struct __sk_buff *skb, struct ps_scratch *s, __u32 from,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Following the server's half of a TCP connection: which replies leave, in order, before they do.
- * TC egress; a segment may be a GSO packet of 64 KiB.
+ * Follows the server's half of a TCP connection: which replies leave, in order, before they do. TC
+ * egress, where a segment may be a GSO packet of 64 KiB.
  */
 #ifndef PRESTACK_TCP_REPLIES_BPF_H
 #define PRESTACK_TCP_REPLIES_BPF_H
@@ -33,7 +33,7 @@ struct ps_replies_step {
 	__u32 why; /* enum ps_lost */
 };
 
-/* The plug-in's functions, as PS_FOLLOW_PLAIN_REPLIES makes them: known when this is compiled. */
+/* The functions of the plug-in, from PS_FOLLOW_PLAIN_REPLIES. They are known at compile time. */
 struct ps_reply_parser {
 	bool (*first)(struct __sk_buff *skb, struct ps_scratch *s, struct ps_message *m);
 	long (*step)(__u32 i, struct ps_replies_step *c); /* ps_reply_step */
@@ -74,14 +74,14 @@ static __always_inline bool ps_reply_window(struct __sk_buff *skb, struct ps_flo
 	return true;
 }
 
-/* Before the plug-in looks at the message at s->pos. */
+/* Prepares the message at s->pos, before the plug-in looks at it. */
 static __always_inline void ps_reply_begins(const struct ps_flow *f, struct ps_scratch *s)
 {
 	s->segment.ordinal = ps_replies_exact(f) ? f->replies + 1 : 0;
 	ps_message_begin(s, f->out.state);
 }
 
-/* What s->message does, whose end leaves. False: it answers nothing. */
+/* Applies s->message, whose end leaves. False: it answers no known request. */
 static __always_inline bool ps_reply_ends(struct __sk_buff *skb, struct ps_flow *f,
 					  const struct ps_message *m)
 {
@@ -90,7 +90,7 @@ static __always_inline bool ps_reply_ends(struct __sk_buff *skb, struct ps_flow 
 	return m->kind != PS_MESSAGE_WHOLE || !m->replies || ps_count_reply(f, m);
 }
 
-/* The plug-in has told what the message is. 1 ends the loop. */
+/* Goes on after the plug-in has looked at the message. 1 ends the loop. */
 static __always_inline long ps_reply_parsed(struct ps_replies_step *c, struct ps_scratch *s)
 {
 	struct ps_flow *f = c->flow;
@@ -109,7 +109,7 @@ static __always_inline long ps_reply_parsed(struct ps_replies_step *c, struct ps
 	return step == PS_STEP_DONE;
 }
 
-/* One message of a segment of replies; `parse` is the plug-in's. 1 ends the loop. */
+/* Reads one message of a segment with the plug-in's `parse`. 1 ends the loop. */
 static __always_inline long ps_reply_step(struct ps_replies_step *c,
 					  void (*parse)(struct __sk_buff *skb, struct ps_scratch *s,
 							struct ps_message *m))
@@ -126,7 +126,7 @@ static __always_inline long ps_reply_step(struct ps_replies_step *c,
 	return ps_reply_parsed(c, s);
 }
 
-/* Whether the segment begins where a reply does, all of it is new, and it is in in[] now. */
+/* Whether the segment begins where a reply does, and all of it is new. Then it is in in[] now. */
 static __always_inline bool ps_reply_at_boundary(struct __sk_buff *skb, const struct ps_flow *f,
 						 struct ps_scratch *s, __u32 old)
 {
@@ -141,8 +141,8 @@ static __always_inline bool ps_reply_at_boundary(struct __sk_buff *skb, const st
 }
 
 /*
- * The first message of a segment if that begins with a plain one: by far most hold just that, and then this is all.
- * Returns what comes next, enum ps_step.
+ * Reads the first message of a segment, if it is a plain one. Nearly all segments hold just that,
+ * and then nothing else has to be done. Returns what to do next, enum ps_step.
  */
 static __always_inline int ps_first_reply(struct ps_replies_step *c, struct ps_scratch *s,
 					  __u32 old, const struct ps_reply_parser *how)
@@ -151,7 +151,7 @@ static __always_inline int ps_first_reply(struct ps_replies_step *c, struct ps_s
 	struct ps_flow *f = c->flow;
 	__u32 len = s->segment.len;
 
-	/* Without that the verifier need not look at this way. */
+	/* A plug-in without plain replies spares the verifier this path. */
 	if (how->first == ps_none_is_first || !ps_reply_at_boundary(c->skb, f, s, old)) {
 		ps_stream_open(&f->out, &s->reader, len - old);
 		return ps_stream_step(&f->out, &s->reader);
@@ -169,13 +169,16 @@ static __always_inline int ps_first_reply(struct ps_replies_step *c, struct ps_s
 	return PS_STEP_PARSE;
 }
 
-/* All messages of a segment, from c->step on. False: c->why they cannot be read. */
+/* Reads all messages of a segment, from c->step on. False: they cannot be read, c->why says why. */
 static __always_inline bool ps_reply_steps(struct ps_replies_step *c, struct ps_scratch *s,
 					   const struct ps_reply_parser *how)
 {
 	struct ps_flow *f = c->flow;
 
-	/* Through memory, so that the verifier looks at the loop once and not once per way to get here. */
+	/*
+	 * Passed through memory, so that the verifier checks the loop once and not once for each
+	 * path to here.
+	 */
 	s->segment.step = c->step;
 	c->step = ps_read_once(s->segment.step);
 	if (c->step != PS_STEP_DONE && c->step != PS_STEP_LOST)
@@ -186,7 +189,7 @@ static __always_inline bool ps_reply_steps(struct ps_replies_step *c, struct ps_
 	return true;
 }
 
-/* A segment whose replies are owned. False: nobody can tell what leaves. */
+/* Handles a segment of a flow whose replies are owned. False: it is not known what leaves. */
 static __always_inline bool ps_take_replies(struct __sk_buff *skb, struct ps_flow *f,
 					    struct ps_scratch *s, const struct ps_reply_parser *how)
 {
@@ -199,10 +202,10 @@ static __always_inline bool ps_take_replies(struct __sk_buff *skb, struct ps_flo
 	case PS_ACCEPT_READ:
 		break;
 	case PS_ACCEPT_OLD:
-		/* Seen when it left first. */
+		/* A retransmission, read when it left first. */
 		return true;
 	default:
-		/* What is in the gap left by another way. */
+		/* The bytes in the gap left by another way. */
 		ps_flow_lose(f, s->pkt.service, PS_LOST_GAP);
 		return false;
 	}
@@ -216,19 +219,19 @@ static __always_inline bool ps_take_replies(struct __sk_buff *skb, struct ps_flo
 	}
 	if (s->sender != f->sender)
 		f->sender = s->sender;
-	/* Some of them may be done, and it is not known which. */
+	/* Some of the pending writes may be done, and it is not known which. */
 	if (!exact || !ps_replies_exact(f))
 		ps_pending_write_all(f);
 	return ps_seq_diff(ps_read_once(f->overflow_ordinal), replies) <= 0;
 }
 
-/* The segment leaves, with the client's numbers. */
+/* Passes the segment to the client, with the client's numbers. */
 static __always_inline int ps_to_client(struct __sk_buff *skb, const struct ps_flow *f)
 {
 	return ps_is_spliced(f) ? ps_translate_out(skb) : TC_ACT_UNSPEC;
 }
 
-/* Nobody can tell what leaves: it may be the reply to any write. */
+/* It is not known what leaves: it may be the reply to any write. */
 static __always_inline int ps_replies_unknown(struct ps_scratch *s)
 {
 	ps_count(s->pkt.service, PS_COUNT_flows_unknown);
@@ -236,7 +239,10 @@ static __always_inline int ps_replies_unknown(struct ps_scratch *s)
 	return TC_ACT_UNSPEC;
 }
 
-/* Another CPU reads replies of this flow, and a reply cannot wait. A function of its own, since it is rare. */
+/*
+ * Another CPU reads replies of this flow, and a reply cannot wait. A separate function, since it is
+ * rare.
+ */
 __noinline int ps_replies_busy(struct __sk_buff *skb)
 {
 	struct ps_scratch *s = ps_scratch(PS_HOOK_TC);
@@ -253,7 +259,7 @@ __noinline int ps_replies_busy(struct __sk_buff *skb)
 	return ps_to_client(skb, f);
 }
 
-/* All of program ps_stream_reply. */
+/* The whole of program ps_stream_reply. */
 static __always_inline int ps_follow_replies(struct __sk_buff *skb,
 					     const struct ps_reply_parser *how)
 {
@@ -283,10 +289,13 @@ static __always_inline int ps_follow_replies(struct __sk_buff *skb,
 	}
 	if (!ps_take_replies(skb, f, s, how))
 		ps_flush_leaving(s->pkt.service);
-	/* Not ours any more after all: user space has deleted it, and it was used again. */
+	/* The element was not ours any more: user space had deleted it, and it was reused. */
 	if (!ps_flow_is(f, &s->pkt.flow))
 		f->lost = PS_LOST_BUSY;
-	/* Lost from the other side meanwhile: what that did not read may be what this answers. */
+	/*
+	 * The other direction has lost the flow meanwhile, and this may answer what was not read
+	 * there.
+	 */
 	if (ps_read_once(f->lost))
 		ps_flush_leaving(s->pkt.service);
 	over = (s->segment.flags & TCPHDR_FIN) && f->out.next == s->segment.seq + s->segment.len;
@@ -297,7 +306,10 @@ static __always_inline int ps_follow_replies(struct __sk_buff *skb,
 	return verdict;
 }
 
-/* Define program ps_stream_reply; the contract is in plugin.bpf.h. With PS_FOLLOW_REPLIES none is told first. */
+/*
+ * These define program ps_stream_reply; plugin.bpf.h has the contract. With PS_FOLLOW_REPLIES no
+ * reply is plain.
+ */
 #define PS_FOLLOW_REPLIES(reply) PS_FOLLOW_PLAIN_REPLIES(reply, ps_none_is_first)
 
 #define PS_FOLLOW_PLAIN_REPLIES(reply, first)                                                      \

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Following the client's half of a TCP connection: every segment is read, in order, before it goes on. XDP. */
+/*
+ * Follows the client's half of a TCP connection: each segment is read, in order, before the server
+ * gets it. XDP.
+ */
 #ifndef PRESTACK_TCP_REQUESTS_BPF_H
 #define PRESTACK_TCP_REQUESTS_BPF_H
 
@@ -26,7 +29,7 @@
 
 struct ps_requests_step;
 
-/* The plug-in's functions, as PS_ANSWER_REQUESTS makes them: known when this is compiled. */
+/* The functions of the plug-in, from PS_ANSWER_REQUESTS. They are known at compile time. */
 struct ps_request_parser {
 	int (*first)(struct ps_flow *f, __u32 pushed); /* ps_read_first */
 	long (*step)(__u32 i, struct ps_requests_step *c); /* ps_request_step */
@@ -38,10 +41,12 @@ struct ps_requests_step {
 	struct xdp_md *ctx;
 	struct ps_flow *flow;
 	int step;
-	__u32 begun; /* a request has begun here: the one that the segment began within is all there */
+	__u32 begun; /* a request begins in this segment, so the one before it is complete */
 };
 
-/* Loads the window at `pos`. Two whole branches: bounds right before their use. */
+/*
+ * Loads the window at `pos`. Two whole branches, so that bounds are tested right before their use.
+ */
 static __always_inline bool ps_request_window(struct xdp_md *ctx, struct ps_flow *f,
 					      struct ps_scratch *s)
 {
@@ -54,7 +59,7 @@ static __always_inline bool ps_request_window(struct xdp_md *ctx, struct ps_flow
 		if (len > PS_IN_SIZE)
 			len = PS_IN_SIZE;
 		n = 0;
-		/* It is where the dispatcher left it, to sum it up. */
+		/* The dispatcher has left it in in[], where it was summed up. */
 		if (!s->segment.loaded || at != s->pkt.payload) {
 			if (!ps_size_fits(&len, PS_IN_SIZE) ||
 			    bpf_xdp_load_bytes(ctx, at, s->in, len))
@@ -76,7 +81,7 @@ static __always_inline bool ps_request_window(struct xdp_md *ctx, struct ps_flow
 	return true;
 }
 
-/* The message at s->pos is looked at; `parse` is the plug-in's. */
+/* Calls the plug-in's `parse` for the message at s->pos. */
 static __always_inline void ps_request_parse(struct ps_flow *f, struct ps_scratch *s,
 					     void (*parse)(struct ps_scratch *s,
 							   struct ps_message *m))
@@ -91,7 +96,7 @@ static __always_inline void ps_request_parse(struct ps_flow *f, struct ps_scratc
 		f->splice.refused = 1;
 }
 
-/* The plug-in has told what the message is. Returns what comes next, enum ps_step. */
+/* Goes on after the plug-in has looked at the message. Returns what to do next, enum ps_step. */
 static __always_inline int ps_request_parsed(struct ps_flow *f, struct ps_scratch *s)
 {
 	int step = ps_stream_take(&f->in, &s->reader, &s->message);
@@ -107,7 +112,7 @@ static __always_inline int ps_request_parsed(struct ps_flow *f, struct ps_scratc
 	return step == PS_STEP_PARSE ? ps_stream_step(&f->in, &s->reader) : step;
 }
 
-/* One message of a segment of requests. 1 ends the loop. */
+/* Reads one message of a segment. 1 ends the loop. */
 static __always_inline long ps_request_step(struct ps_requests_step *c,
 					    void (*parse)(struct ps_scratch *s,
 							  struct ps_message *m))
@@ -127,7 +132,7 @@ static __always_inline long ps_request_step(struct ps_requests_step *c,
 	return c->step == PS_STEP_DONE || c->step == PS_STEP_LOST;
 }
 
-/* The flow cannot be followed any more. What was not read may be a write to anything. */
+/* The flow cannot be followed any more. The bytes that were not read may write anything. */
 static __always_inline int ps_requests_lost(struct ps_flow *f, struct ps_scratch *s, __u32 why)
 {
 	ps_flow_lose(f, s->pkt.service, why);
@@ -136,15 +141,16 @@ static __always_inline int ps_requests_lost(struct ps_flow *f, struct ps_scratch
 }
 
 /*
- * All of the segment is read. `pushed`: what ps_flow.pushed was before; `begun`: whether a request has begun in it.
- * In a function of its own: after a loop the verifier of 6.1 looks at it once per way through that.
+ * All of the segment is read. `pushed`: ps_flow.pushed before the segment. `begun`: whether a
+ * request begins in it. A separate function: behind a loop the verifier of Linux 6.1 would check
+ * this once for each path through the loop.
  */
 __noinline int ps_requests_close(struct xdp_md *ctx, struct ps_flow *f, __u32 pushed, __u32 begun)
 {
 	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
 	__u32 begin;
 
-	/* Used even where it is not: else callers need not pass it. */
+	/* ctx has to count as used, or the compiler would not let callers pass it. */
 	ps_opaque(ctx);
 	if (!s || !f)
 		return 0;
@@ -165,7 +171,10 @@ static __always_inline bool ps_begins_at_boundary(const struct ps_flow *f,
 	       ps_stream_at_boundary(&f->in) && !f->mid_request;
 }
 
-/* It is one request, that in s->message. What the general functions would do about it, but for its writes. */
+/*
+ * The segment is a single request, in s->message. Does what the general functions would do, except
+ * for its writes.
+ */
 static __always_inline void ps_request_single(struct ps_flow *f, struct ps_scratch *s)
 {
 	const struct ps_message *m = &s->message;
@@ -176,8 +185,9 @@ static __always_inline void ps_request_single(struct ps_flow *f, struct ps_scrat
 }
 
 /*
- * The first message of a segment: by far most hold just that one, whole, and then this is all. Returns what comes
- * next, enum ps_step. A function of its own for the verifier.
+ * Reads the first message of a segment. Nearly all segments hold just that one, complete, and then
+ * nothing else has to be done. Returns what to do next, enum ps_step. A separate function for the
+ * verifier.
  */
 static __always_inline int ps_read_first(struct ps_flow *f, __u32 pushed,
 					 void (*parse)(struct ps_scratch *s, struct ps_message *m))
@@ -210,8 +220,8 @@ static __always_inline int ps_read_first(struct ps_flow *f, __u32 pushed,
 }
 
 /*
- * The segment is one request, which was looked at already, in vain: it reads the current key, and s->message is
- * what the plug-in has to say of it. See ps_answer_all; what it took for granted (ps_nothing_outstanding) is so here.
+ * The segment is a single read of the current key that was to be answered here but missed, and
+ * s->message describes it (see ps_answer_all). ps_nothing_outstanding was true for it.
  */
 __noinline int ps_request_missed(struct ps_flow *f)
 {
@@ -225,7 +235,7 @@ __noinline int ps_request_missed(struct ps_flow *f)
 	return 0;
 }
 
-/* Reads the segment's new bytes, from `old` on. */
+/* Reads the new bytes of the segment, from `old` on. */
 static __always_inline int ps_read_requests(struct xdp_md *ctx, struct ps_flow *f,
 					    struct ps_scratch *s, __u32 old,
 					    const struct ps_request_parser *how)
@@ -247,7 +257,7 @@ static __always_inline int ps_read_requests(struct xdp_md *ctx, struct ps_flow *
 	return XDP_PASS;
 }
 
-/* A segment whose requests are owned. */
+/* Handles a segment of a flow whose requests are owned. */
 static __always_inline int ps_take_requests(struct xdp_md *ctx, struct ps_flow *f,
 					    struct ps_scratch *s,
 					    const struct ps_request_parser *how)
@@ -283,7 +293,7 @@ static __always_inline int ps_take_requests(struct xdp_md *ctx, struct ps_flow *
 	return ps_read_requests(ctx, f, s, old, how);
 }
 
-/* Nobody can tell what these bytes are, if there are any. */
+/* The connection is not followed. If there are bytes, they may be a write. */
 static __always_inline int ps_requests_unknown(struct ps_scratch *s)
 {
 	if (!s->segment.len)
@@ -294,13 +304,13 @@ static __always_inline int ps_requests_unknown(struct ps_scratch *s)
 	return XDP_PASS;
 }
 
-/* The segment goes on to the server, with the numbers that the server counts by. */
+/* Passes the segment to the server, with the server's numbers. */
 static __always_inline int ps_to_server(struct xdp_md *ctx, const struct ps_flow *f)
 {
 	return ps_is_spliced(f) ? ps_translate_in(ctx) : XDP_PASS;
 }
 
-/* All of program ps_stream_request. */
+/* The whole of program ps_stream_request. */
 static __always_inline int ps_follow_requests(struct xdp_md *ctx,
 					      const struct ps_request_parser *how)
 {
@@ -353,7 +363,7 @@ static __always_inline int ps_follow_requests(struct xdp_md *ctx,
 	}
 	verdict = ps_take_requests(ctx, f, s, how);
 	ps_splice_rebase(f);
-	/* Not ours any more after all: user space has deleted it, and it was used again. */
+	/* The element was not ours any more: user space had deleted it, and it was reused. */
 	if (!ps_flow_is(f, &s->pkt.flow))
 		f->lost = PS_LOST_BUSY;
 	over = (s->segment.flags & TCPHDR_FIN) && f->in.next == s->segment.seq + s->segment.len;
@@ -379,8 +389,8 @@ static __always_inline int ps_answers_nothing(void)
 }
 
 /*
- * Define program ps_stream_request; the contract is in plugin.bpf.h. With PS_FOLLOW_REQUESTS all requests
- * are left to the server.
+ * These define program ps_stream_request; plugin.bpf.h has the contract. With PS_FOLLOW_REQUESTS
+ * the server answers all requests.
  */
 #define PS_FOLLOW_REQUESTS(request) PS_ANSWER_REQUESTS(request, ps_may_not, ps_answers_nothing)
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Bytes of a client's that come again: whether they are those that were read. What the server may not
- * have yet it could take from the second copy.
+ * Retransmissions: whether bytes of a client that come again are those that were read. As long as
+ * the server does not have the first copy, it could take the second one.
  */
 #ifndef PRESTACK_TCP_RETRANSMIT_BPF_H
 #define PRESTACK_TCP_RETRANSMIT_BPF_H
@@ -19,9 +19,10 @@
 
 #define PS_HASH_CHUNK 1024
 #define PS_HASH_CHUNKS 64
-#define PS_NO_HASH 2 /* of heads that could not be hashed: equals no hash, they are all odd */
+#define PS_NO_HASH                                                                                 \
+	2 /* in place of the hash of heads that could not be hashed; real hashes are odd */
 
-/* Hash of up to PS_HASH_CHUNK bytes of the frame, in front of which `h` was. Uses out[]. */
+/* Continues hash `h` with up to PS_HASH_CHUNK bytes of the frame. Uses out[]. */
 __noinline __u64 ps_hash_chunk(struct xdp_md *ctx, __u32 from, __u32 len, __u64 h)
 {
 	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
@@ -38,7 +39,7 @@ __noinline __u64 ps_hash_chunk(struct xdp_md *ctx, __u32 from, __u32 len, __u64 
 	return h;
 }
 
-/* Hash of bytes of the frame; 0 if they are not there, or too many. */
+/* Hash of bytes of the frame. 0: they are not there, or too many. */
 __noinline __u64 ps_hash_bytes(struct xdp_md *ctx, __u32 from, __u32 len)
 {
 	__u64 h = ps_config.seed[0] ^ len;
@@ -55,7 +56,7 @@ __noinline __u64 ps_hash_bytes(struct xdp_md *ctx, __u32 from, __u32 len)
 	return 0;
 }
 
-/* The same, of `len` <= max_words * 8 bytes at in[from]. */
+/* The same, for `len` <= max_words * 8 bytes at in[from]. */
 static __always_inline __u64 ps_hash_in(const struct ps_scratch *s, __u32 from, __u32 len,
 					const __u32 max_words)
 {
@@ -74,7 +75,7 @@ static __always_inline __u64 ps_hash_in(const struct ps_scratch *s, __u32 from, 
 	return h ? ps_mix_end(h) | 1 : 0;
 }
 
-/* In a function of its own, since it has a long loop. */
+/* A separate function, since it has a long loop. */
 __noinline __u64 ps_hash_window(__u32 from, __u32 len)
 {
 	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
@@ -84,7 +85,7 @@ __noinline __u64 ps_hash_window(__u32 from, __u32 len)
 
 #define PS_HASH_SHORT 8 /* words that are hashed without a call */
 
-/* Of heads in the window, as it stands in their record; for most, which are short, without a call. */
+/* Hash of heads in the window, for their record. Most heads are short and need no call. */
 static __always_inline __u64 ps_hash_heads(const struct ps_scratch *s, __u32 from, __u32 len)
 {
 	__u64 h = len <= PS_HASH_SHORT * 8 ? ps_hash_in(s, from, len, PS_HASH_SHORT)
@@ -93,11 +94,11 @@ static __always_inline __u64 ps_hash_heads(const struct ps_scratch *s, __u32 fro
 	return h ? h : PS_NO_HASH;
 }
 
-/* Vouching for old bytes, record by record. */
+/* Comparing old bytes with what was read, record by record. */
 struct ps_recheck_step {
 	struct xdp_md *ctx;
 	struct ps_flow *flow;
-	__u32 at; /* up to here all is well */
+	__u32 at; /* all bytes up to here are the same */
 	__u32 to;
 	__u32 seq;
 	__u32 end;
@@ -120,7 +121,10 @@ static long ps_recheck_one(__u32 i, struct ps_recheck_step *v)
 	return ps_seq_diff(v->at, v->to) >= 0;
 }
 
-/* Whether the segment's bytes up to sequence number `to`, all old, are those that were read. */
+/*
+ * Whether the bytes of the segment up to sequence number `to`, all of them old, are those that were
+ * read.
+ */
 static __always_inline bool ps_is_retransmission(struct xdp_md *ctx, struct ps_flow *f,
 						 const struct ps_scratch *s, __u32 to)
 {
@@ -131,7 +135,7 @@ static __always_inline bool ps_is_retransmission(struct xdp_md *ctx, struct ps_f
 	v.seq = g->seq;
 	v.end = g->seq + g->len;
 	v.payload = s->pkt.payload;
-	/* What the server has, it does not take again. */
+	/* The server does not take again what it has. */
 	if (ps_seq_diff(acked, v.at) > 0)
 		v.at = acked;
 	if (ps_seq_diff(v.at, to) < 0)
@@ -139,14 +143,16 @@ static __always_inline bool ps_is_retransmission(struct xdp_md *ctx, struct ps_f
 	return ps_seq_diff(v.at, to) >= 0;
 }
 
-/* Remembers what of this segment may come again: the heads with their hash, and where a body is. */
+/*
+ * Records what of this segment may be retransmitted: its heads by their hash, and where bodies are.
+ */
 static __always_inline void ps_remember(struct xdp_md *ctx, struct ps_flow *f, struct ps_scratch *s,
 					__u32 begin)
 {
 	__u32 from, n = ps_reader_heads(&s->reader, &from);
 	__u64 hash = PS_NO_HASH;
 
-	/* Mostly all of the segment is still in the window. */
+	/* Mostly the whole segment is still in the window. */
 	if (n && !s->reader.base && !s->reader.carried && from + n <= s->reader.len)
 		hash = ps_hash_heads(s, from, n);
 	else if (n)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * TCP segments as the dispatcher sees them: header, checksum, and what tells where a connection begins
- * and ends. Reading what they carry is tcp/requests.bpf.h and tcp/replies.bpf.h.
+ * TCP segments as the dispatcher sees them: header, checksum, and the control segments that begin
+ * and end a connection. tcp/requests.bpf.h and tcp/replies.bpf.h read the data.
  */
 #ifndef PRESTACK_TCP_SEGMENT_BPF_H
 #define PRESTACK_TCP_SEGMENT_BPF_H
@@ -23,18 +23,20 @@
 #include <prestack/splice.h>
 #include <prestack/types.h>
 
-#define PS_TCP_LONGEST_HEADER 60 /* with all options */
+#define PS_TCP_LONGEST_HEADER 60 /* bytes of a header with all options */
 #define PS_TC_READ (-2) /* no verdict yet */
 #define PS_SUM_CHUNKS 32 /* of PS_IN_SIZE bytes: the longest segment */
 
-/* The connection that the packet belongs to: what is missing of its key. */
+/* Completes the key of the packet's connection. */
 static __always_inline void ps_name_flow(struct ps_scratch *s)
 {
 	s->pkt.flow.reserved = 0;
 	s->pkt.flow.hash = ps_flow_hash(&s->pkt.flow);
 }
 
-/* Fills in the key and the segment's description from the TCP header. False: cut off. */
+/*
+ * Fills in the key and the description of the segment, from its TCP header. False: it is cut off.
+ */
 static __always_inline bool ps_describe_segment(struct ps_scratch *s, void *data, void *end,
 						const struct ps_headers *h)
 {
@@ -64,7 +66,10 @@ static __always_inline bool ps_describe_segment(struct ps_scratch *s, void *data
 	return true;
 }
 
-/* Sum of one chunk of the payload, which ends up in in[]. Returns 0 if that is not there. */
+/*
+ * Adds one chunk of the payload to s->in_sum. The chunk is left in in[]. Returns 0 if it cannot be
+ * read.
+ */
 __noinline int ps_sum_chunk(struct xdp_md *ctx, __u32 at, __u32 len)
 {
 	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
@@ -75,7 +80,7 @@ __noinline int ps_sum_chunk(struct xdp_md *ctx, __u32 at, __u32 len)
 	return 1;
 }
 
-/* Leaves the sum of a payload that is longer than in[] in s->in_sum. Returns whether it could. */
+/* Computes s->in_sum for a payload that is longer than in[]. Returns whether it could. */
 __noinline int ps_sum_payload(struct xdp_md *ctx)
 {
 	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
@@ -99,7 +104,7 @@ __noinline int ps_sum_payload(struct xdp_md *ctx)
 	return !left;
 }
 
-/* Sum of a TCP header of any length, folded; 0 if it cannot be read (which is no sum). */
+/* Folded sum of a TCP header of any length. 0 if it cannot be read; no header adds up to that. */
 __noinline __u32 ps_long_header_sum(struct xdp_md *ctx, __u32 at, __u32 len)
 {
 	__u64 header[PS_TCP_LONGEST_HEADER / 8 + 2] = {};
@@ -109,7 +114,9 @@ __noinline __u32 ps_long_header_sum(struct xdp_md *ctx, __u32 at, __u32 len)
 	return ps_fold(ps_sum(header, len, 0, PS_TCP_LONGEST_HEADER / 8));
 }
 
-/* The same; of by far most, those with timestamps, without a call, and not folded. */
+/*
+ * The same, not folded. Nearly all headers have timestamps only, and are added up without a call.
+ */
 static __always_inline __u64 ps_tcp_header_sum(struct xdp_md *ctx, __u32 at, __u32 len)
 {
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
@@ -122,9 +129,10 @@ static __always_inline __u64 ps_tcp_header_sum(struct xdp_md *ctx, __u32 at, __u
 }
 
 /*
- * Whether the server's stack will find the segment's checksum right. The payload's sum is in s->in_sum. A
- * veth peer on this host leaves the pseudo header's sum only: believed, and noted. A whole sum that by
- * chance looks like that is still a whole one.
+ * Whether the server's stack will accept the segment's checksum. The sum of the payload is in
+ * s->in_sum. A veth peer on this host fills in the sum of the pseudo header only. Such a checksum
+ * is accepted, and noted in partial_csum. A complete checksum that happens to look like that still
+ * counts as complete.
  */
 static __always_inline bool ps_segment_sum_good(struct xdp_md *ctx, struct ps_scratch *s,
 						const struct ps_headers *h)
@@ -142,8 +150,8 @@ static __always_inline bool ps_segment_sum_good(struct xdp_md *ctx, struct ps_sc
 }
 
 /*
- * Segments of the client's that are not data: they end a flow, or may not begin one. True: there is
- * nothing to read. The checksum was found right.
+ * Handles a client's control segments: they end a flow, or prevent one. Returns true if there is no
+ * data to read. The checksum was found right.
  */
 static __always_inline bool ps_client_control(struct ps_scratch *s)
 {
@@ -158,13 +166,13 @@ static __always_inline bool ps_client_control(struct ps_scratch *s)
 		return true;
 	}
 	if (g->flags & TCPHDR_RST) {
-		/* Only the one that the server's stack would believe. */
+		/* Only with the number that the server's stack would accept. */
 		f = ps_flow_find(&s->pkt.flow);
 		if (f && f->in.next == g->seq)
 			ps_flow_end(f, &s->pkt.flow);
 		return true;
 	}
-	/* What has no ACK is dropped by every stack. */
+	/* Every stack drops a segment without ACK. */
 	if (!(g->flags & TCPHDR_ACK))
 		return true;
 	if (g->len)
@@ -178,9 +186,9 @@ static __always_inline bool ps_client_control(struct ps_scratch *s)
 }
 
 /*
- * The server accepts a connection: with a listening socket that is not known it is another server than
- * before. The packet's own socket is one of this handshake only. A cookie of 0: nobody has asked for
- * that socket's yet, so it is new; the loader does soon.
+ * The server accepts a connection. If its listening socket is not known, it is another server than
+ * before. The packet's own socket belongs to this handshake only. If the cookie is 0, nobody has
+ * asked for the cookie of that socket yet, so it is new; the loader will ask soon.
  */
 static __always_inline void ps_check_listener(struct __sk_buff *skb, const struct ps_packet *p,
 					      struct ps_service_state *state)
@@ -189,7 +197,7 @@ static __always_inline void ps_check_listener(struct __sk_buff *skb, const struc
 	struct tcp_sock *listener;
 	struct bpf_sock *sk;
 
-	/* No packet of a test comes from a server's socket: there the mark tells which it would be. */
+	/* In tests no packet comes from a server's socket: the mark tells which one it would be. */
 	if (!ps_config.trust_sender) {
 		sk = ps_local_socket(skb, p);
 		if (!sk)
@@ -205,7 +213,10 @@ static __always_inline void ps_check_listener(struct __sk_buff *skb, const struc
 	ps_server_socket(p->service, state, cookie);
 }
 
-/* What a segment of the server's tells, before its replies are counted: who has counted them must know. */
+/*
+ * Notes what the server's segment says: what it has sent, its window and its acknowledgement. This
+ * comes before its replies are counted, since whoever sees the count relies on these.
+ */
 static __always_inline void ps_note_server_segment(struct ps_flow *f, const struct ps_flow_key *key,
 						   const struct ps_segment *g)
 {
@@ -217,8 +228,8 @@ static __always_inline void ps_note_server_segment(struct ps_flow *f, const stru
 }
 
 /*
- * A segment of the server's leaves: handshakes, acknowledgements and ends. Returns the verdict of what
- * has nothing to be read in it; below -1: there is.
+ * Handles the server's control segments: handshakes, acknowledgements and ends. Returns the verdict
+ * of a segment without data. PS_TC_READ: there is data to read.
  */
 static __always_inline int ps_server_control(struct __sk_buff *skb, struct ps_scratch *s,
 					     struct ps_service_state *state)
@@ -234,7 +245,7 @@ static __always_inline int ps_server_control(struct __sk_buff *skb, struct ps_sc
 		}
 		return g->len ? PS_TC_READ : TC_ACT_UNSPEC;
 	}
-	/* Who reads it looks the flow up. */
+	/* The program that reads it looks the flow up. */
 	if (g->len && !(g->flags & TCPHDR_RST))
 		return PS_TC_READ;
 	f = ps_flow_find(&s->pkt.flow);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Translating the segments of connections on which the kernel has answered: ingress (XDP) and egress (TC).
+ * Translates the segments of spliced connections, those on which the kernel has answered: at
+ * ingress (XDP) and egress (TC).
  *
- * Who answers changes the numbers while segments of the same flow may be on other CPUs. `sent` decides
- * who comes first: an answer takes the place after the server's last byte only if the server has sent
- * nothing since, and a segment of the server's notes its end there before anything else.
+ * Whoever answers changes the numbers while segments of the flow may be on other CPUs. `sent`
+ * decides which comes first. An answer takes the place behind the server's last byte only if the
+ * server has sent nothing since. And each segment of the server notes its end in `sent` before
+ * anything else.
  */
 #ifndef PRESTACK_TCP_SPLICE_BPF_H
 #define PRESTACK_TCP_SPLICE_BPF_H
@@ -35,7 +37,7 @@ static __always_inline bool ps_is_spliced(const struct ps_flow *f)
 	return ps_read_once(f->splice.in_skip) && !ps_read_once(f->ended);
 }
 
-/* Numbers that belong together. False: they kept changing. */
+/* Loads numbers that belong together. False: they kept changing. */
 static __always_inline bool ps_shift_load(const struct ps_splice *sp, struct ps_shift *h)
 {
 	for (__u32 i = 0; i < PS_SHIFT_TRIES; i++) {
@@ -55,14 +57,17 @@ static __always_inline bool ps_shift_load(const struct ps_splice *sp, struct ps_
 	return false;
 }
 
-/* Moves a number that only grows. One that is lost between two CPUs is only a hint less. */
+/*
+ * Advances a number that only grows, to at most `most`. If two CPUs do it at a time one value may
+ * get lost, and these are only hints.
+ */
 static __always_inline void ps_grow(__u32 *number, __u32 value, const __u32 most)
 {
 	if ((__s32)(value - ps_read_once(*number)) > 0 && (__s32)(most - value) >= 0)
 		*(volatile __u32 *)number = value;
 }
 
-/* Sum of `len` <= 40 bytes of options in s->options. */
+/* Sum of the `len` bytes of options in s->options. */
 static __always_inline __u32 ps_options_total(const struct ps_scratch *s, __u32 len)
 {
 	return ps_fold(ps_sum(s->options, len, 0, PS_OPTION_WORDS / 2));
@@ -89,8 +94,8 @@ static __always_inline bool ps_options_in(struct xdp_md *ctx, struct ps_scratch 
 }
 
 /*
- * Translates the client's segment that is at hand, which goes on to the server. Its checksum was looked at
- * before (pkt.partial_csum). Returns the verdict.
+ * Translates the current segment of the client, which goes to the server. Its checksum was checked
+ * before, so pkt.partial_csum is set. Returns the verdict.
  */
 __noinline int ps_translate_in(struct xdp_md *ctx)
 {
@@ -118,7 +123,7 @@ __noinline int ps_translate_in(struct xdp_md *ctx)
 	check = s->segment.check;
 	l4 = s->pkt.l4 & PS_L4_MASK;
 	options = s->pkt.payload - s->pkt.l4 - sizeof(*tcp);
-	/* Two no-ops and timestamps, as most have: nothing to translate. */
+	/* Nearly all have only no-ops and timestamps: nothing to translate. */
 	if (options && !s->segment.plain && !ps_options_in(ctx, s, options, &h, &check))
 		return XDP_DROP;
 	if (!s->pkt.partial_csum)
@@ -137,7 +142,7 @@ __noinline int ps_translate_in(struct xdp_md *ctx)
 	return XDP_PASS;
 }
 
-/* A segment of the server's ends before `next`: no answer may stand before that any more. */
+/* A segment of the server ends before `next`: no answer may come before that any more. */
 static __always_inline void ps_sent_up_to(struct ps_splice *sp, __u32 next)
 {
 	for (__u32 i = 0; i < PS_SENT_TRIES; i++) {
@@ -151,7 +156,7 @@ static __always_inline void ps_sent_up_to(struct ps_splice *sp, __u32 next)
 	}
 }
 
-/* A segment of the server's was seen leaving, whatever it is. */
+/* A segment of the server was seen leaving, of any kind. */
 static __always_inline void ps_splice_note_server(struct ps_flow *f, const struct ps_segment *g)
 {
 	f->splice.window = g->window;
@@ -180,7 +185,7 @@ static __always_inline bool ps_options_out(struct __sk_buff *skb, struct ps_scra
 				    4);
 }
 
-/* Translates the server's segment that is at hand, which leaves. Returns the verdict. */
+/* Translates the current segment of the server, which leaves. Returns the verdict. */
 __noinline int ps_translate_out(struct __sk_buff *skb)
 {
 	struct ps_scratch *s = ps_scratch(PS_HOOK_TC);
@@ -195,7 +200,10 @@ __noinline int ps_translate_out(struct __sk_buff *skb)
 	g = &s->segment;
 	if (!ps_shift_load(&f->splice, &h))
 		return TC_ACT_SHOT;
-	/* Sent again, with bytes from before the last answer and from after it: between them is the answer. */
+	/*
+	 * A retransmission with bytes from before the last answer and from behind it. The answer
+	 * lies between them, so one segment cannot hold both.
+	 */
 	if (g->len && (__s32)(g->seq - h.at) < 0 && (__s32)(g->seq + g->len - h.at) > 0 && h.len)
 		return TC_ACT_SHOT;
 	l4 = s->pkt.l4;
@@ -219,8 +227,8 @@ __noinline int ps_translate_out(struct __sk_buff *skb)
 }
 
 /*
- * The numbers of an answer long ago would soon be taken for later ones: sets them to now, where all that
- * the server has sent before is known to have arrived.
+ * The numbers of an answer long ago would soon look like later ones. Sets them to the present, if
+ * all that the server had sent before the answer has arrived.
  */
 static __always_inline void ps_splice_rebase(struct ps_flow *f)
 {

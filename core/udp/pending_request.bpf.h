@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Requests over UDP whose replies are waited for: so that the reply to a write is known when it
- * leaves, and a late reply to a read is not taken for the reply to a later read of the same number.
+ * Pending requests over UDP: those whose replies have not left. They are noted for two reasons. The
+ * reply to a write must be recognised when it leaves. And a late reply to a read must not be taken
+ * for the reply to a later read with the same number.
  *
- * Map ps_pending_requests is direct-mapped by the hash of client, server and request number ("who"). What finds
- * no room is not noted: the reply to a write then matches nothing, and flushes the service; a read
- * takes no lease. So a full or crowded map costs hits, never a wrong answer.
+ * Map ps_pending_requests is direct-mapped by the hash of client, server and request number (the
+ * requester). A request that finds no room is not noted. The reply to a write then matches nothing,
+ * and flushes the service; a read takes no lease. So a full or crowded map costs hits, never a
+ * wrong answer.
  *
- * Time matters in one place: a request that is not answered within PS_PENDING_NS may lose its place. For
- * a write that does no harm: its reply matches nothing and flushes, and should its client use the
- * number again, it is known that one more reply may come (`forgotten`; of the last such loser only).
- * A read, however, is forgotten: its reply, if it is still to come, may then fill in the place of the
- * reply to a later read of the same client, number and key.
+ * Time matters in one place: a request that is not answered within PS_PENDING_NS may lose its
+ * place. For a write that does no harm. Its reply matches nothing and flushes. If its client uses
+ * the number again, it is known that one more reply may come (`displaced`, of the last such write
+ * only). A displaced read, however, is not known any more. If its reply still comes, it may fill in
+ * place of the reply to a later read of the same client, number and key.
  */
 #ifndef PRESTACK_UDP_PENDING_REQUEST_BPF_H
 #define PRESTACK_UDP_PENDING_REQUEST_BPF_H
@@ -28,14 +30,14 @@
 #include <bpf/bpf_helpers.h>
 #include <prestack/types.h>
 
-/* s->noted: whether this packet's request is noted. */
+/* s->noted: whether this packet's request is noted as pending. */
 enum ps_noted {
 	PS_NOTED_NOT, /* nothing done yet */
-	PS_NOTED_LEASE, /* it is, and may take leases */
-	PS_NOTED_NO_LEASE, /* it may not, noted or not */
+	PS_NOTED_LEASE, /* it is noted, and may take leases */
+	PS_NOTED_NO_LEASE, /* it may take no lease, noted or not */
 };
 
-#define PS_PENDING_MOST 0xffff /* ps_pending_requests.count and .lost stay there: as many or more */
+#define PS_PENDING_MOST 0xffff /* largest count and nr_displaced, meaning this many or more */
 
 static __always_inline struct ps_pending_request *ps_pending_of(__u64 requester)
 {
@@ -44,7 +46,10 @@ static __always_inline struct ps_pending_request *ps_pending_of(__u64 requester)
 	return bpf_map_lookup_elem(&ps_pending_requests, &i);
 }
 
-/* As ps_prefetch_miss: the place of a request that probably has to be noted is fetched together with the rest. */
+/*
+ * As ps_prefetch_miss: after a miss, fetches the place of the request, which probably has to be
+ * noted.
+ */
 static __always_inline void ps_prefetch_pending(struct ps_scratch *s, __u32 request)
 {
 	const struct ps_pending_request *a;
@@ -56,7 +61,7 @@ static __always_inline void ps_prefetch_pending(struct ps_scratch *s, __u32 requ
 		(void)ps_read_once(a->requester);
 }
 
-/* Another serial than all leases so far were taken with. Never 0. */
+/* A serial that no lease of this place was taken with. Never 0. */
 static __always_inline __u32 ps_next_serial(struct ps_pending_request *a)
 {
 	__u32 serial = (a->serial + 1) & 0xffff;
@@ -66,9 +71,10 @@ static __always_inline __u32 ps_next_serial(struct ps_pending_request *a)
 }
 
 /*
- * One more request of the same client with the same number, before the last one was answered. Which
- * reply answers which is not known from here on, so each has to do for all of them, and none may fill:
- * the lease of the first may be about to be taken, with a generation that this one's reply is older than.
+ * Notes one more request of the same client with the same number, before the last one was answered.
+ * From here on it is not known which reply answers which. So each reply has to stand for all of
+ * them, and none may fill: the first request may be about to take its lease, with a generation that
+ * is newer than the reply to this one.
  */
 static __always_inline void ps_note_repeat(struct ps_pending_request *a, __u32 kind, __u64 key,
 					   __u32 cohort)
@@ -77,7 +83,7 @@ static __always_inline void ps_note_repeat(struct ps_pending_request *a, __u32 k
 	    (kind == PS_PENDING_WRITE && a->kind == PS_PENDING_WRITE && a->key != key)) {
 		a->kind = PS_PENDING_ANY;
 	} else if (kind == PS_PENDING_WRITE || a->kind == PS_PENDING_WRITE) {
-		/* The first reply may be the read's, or the write's of a cohort that is over. */
+		/* The first reply may be the read's, or that of the write of an older cohort. */
 		if (kind != a->kind || ((cohort ^ a->cohort) & PS_COHORT_MASK))
 			a->cohort = PS_COHORT_NONE;
 		if (kind == PS_PENDING_WRITE)
@@ -90,7 +96,7 @@ static __always_inline void ps_note_repeat(struct ps_pending_request *a, __u32 k
 		a->count++;
 }
 
-/* `count` requests of `who`, not reads, have no place here any more, or found none. */
+/* `count` writes of `requester` have lost their place here, or found none. */
 static __always_inline void ps_note_displaced(struct ps_pending_request *a, __u64 requester,
 					      __u32 count)
 {
@@ -118,7 +124,10 @@ static __always_inline void ps_note_request_here(struct ps_scratch *s, __u32 req
 	cohort = s->write.cohort;
 
 	if (!ps_lock(&a->lock)) {
-		/* As without room, with a clock of after the wait: a late reply to this is not known either. */
+		/*
+		 * Handled as if there were no room, by the clock after the wait: a late reply is
+		 * not known either.
+		 */
 		a->tainted_until = bpf_ktime_get_coarse_ns() + PS_PENDING_NS;
 		ps_flush(s->pkt.service);
 		s->noted = PS_NOTED_NO_LEASE;
@@ -126,7 +135,10 @@ static __always_inline void ps_note_request_here(struct ps_scratch *s, __u32 req
 	}
 	same = a->requester == requester;
 	waits = a->count;
-	/* A read gives up its place after a while, to its own client too: replies do get lost. */
+	/*
+	 * A read gives up its place after a while, also to its own client, since replies do get
+	 * lost.
+	 */
 	if (waits && same && a->kind == PS_PENDING_READ && kind == PS_PENDING_READ &&
 	    now > a->since + PS_PENDING_NS)
 		waits = false;
@@ -134,7 +146,10 @@ static __always_inline void ps_note_request_here(struct ps_scratch *s, __u32 req
 		ps_note_repeat(a, kind, key, cohort);
 		a->since = now;
 	} else if (waits && now <= a->since + PS_PENDING_NS) {
-		/* No room. Leases wait until a late reply to this is not expected any more. */
+		/*
+		 * No room. No lease is given until a late reply to this one is not expected any
+		 * more.
+		 */
 		a->tainted_until = now + PS_PENDING_NS;
 		if (kind != PS_PENDING_READ)
 			ps_note_displaced(a, requester, 1);
@@ -143,7 +158,10 @@ static __always_inline void ps_note_request_here(struct ps_scratch *s, __u32 req
 			ps_note_displaced(a, a->requester, a->count);
 		a->count = 1;
 		if (a->displaced == requester && a->nr_displaced) {
-			/* More replies can come for this number, and what they answer is not known. */
+			/*
+			 * More replies may come for this number, and it is not known what they
+			 * answer.
+			 */
 			kind = PS_PENDING_ANY;
 			a->count += a->nr_displaced < PS_PENDING_MOST ? a->nr_displaced
 								      : PS_PENDING_MOST - 1;
@@ -165,8 +183,8 @@ static __always_inline void ps_note_request_here(struct ps_scratch *s, __u32 req
 }
 
 /*
- * Notes the request that is being looked at, of enum ps_pending_kind, in s->noted. A write is the one
- * in s->write. Returns 0. XDP only.
+ * Notes the current request as pending, of enum ps_pending_kind, and the result in s->noted. A
+ * write is the one in s->write. Returns 0. XDP only.
  */
 __noinline int ps_note_request(__u32 request, __u32 kind, __u64 expires)
 {
@@ -178,9 +196,9 @@ __noinline int ps_note_request(__u32 request, __u32 kind, __u64 expires)
 }
 
 /*
- * After ps_invalidate: the server will reply to that write with the number `request`. `expires` is
- * when the key will expire if the reply says that all was done as asked (PS_EXPIRES_UNKNOWN: unknown). Not
- * for a write that is not replied to.
+ * Call this after ps_invalidate: the server will reply to that write with the number `request`.
+ * `expires` is when the key will expire if the reply says that the write succeeded;
+ * PS_EXPIRES_UNKNOWN: not known. Not for a write without a reply.
  */
 static __always_inline void ps_expect_reply(struct ps_scratch *s, __u32 request, __u64 expires)
 {
@@ -188,8 +206,8 @@ static __always_inline void ps_expect_reply(struct ps_scratch *s, __u32 request,
 }
 
 /*
- * The server will reply with the number `request` to something that may change anything, or several
- * keys: besides ps_flush or ps_invalidate, whenever a reply is possible.
+ * Call this besides ps_flush or ps_invalidate: the server may reply with the number `request` to
+ * something that may change anything, or several keys.
  */
 static __always_inline void ps_expect_any(struct ps_scratch *s, __u32 request)
 {
@@ -206,11 +224,12 @@ static __always_inline void ps_expect_read(struct ps_scratch *s, __u32 request)
 }
 
 /*
- * A read of the key in s->key missed and goes to the server: take the lease, unless a write is under
- * way or another reply with this number may be. Several keys of one request: call for each. XDP only.
+ * A read of s->key missed and goes to the server: takes the lease, unless a write is under way or
+ * another reply with this number may still come. For several keys of one request, call it for each.
+ * XDP only.
  *
- * The order: generation and epoch, then the hold and the time that puts off leases. A write in
- * between makes the lease one that never matches.
+ * Generation and epoch are read first, then the hold and the time before which no lease is given. A
+ * write in between makes this lease one that never matches.
  */
 static __always_inline void ps_lease_take(struct ps_scratch *s, __u32 request)
 {
@@ -226,10 +245,10 @@ static __always_inline void ps_lease_take(struct ps_scratch *s, __u32 request)
 enum ps_reply_flags {
 	PS_REPLY_READS_ONLY = 1, /* it holds nothing but values, or tells that there are none */
 	PS_REPLY_SUCCEEDED = 2, /* it tells that the write has done what it was asked to */
-	PS_REPLY_GOES_ON = 4, /* in the next datagram */
+	PS_REPLY_GOES_ON = 4, /* more of it follows in another datagram */
 };
 
-/* What a reply tells: ps_reply_leaves for a plug-in that knows it as `flags`, enum ps_reply_flags. TC only. */
+/* What ps_reply_leaves does, for a plug-in that has enum ps_reply_flags. TC only. */
 static __always_inline void ps_reply_leaves_as(struct ps_scratch *s, __u32 request, __u32 flags)
 {
 	__u32 kind = PS_PENDING_NOTHING, cohort = PS_COHORT_NONE, count = 0, serial = 0;
@@ -250,7 +269,10 @@ static __always_inline void ps_reply_leaves_as(struct ps_scratch *s, __u32 reque
 		key = a->key;
 		count = a->count;
 		serial = count ? a->serial : 0;
-		/* A reply to a read need not look like one, but a write may have lost its place here. */
+		/*
+		 * A reply to a read need not look like one; but a write may have lost its place
+		 * here.
+		 */
 		known = count && (kind == PS_PENDING_WRITE ||
 				  (kind == PS_PENDING_READ && a->tainted_until < a->since));
 		if (count && !(flags & PS_REPLY_GOES_ON)) {
@@ -263,22 +285,23 @@ static __always_inline void ps_reply_leaves_as(struct ps_scratch *s, __u32 reque
 	} else if (a->displaced == requester && a->nr_displaced &&
 		   a->nr_displaced < PS_PENDING_MOST && !(flags & PS_REPLY_GOES_ON)) {
 		a->nr_displaced--;
-		/* Whatever it looks like: there are writes whose replies look like a read's. */
+		/* Whatever it looks like: some replies to writes look like those to reads. */
 		kind = PS_PENDING_ANY;
 	}
 	ps_unlock(&a->lock);
 
 	/*
-	 * From here on another request may take the place, and a read a lease: before the bump, which
-	 * makes the lease void, or after it. What *this* reply holds cannot fill for it, since the
-	 * serial is another one.
+	 * From here on another request may take the place, and a read may take a lease. If it does
+	 * so before the generation changes, its lease is void. If after, *this* reply cannot fill
+	 * for it, since its serial is another one.
 	 */
 	s->serial = kind == PS_PENDING_READ ? serial : 0;
 	if (kind == PS_PENDING_WRITE)
 		ps_write_done(s->pkt.service, key, cohort, expires);
 	/*
-	 * What is not known to answer a read, nor that very write, may answer anything: a request
-	 * that was not seen or found no room. Likewise one more reply to what was answered.
+	 * A reply that is not known to answer a read, nor this very write, may answer anything: a
+	 * request that was not seen, or found no room. So may one more reply to an answered
+	 * request.
 	 */
 	if (kind == PS_PENDING_ANY || (!(flags & PS_REPLY_READS_ONLY) && !known))
 		ps_flush_leaving(s->pkt.service);
@@ -295,9 +318,9 @@ __noinline int ps_reply_seen(__u32 request, __u32 flags)
 }
 
 /*
- * A reply of the server with the number `request` leaves: call before ps_fill for what is in it.
- * `reads_only`: it holds nothing but values, or tells that there are none. `succeeded`: it tells that
- * the write has done what it was asked to. TC only.
+ * A reply of the server with the number `request` leaves. Call this before ps_fill for the values
+ * in it. `reads_only`: it holds nothing but values, or says that there are none. `succeeded`: it
+ * says that the write succeeded. TC only.
  */
 static __always_inline void ps_reply_leaves(struct ps_scratch *s, __u32 request, bool reads_only,
 					    bool succeeded)
@@ -306,7 +329,7 @@ static __always_inline void ps_reply_leaves(struct ps_scratch *s, __u32 request,
 				       (succeeded ? PS_REPLY_SUCCEEDED : 0));
 }
 
-/* The same for a datagram of a reply that goes on in the next one: with values, but not the last. */
+/* The same for a datagram with values that is not the last one of its reply. */
 static __always_inline void ps_reply_goes_on(struct ps_scratch *s, __u32 request)
 {
 	ps_reply_seen(request, PS_REPLY_READS_ONLY | PS_REPLY_GOES_ON);

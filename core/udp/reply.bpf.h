@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Answering a datagram from XDP: headers for the reply, and three ways to send it.
+ * Answers a datagram from XDP: the verdict, and three ways to send the reply.
  *
  * 1. The frame grows or shrinks at its tail (drivers with half or whole pages per frame).
  * 2. Where the tail has no room, it grows at its head (256 bytes of XDP headroom; veth since 6.8).
- * 3. Where that is not enough either, or XDP_TX does not work, the reply is parked in a handover
- *    slot and the frame, untouched but for 8 bytes of metadata, goes up to ps_tc_ingress, which
- *    turns it into the reply and sends it off.
+ * 3. Where that is not enough either, or XDP_TX does not work, the reply waits in a handover slot. The
+ *    frame, unchanged but for 8 bytes of metadata, goes up to ps_tc_ingress, which turns it into the
+ *    reply and sends it.
  */
 #ifndef PRESTACK_UDP_REPLY_BPF_H
 #define PRESTACK_UDP_REPLY_BPF_H
@@ -28,14 +28,16 @@
 #include <prestack/cursor.h>
 #include <prestack/types.h>
 
-/* Writes the reply into a slot. */
+/* Writes the whole reply into a slot. False: it does not fit. */
 static __always_inline bool ps_handover_fill(struct ps_handover *h, struct ps_scratch *s,
 					     struct ps_reply_head *head, const void *data)
 {
 	const struct ps_packet *p = &s->pkt;
 	__u32 l2 = head->l2, len, payload;
 
-	/* The stack takes the outer tag out of the frame before TC ingress and puts it back later. */
+	/*
+	 * The stack takes the outer tag out of the frame before TC ingress, and puts it back later.
+	 */
 	if (l2 > sizeof(struct ethhdr)) {
 		l2 -= sizeof(struct ps_vlan_tag);
 		head->tags[0] = ps_load64(data + 16);
@@ -59,7 +61,10 @@ static __always_inline bool ps_handover_fill(struct ps_handover *h, struct ps_sc
 	h->head = payload;
 	h->len = s->out_len;
 	h->service = p->service;
-	/* Bounds right before their use: 6.1's verifier loses those of a value that is spilled. */
+	/*
+	 * Bounds are tested right before their use: the verifier of Linux 6.1 loses those of a
+	 * spilled value.
+	 */
 	ps_opaque(payload);
 	if (payload > PS_HANDOVER_HEAD)
 		return false;
@@ -67,7 +72,10 @@ static __always_inline bool ps_handover_fill(struct ps_handover *h, struct ps_sc
 	return len <= PS_OUT_SIZE && !bpf_probe_read_kernel(h->frame + payload, len, s->out);
 }
 
-/* Parks the reply and marks the frame, which is to go up the stack. False: it cannot be. */
+/*
+ * Puts the reply into a slot and marks the frame, which then goes up the stack. False: not
+ * possible.
+ */
 static __always_inline bool ps_hand_over(struct xdp_md *ctx, struct ps_scratch *s,
 					 struct ps_reply_head *head)
 {
@@ -88,7 +96,9 @@ static __always_inline bool ps_hand_over(struct xdp_md *ctx, struct ps_scratch *
 	return true;
 }
 
-/* Why a reply of that length may not be sent, enum ps_counter; 0: it may. `len`: with its headers from IP on. */
+/*
+ * Why a reply of `len` bytes, from its IP header on, may not be sent, enum ps_counter; 0: it may.
+ */
 static __always_inline __u32 ps_datagram_refusal(const struct ps_scratch *s, __u32 len)
 {
 	struct ps_service_state *state = ps_state_of(s->pkt.service);
@@ -103,7 +113,7 @@ static __always_inline __u32 ps_datagram_refusal(const struct ps_scratch *s, __u
 	return len > conf->mtu ? PS_COUNT_reply_too_long : 0;
 }
 
-/* Counts a read request that the server has to answer, and why; the verdict is XDP_PASS. */
+/* Counts a read request that the server has to answer, and why. Returns XDP_PASS. */
 static __always_inline int ps_pass(struct ps_scratch *s, __u32 reason)
 {
 	ps_count(s->pkt.service, PS_COUNT_requests);
@@ -111,7 +121,10 @@ static __always_inline int ps_pass(struct ps_scratch *s, __u32 reason)
 	return XDP_PASS;
 }
 
-/* The same of a datagram that may have taken no lease. It has to be known of: its reply looks like one that fills. */
+/*
+ * The same for a read over UDP that may have taken no lease. It has to be noted, since its reply
+ * looks like one that fills.
+ */
 static __always_inline int ps_pass_read(struct ps_scratch *s, __u32 request, __u32 reason)
 {
 	if (s->noted == PS_NOTED_NOT)
@@ -120,9 +133,9 @@ static __always_inline int ps_pass_read(struct ps_scratch *s, __u32 request, __u
 }
 
 /*
- * Answers the request in s->pkt, with that number, by out[0..out_len), which is the whole UDP payload, and
- * returns the XDP verdict. Passes the request to the server, with a reason counted, if it may not be
- * answered from here. XDP only; the last thing a plug-in does.
+ * Answers the request in s->pkt, which has the number `request`, with out[0..out_len) as the whole
+ * UDP payload. Returns the XDP verdict. If the request may not be answered from here it passes to
+ * the server, with the reason counted. XDP only, and the last thing that a plug-in does.
  */
 static __always_inline int ps_reply_datagram(struct xdp_md *ctx, struct ps_scratch *s,
 					     __u32 request)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The frame of a reply to a datagram: Ethernet with the request's tags, IPv4 or IPv6, UDP, payload.
- * Headers go straight into the frame, in whole words: a copy of just written bytes in other units
- * stalls on the store buffer.
+ * The frame of a reply over UDP: Ethernet with the request's tags, IPv4 or IPv6, UDP, payload.
+ * Headers are written into the frame directly and in whole words. Reading bytes in other units than
+ * those just written would stall on the store buffer.
  */
 #ifndef PRESTACK_UDP_REPLY_FRAME_BPF_H
 #define PRESTACK_UDP_REPLY_FRAME_BPF_H
@@ -21,17 +21,17 @@
 #define PS_L2_WORDS (PS_L2_MAX + 4) /* bytes of the request that ps_gather_head and handover read */
 #define PS_DIRECT_WORDS 24 /* payloads up to this many words are written without a helper */
 
-/* What the reply's headers are made of, gathered before the frame changes. */
+/* What the headers of the reply are made of, read before the frame changes. */
 struct ps_reply_head {
 	__u64 macs[2]; /* the request's bytes 6..13 and 0..7 */
-	__u64 tags[2]; /* its bytes 12..19 and 14..21; without the outer tag for a handover */
+	__u64 tags[2]; /* its bytes 12..19 and 14..21; for a handover without the outer tag */
 	__u32 l2; /* bytes of the Ethernet header with its tags */
 	__u32 ip_len;
 	__u32 udp_len;
 	__be16 check; /* the UDP checksum */
 };
 
-/* False if the request's frame is of no form that can be answered. */
+/* False: the request's frame has a form that cannot be answered. */
 static __always_inline bool ps_gather_head(struct ps_reply_head *h, const struct ps_scratch *s,
 					   const void *data, const void *end)
 {
@@ -60,7 +60,7 @@ static __always_inline bool ps_gather_head(struct ps_reply_head *h, const struct
 	return true;
 }
 
-/* UDP header, in one word. */
+/* Writes the UDP header, as one word. */
 static __always_inline void ps_write_udp(void *to, const struct ps_reply_head *h,
 					 const struct ps_packet *p)
 {
@@ -68,7 +68,7 @@ static __always_inline void ps_write_udp(void *to, const struct ps_reply_head *h
 			       (__u64)bpf_htons(h->udp_len) << 32 | (__u64)h->check << 48);
 }
 
-/* Ethernet header: words that the next one or the IP header completes; PS_L2_MAX bytes. */
+/* Writes the Ethernet header, PS_L2_MAX bytes. The IP header overwrites what is too much. */
 static __always_inline void ps_write_l2(void *to, const struct ps_reply_head *h)
 {
 	ps_store64(to, h->macs[0]);
@@ -77,7 +77,7 @@ static __always_inline void ps_write_l2(void *to, const struct ps_reply_head *h)
 	ps_store64(to + 14, h->tags[1]);
 }
 
-/* Copies `len` bytes of payload into the frame at `to`, in words. Short ones only. */
+/* Copies a short payload of `len` bytes into the frame at `to`, in words. */
 static __always_inline bool ps_write_payload(void *to, const void *end, const __u8 *from, __u32 len)
 {
 	for (__u32 i = 0; i < PS_DIRECT_WORDS; i++) {
@@ -109,7 +109,7 @@ static __always_inline bool ps_write_payload(void *to, const void *end, const __
 	return true;
 }
 
-/* Writes the reply into a frame that has just its length. False if it has not. */
+/* Writes the reply into a frame that has its length already. False: it has not. */
 static __always_inline bool ps_write_frame(struct xdp_md *ctx, struct ps_scratch *s,
 					   const struct ps_reply_head *h)
 {
@@ -133,7 +133,7 @@ static __always_inline bool ps_write_frame(struct xdp_md *ctx, struct ps_scratch
 		ps_write_ipv4(l3, &s->pkt, h->udp_len, IPPROTO_UDP);
 		ps_write_udp(l3 + sizeof(struct iphdr), h, &s->pkt);
 	}
-	/* The helper's copy has a fixed cost that a short payload does not earn back. */
+	/* For a short payload the fixed cost of the helper would be too much. */
 	ps_opaque(len);
 	if (len > PS_DIRECT_WORDS * 8)
 		return len <= PS_OUT_SIZE &&

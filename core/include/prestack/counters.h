@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What is counted: names, groups and meanings, once for BPF and C++. Included by types.h. */
+/* The counters: their names, groups and meanings, once for BPF and C++. */
 #ifndef PRESTACK_COUNTERS_H
 #define PRESTACK_COUNTERS_H
 
 #include <prestack/integers.h>
 
 /*
- * Counters, per service and per CPU (map ps_stats). One table, so that names exist once:
+ * Counters, for each service and CPU (map ps_stats). All names come from this one table:
  * X(identifier, group, what it counts).
  */
 #define PS_COUNTERS(X)                                                                             \

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A bounded cursor over a copied payload. Pure: the same code compiles for BPF and natively, so
- * that a parser written with it can be unit-tested and fuzzed.
+ * A bounded cursor over a copied payload. No access to maps: the same code compiles for BPF and
+ * natively, so a parser written with it can be unit-tested and fuzzed.
  *
- * The buffer behind a cursor always has PS_IN_SIZE + PS_IN_SLACK bytes, whatever `end` says: eight
- * bytes can be loaded at any position. Bytes at or after `end` are leftovers of other packets;
- * a result must never depend on them (the fuzzers check this).
+ * The buffer behind a cursor always has PS_IN_SIZE + PS_IN_SLACK bytes, whatever `end` says, so
+ * eight bytes can be loaded at any position. The bytes at and after `end` are left over from other
+ * packets. A result must never depend on them, and the fuzzers check that it does not.
  *
- * The buffer size is a power of two and every access is masked with it, which is what lets the
- * verifier accept parsers without a comparison against packet pointers in each loop.
+ * The size of the buffer is a power of two, and every access is masked with it. So the verifier
+ * accepts parsers that do not compare with packet pointers in each loop.
  */
 #ifndef PRESTACK_CURSOR_H
 #define PRESTACK_CURSOR_H
@@ -21,7 +21,10 @@
 #ifdef __bpf__
 #include <bpf/bpf_helpers.h>
 
-/* Keeps the compiler from proving the mask away: the verifier has to see it. */
+/*
+ * Hides a value from the compiler, so that it keeps a mask that it could prove needless. The
+ * verifier needs it.
+ */
 #define ps_opaque(v) asm volatile("" : "+r"(v))
 #define ps_inline static __always_inline
 #else
@@ -34,7 +37,7 @@ struct ps_cursor {
 	const __u8 *buf; /* PS_IN_BUFFER bytes */
 	__u32 pos; /* next byte */
 	__u32 end; /* first byte that is not part of the message; <= PS_IN_SIZE */
-	__u32 hook; /* BPF: which scratch buf belongs to, enum ps_hook */
+	__u32 hook; /* BPF: whose scratch buf is, enum ps_hook */
 };
 
 /* Eight bytes at p, little endian, no alignment needed (all targets of BPF here allow that). */
@@ -65,14 +68,14 @@ ps_inline __u32 ps_cursor_left(const struct ps_cursor *c)
 	return c->pos < c->end ? c->end - c->pos : 0;
 }
 
-/* Byte at absolute position pos; anything beyond the end is a leftover, see above. */
+/* Byte at position pos. Beyond the end it is a leftover, see above. */
 ps_inline __u8 ps_cursor_at(const struct ps_cursor *c, __u32 pos)
 {
 	ps_opaque(pos);
 	return c->buf[pos & (PS_IN_SIZE - 1)];
 }
 
-/* Eight bytes at absolute position pos; bytes beyond the end are leftovers. */
+/* Eight bytes at position pos. Those beyond the end are leftovers. */
 ps_inline __u64 ps_cursor_word(const struct ps_cursor *c, __u32 pos)
 {
 	ps_opaque(pos);
@@ -88,8 +91,8 @@ ps_inline __u64 ps_low_bytes(__u32 n)
 #define PS_ONES 0x0101010101010101ULL
 
 /*
- * Markers of the bytes of w that are less than n (n <= 0x80): bit 7 of each. Only the lowest marker
- * is exact, and only that one is used ("Determine if a word has a byte less than n", Anderson, Bit
+ * Marks the bytes of w that are less than n (n <= 0x80) in bit 7 of each. Only the lowest mark is
+ * exact, and only that one is used ("Determine if a word has a byte less than n", Anderson, Bit
  * Twiddling Hacks).
  */
 ps_inline __u64 ps_bytes_below(__u64 w, __u32 n)
@@ -104,9 +107,10 @@ ps_inline __u32 ps_first_marked(__u64 marks)
 }
 
 /*
- * The loops. Each works on the bare buffer. For BPF each is wrapped in a global function
- * (runtime/scratch.bpf.h), which the verifier looks at once; inlined into a parser of some tens of branches
- * they would be looked at once per way to get there, and exceed its budget.
+ * The loops. Each works on the bare buffer. For BPF each is called through a global function
+ * (runtime/scratch.bpf.h), which the verifier checks once. Inlined into a parser with tens of
+ * branches, it would be checked once for each path that leads there, and exceed the verifier's
+ * budget.
  */
 
 /* See ps_cursor_token. */
@@ -282,15 +286,16 @@ ps_inline __u32 ps_cursor_number(const struct ps_cursor *c, __u32 pos, __u32 *va
 #define PS_SHORT_DIGITS 7
 
 /*
- * The same for a number of at most PS_SHORT_DIGITS digits, without a loop or a call; 0 also if it is longer. What
- * ends it may be a leftover behind the end: for callers that look where it ends anyway.
+ * The same for a number of at most PS_SHORT_DIGITS digits, without a loop or a call. Returns 0 also
+ * for a longer number. The byte that ends the number may be a leftover behind the end, so this is
+ * for callers that check where the number ends anyway.
  */
 ps_inline __u32 ps_cursor_short_number(const struct ps_cursor *c, __u32 pos, __u32 *value)
 {
 	__u64 w = ps_cursor_word(c, pos) ^ (PS_ONES * '0'), other;
 	__u32 digits;
 
-	/* Bytes that are no digits are greater than 9 now: bit 7 is set, or becomes so. */
+	/* A byte that is no digit is greater than 9 now: bit 7 is set, or the addition sets it. */
 	other = (((w & PS_ONES * 0x7f) + PS_ONES * (0x7f - 9)) | w) & PS_ONES * 0x80;
 	*value = 0;
 	if (!other)
@@ -298,7 +303,10 @@ ps_inline __u32 ps_cursor_short_number(const struct ps_cursor *c, __u32 pos, __u
 	digits = ps_first_marked(other);
 	if (!digits)
 		return 0;
-	/* Leading zeros for what is missing of eight digits; then pairs, and pairs of pairs. */
+	/*
+	 * Fill up to eight digits with leading zeros. Then combine digits to pairs, pairs to fours,
+	 * and those.
+	 */
 	w <<= 64 - digits * 8;
 	w = w * 10 + (w >> 8);
 	*value = ((w & 0x000000ff000000ffULL) * (100 + (1000000ULL << 32)) +

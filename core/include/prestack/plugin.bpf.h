@@ -143,8 +143,9 @@
 #include <prestack/types.h>
 
 /*
- * Rendering. Each comes in two forms: ..._at writes at out[pos] and returns the position after it, for
- * code that counts nanoseconds (the position stays in a register); the other appends.
+ * Rendering. Each function comes in two forms. The form with _at writes at out[pos] and returns the
+ * position behind it, so the position can stay in a register where nanoseconds count. The other
+ * form appends.
  */
 
 /* The low n <= 8 bytes of `text`, little endian. */
@@ -172,7 +173,10 @@ static __always_inline __u32 ps_out_key_at(struct ps_scratch *s, __u32 pos)
 			break;
 		ps_out_bytes_at(s, pos + i * 8, s->key.word[i], 8);
 	}
-	/* Read anew, so that the verifier sees one length here and not one per turn of the loop. */
+	/*
+	 * Read again, so that the verifier sees one length here and not one for each turn of the
+	 * loop.
+	 */
 	return pos + ps_read_once(s->key.len);
 }
 
@@ -187,9 +191,11 @@ static __always_inline __u32 ps_out_number_at(struct ps_scratch *s, __u32 pos, _
 	__u64 low = 0, high = 0;
 	__u32 digits = 0;
 
-	/* Digits come from the low end: shift them in; at most ten, eight in one word. */
+	/*
+	 * Digits come from the low end and are shifted in: at most ten, of which eight fit a word.
+	 */
 	for (__u32 i = 0; i < PS_MAX_DIGITS; i++) {
-		/* value / 10: the multiplication that BPF's compiler does not make of it. */
+		/* value / 10 by a multiplication, which the compiler does not use for BPF. */
 		__u32 tenth = ((__u64)value * 0xcccccccdULL) >> 35;
 
 		high = high << 8 | low >> 56;

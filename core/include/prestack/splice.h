@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Answering on a TCP connection that is the server's: what is kept of it, and how numbers are
- * translated. docs/tcp.md explains it. Pure, so that it can be unit-tested.
+ * Splicing: answers of the kernel on a TCP connection of the server. What is kept for it, and how
+ * sequence numbers are translated. docs/tcp.md explains it. No access to maps, so it can be
+ * unit-tested.
  *
- * The server never sees the requests that are answered here, and the client gets replies that the server
- * never sent. So the two ends count bytes differently: the client's numbers are the server's
- * + in_skip for requests, + the high half of `sent` for replies.
+ * The server never sees the requests that the kernel answers, and the client gets replies that the
+ * server never sent. So the two ends count bytes differently. The client's number of a request byte
+ * is the server's number + in_skip. The client's number of a reply byte is the server's number +
+ * the high half of `sent`.
  *
- * One answer at a time: what came before the last one was acknowledged by both ends when it was given.
- * So old numbers need to be right only as far as that they stay old.
+ * There is one answer at a time. Both ends had acknowledged everything before it when it was given.
+ * So the translation of an older number only has to be an old number, too.
  */
 #ifndef PRESTACK_SPLICE_H
 #define PRESTACK_SPLICE_H
@@ -25,36 +27,39 @@
 #define PS_TCP_NOPS 0x01010101
 
 /*
- * In each flow. Written by who owns its requests, but for `sent`, `window`, `tsval` (egress), `client_ack`
- * and `server_una` (anybody: hints that only grow). Offsets are 0 until the first answer; from then on
- * each segment is translated, also if the flow is lost.
+ * Part of each flow. The owner of the flow's requests writes it, with these exceptions: the egress
+ * hook writes `sent`, `window` and `tsval`, and any program writes `client_ack` and `server_una`,
+ * which are hints that only grow. Offsets are 0 until the first answer. From then on every segment
+ * is translated, even if the flow is lost.
  */
 struct ps_splice {
-	/* Next byte that the server will send (its count) | bytes answered here so far << 32. */
+	/*
+	 * Next byte that the server will send, in its numbers | bytes answered here so far << 32.
+	 */
 	__u64 sent;
-	__u64 passed_at; /* when a request was last left to the server, ns */
-	__u32 turn; /* odd while the numbers down to `len` change */
+	__u64 passed_at; /* when a request last went to the server, ns */
+	__u32 turn; /* odd while the members down to `len` change */
 	__u32 in_skip; /* bytes of requests answered here so far */
 	/* The last answer. */
-	__u32 from; /* its request, client's count: [from, to) */
+	__u32 from; /* [from, to) is its request, in the client's numbers */
 	__u32 to;
-	__u32 at; /* where in the server's replies it stands, server's count */
-	__u32 len; /* bytes of it */
-	__u32 client_ack; /* what the client has acknowledged, its count */
-	__u32 server_una; /* and the server knows of, its own count; not known before the first answer */
-	__u32 known; /* the server has answered a read on this flow, and what is below is set */
+	__u32 at; /* its place in the server's replies, in the server's numbers */
+	__u32 len; /* its bytes */
+	__u32 client_ack; /* what the client has acknowledged, in its numbers */
+	__u32 server_una; /* as far as the server knows, in its numbers; valid after the first answer */
+	__u32 known; /* the server has answered a read here; the members below are valid */
 	__u32 mss; /* bytes of data that the client takes in one segment */
-	__u32 scale; /* of the windows that the client tells */
+	__u32 scale; /* window scale of the client */
 	__u32 timestamps; /* both ends use them */
 	__u32 window; /* of the server, as its last segment told it */
 	__u32 tsval; /* the server's last timestamp, net */
-	__u32 ts_recent; /* the client's with the last request that was answered here */
-	__u32 refused; /* no service on this flow, for good */
+	__u32 ts_recent; /* the client's timestamp in the last request answered here */
+	__u32 refused; /* the kernel must not answer on this flow any more */
 	__u8 reply[(PS_MAX_SEGMENT_REPLY + 7) / 8 * 8 +
-		   8]; /* the answer, until it is acknowledged */
+		   8]; /* the last answer, until it is acknowledged */
 };
 
-/* The numbers of one moment. */
+/* The numbers of struct ps_splice at one moment. */
 struct ps_shift {
 	__u32 in_skip;
 	__u32 out_add;
@@ -64,7 +69,7 @@ struct ps_shift {
 	__u32 from;
 };
 
-/* Client's sequence number -> server's. What was answered here is old for the server. */
+/* Client's sequence number -> server's. A request answered here is an old number for the server. */
 ps_inline __u32 ps_shift_seq_in(const struct ps_shift *h, __u32 seq)
 {
 	return seq - h->in_skip;
@@ -76,13 +81,16 @@ ps_inline __u32 ps_shift_answer_end(const struct ps_shift *h)
 	return h->at + h->out_add;
 }
 
-/* Whether an acknowledgement of the client's tells that it has the last answer. */
+/* Whether the client's acknowledgement `ack` covers the last answer. */
 ps_inline int ps_shift_answer_acked(const struct ps_shift *h, __u32 ack)
 {
 	return (__s32)(ack - ps_shift_answer_end(h)) >= 0;
 }
 
-/* Client's acknowledgement -> server's. What is within the answer acknowledges what was before it. */
+/*
+ * Client's acknowledgement -> server's. One within the answer acknowledges all that was before the
+ * answer.
+ */
 ps_inline __u32 ps_shift_ack_in(const struct ps_shift *h, __u32 ack)
 {
 	__s32 beyond = (__s32)(ack - ps_shift_answer_end(h));
@@ -94,7 +102,9 @@ ps_inline __u32 ps_shift_ack_in(const struct ps_shift *h, __u32 ack)
 	return ack - (h->out_add - h->len);
 }
 
-/* Server's sequence number -> client's. What it sends again from before the answer stays before it. */
+/*
+ * Server's sequence number -> client's. A byte from before the answer, sent again, stays before it.
+ */
 ps_inline __u32 ps_shift_seq_out(const struct ps_shift *h, __u32 seq)
 {
 	if ((__s32)(seq - h->at) >= 0)
@@ -103,9 +113,10 @@ ps_inline __u32 ps_shift_seq_out(const struct ps_shift *h, __u32 seq)
 }
 
 /*
- * Server's acknowledgement -> client's. `bare`: the segment is nothing but that. Then the request that
- * was answered here is not acknowledged before the client has the answer: if that got lost, the client
- * has to send the request again. (What holds data makes the client tell by itself what it lacks.)
+ * Server's acknowledgement -> client's. `bare`: the segment has no data and no FIN. A bare
+ * acknowledgement must not cover the request that was answered here before the client has the
+ * answer: if the answer got lost, the client has to send the request again. A segment with data
+ * makes the client report by itself what it lacks.
  */
 ps_inline __u32 ps_shift_ack_out(const struct ps_shift *h, __u32 ack, __u32 client_ack, int bare)
 {
@@ -119,8 +130,9 @@ ps_inline __u32 ps_shift_ack_out(const struct ps_shift *h, __u32 ack, __u32 clie
 #define PS_SHIFT_FAR (1U << 28)
 
 /*
- * Whether the last answer is so long ago that its numbers will soon say nothing, as sequence numbers
- * wrap around. `sent` and `next`: what the server will send and the client was read up to.
+ * Whether the last answer is so far back that its numbers will soon be ambiguous, since sequence
+ * numbers wrap around. `sent`: what the server will send next. `next`: the client was read up to
+ * here.
  */
 ps_inline int ps_shift_is_far(const struct ps_splice *sp, __u32 sent, __u32 next)
 {
@@ -128,10 +140,10 @@ ps_inline int ps_shift_is_far(const struct ps_splice *sp, __u32 sent, __u32 next
 }
 
 /*
- * Translates the options of a segment, `n` <= PS_OPTION_WORDS words at `w`: edges of SACK blocks move by
- * `add`. Blocks with an edge before `least` have another offset: then they become no-ops, as does all that
- * is not in the form that RFC 7323, appendix A, recommends and every stack uses. Returns whether anything
- * changed.
+ * Translates the options of a segment, `n` <= PS_OPTION_WORDS words at `w`: the edges of SACK
+ * blocks move by `add`. A block with an edge before `least` has another offset, so its option is
+ * replaced by no-ops. The same happens to every option that is not in the form that RFC 7323,
+ * appendix A, recommends and all stacks use. Returns whether anything changed.
  */
 ps_inline int ps_shift_options(__u32 *w, __u32 n, __u32 least, __u32 add)
 {

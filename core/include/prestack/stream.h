@@ -1,109 +1,115 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Reading one direction of a TCP connection in order, whatever segments it comes in. Pure: the same
- * code compiles for BPF and natively, so that it can be unit-tested and fuzzed.
+ * Reading one direction of a TCP connection in order, however it is cut into segments. No access to
+ * maps: the same code compiles for BPF and natively, so it can be unit-tested and fuzzed.
  *
- * A stream is a row of messages, each a head and a body. Heads are parsed, by the plug-in, in a
- * window: a copy of some bytes of the segment, with what was left of the segments before in front
- * (the carry). Bodies are skipped by their length and never looked at.
+ * A stream is a sequence of messages, and a message is a head and a body. The plug-in parses heads
+ * in a window: a copy of some bytes of the segment, behind the bytes left over from earlier
+ * segments (the carry). Bodies are skipped by their length and never looked at.
  *
- * Positions count from the start of "carry and new bytes of this segment" (struct ps_reader); those
- * that the plug-in sees count from the start of the window.
+ * Positions count from the start of the carry and the new bytes of this segment behind it (struct
+ * ps_reader). The plug-in's positions count from the start of the window.
  */
 #ifndef PRESTACK_STREAM_H
 #define PRESTACK_STREAM_H
 
 #include <prestack/cursor.h>
 
-#define PS_CARRY_SIZE 512 /* bytes of a head that may wait for the next segment */
+#define PS_CARRY_SIZE 512 /* bytes of a head that can be kept for the next segment */
 #define PS_MAX_BODY 0x7fffffff
-#define PS_RECORDS 16 /* byte ranges that are remembered, for retransmissions */
+#define PS_RECORDS 16 /* byte ranges remembered, to check retransmissions */
 
-/* What a plug-in can say of the message at its position. */
+/* What a plug-in says of the message at its position. */
 enum ps_message_kind {
-	PS_MESSAGE_LOST, /* not understood: nobody knows where the next one begins */
-	PS_MESSAGE_WHOLE, /* the head is all there */
-	PS_MESSAGE_PARTIAL, /* it goes on behind the window */
+	PS_MESSAGE_LOST, /* not understood: where the next message begins is not known */
+	PS_MESSAGE_WHOLE, /* the whole head is in the window */
+	PS_MESSAGE_PARTIAL, /* the head goes on behind the window */
 };
 
 enum ps_message_flags {
-	/* Request: a reply may come or not. */
+	/* Request: it may get a reply or not. */
 	PS_MESSAGE_MAYBE = 1,
-	/* Request: its reply cannot be taken for that of a MAYBE request. Reply: it is such a one. */
+	/*
+	 * Request: its reply cannot be mistaken for that of a MAYBE request. Reply: to such a
+	 * request.
+	 */
 	PS_MESSAGE_SYNC = 2,
-	/* Reply: the write did what it was asked to. */
+	/* Reply: the write succeeded. */
 	PS_MESSAGE_SUCCEEDED = 4,
-	/* Reply: an error, such as may come also for a request that has no reply. */
+	/* Reply: an error of a kind that a request without a reply may also cause. */
 	PS_MESSAGE_ERROR = 8,
-	/* Reply: to a read such as may be answered by the kernel, which the server has not refused. */
+	/* Reply: to a read of a kind that the kernel could answer, and not a refusal. */
 	PS_MESSAGE_SERVES = 16,
-	/* Request: from here on nothing on this connection is answered by the kernel. */
+	/* Request: from here on the kernel answers nothing on this connection. */
 	PS_MESSAGE_ENDS_SERVICE = 32,
-	/* Request: more messages of it follow, before which the server does nothing about it. */
+	/* Request: more messages of it follow; the server does nothing before the last one. */
 	PS_MESSAGE_GOES_ON = 64,
 };
 
 struct ps_message {
 	__u32 kind; /* enum ps_message_kind */
-	__u32 next; /* position after what was eaten: the head, or a part of it that need not come again */
-	__u32 body; /* bytes that follow the head and are skipped unseen */
+	__u32 next; /* position after the consumed bytes: the head, or a part of it */
+	__u32 body; /* length of the body, which is skipped */
 	/*
-	 * Request: replies that are sure to come, 0 or 1. Reply: how many it ends; more than 1 only where it
-	 * stands for a row of replies with the same flags, neither SYNC nor ERROR.
+	 * Request: how many replies it surely gets, 0 or 1. Reply: how many replies end here. That
+	 * is more than 1 only for several replies in a row with the same flags, none of them SYNC
+	 * or ERROR.
 	 */
 	__u32 replies;
 	__u32 flags; /* enum ps_message_flags */
-	__u32 state; /* in and out: the plug-in's word, for a head that it eats in parts; at first 0 */
+	__u32 state; /* in and out: the plug-in's own word, for heads consumed in parts; first 0 */
 };
 
-/* One direction of a connection, between segments. */
+/* One direction of a connection, between two segments. */
 struct ps_stream {
-	__u32 next; /* sequence number of the first byte that was not read */
-	__u32 skip; /* bytes of a body that are still to come */
+	__u32 next; /* sequence number of the first byte not read yet */
+	__u32 skip; /* bytes of a body still to come */
 	__u32 state; /* ps_message.state */
 	__u32 carry_len;
-	__u32 ahead_from; /* bytes of the body that came early: [ahead_from, ahead_to) */
-	__u32 ahead_to; /* equal: none */
-	__u8 carry[PS_CARRY_SIZE + 8]; /* the bytes before `next` that are not eaten */
+	__u32 ahead_from; /* [ahead_from, ahead_to): bytes of the body that came early */
+	__u32 ahead_to; /* equal to ahead_from: none */
+	__u8 carry[PS_CARRY_SIZE + 8]; /* the bytes before `next` that are not consumed */
 };
 
 /* Reading one segment. */
 struct ps_reader {
-	__u32 pos; /* of the next byte to be read */
-	__u32 total; /* carry and new bytes */
-	__u32 carried; /* how many of them are the carry */
+	__u32 pos; /* position of the next byte to read */
+	__u32 total; /* carry and new bytes together */
+	__u32 carried; /* length of the carry */
 	__u32 base; /* position of the window's first byte */
 	__u32 len; /* bytes in the window */
-	__u32 begun; /* the body at the start began in an earlier segment */
-	__u32 body_done; /* and is over */
-	__u32 heads_from; /* bytes that were read and not skipped: [heads_from, heads_to) */
+	__u32 begun; /* the body at the start of the segment began in an earlier one */
+	__u32 body_done; /* and that body is over */
+	__u32 heads_from; /* [heads_from, heads_to): the bytes that were read and not skipped */
 	__u32 heads_to;
 };
 
 /* What a segment is to a stream. */
 enum ps_accept {
-	PS_ACCEPT_READ, /* in order, perhaps after some old bytes */
-	PS_ACCEPT_OLD, /* no new byte in it */
-	PS_ACCEPT_INSIDE, /* ahead of order, but wholly within the body: noted */
+	PS_ACCEPT_READ, /* in order, perhaps with old bytes in front */
+	PS_ACCEPT_OLD, /* all of its bytes were read before */
+	PS_ACCEPT_INSIDE, /* ahead of order, but wholly within a body: noted */
 	PS_ACCEPT_AHEAD, /* ahead of order */
 };
 
 /* What to do next in a segment. */
 enum ps_step {
 	PS_STEP_LOAD, /* load the window at `pos`, then parse */
-	PS_STEP_PARSE, /* the plug-in looks at window position pos - base */
-	PS_STEP_DONE, /* all read; ps_stream_close */
+	PS_STEP_PARSE, /* the plug-in parses at window position pos - base */
+	PS_STEP_DONE, /* all is read: call ps_stream_close */
 	PS_STEP_LOST,
-	PS_STEP_SINGLE, /* the segment was one message, and all about it is done */
+	PS_STEP_SINGLE, /* the segment was a single message, and is done */
 };
 
-/* Distance of sequence numbers, which wrap around: > 0 if a comes after b. */
+/* Distance of sequence numbers, which wrap around: greater than 0 if a comes after b. */
 ps_inline __s32 ps_seq_diff(__u32 a, __u32 b)
 {
 	return (__s32)(a - b);
 }
 
-/* Notes that [from, to) of the body was let through early. False: it does not fit what was noted. */
+/*
+ * Notes that bytes [from, to) of the body came early. False: they do not join those already noted.
+ */
 ps_inline int ps_stream_note_ahead(struct ps_stream *st, __u32 from, __u32 to)
 {
 	if (st->ahead_from == st->ahead_to) {
@@ -120,7 +126,7 @@ ps_inline int ps_stream_note_ahead(struct ps_stream *st, __u32 from, __u32 to)
 	return 1;
 }
 
-/* Takes a segment of `len` > 0 bytes. READ: its first *old bytes were read before. */
+/* Classifies a segment of `len` > 0 bytes, enum ps_accept. READ: its first *old bytes are old. */
 ps_inline int ps_stream_accept(struct ps_stream *st, __u32 seq, __u32 len, __u32 *old)
 {
 	__s32 gap = ps_seq_diff(seq, st->next);
@@ -158,8 +164,8 @@ ps_inline int ps_stream_at_boundary(const struct ps_stream *st)
 }
 
 /*
- * As ps_stream_open, for a stream that is afresh and a segment that is in the window as a whole: what the plug-in
- * says of the message at window position 0 is for ps_stream_take at once.
+ * The same for a stream at a boundary and a segment that is in the window as a whole. The plug-in
+ * has looked at the message at window position 0 already, so ps_stream_take can follow at once.
  */
 ps_inline void ps_stream_open_window(const struct ps_stream *st, struct ps_reader *r, __u32 len)
 {
@@ -168,15 +174,18 @@ ps_inline void ps_stream_open_window(const struct ps_stream *st, struct ps_reade
 	r->heads_from = 0;
 }
 
-/* Whether a segment of `len` bytes that begins with this message is just that, with all of its body. */
+/*
+ * Whether a segment of `len` bytes that begins with this message is exactly that message with its
+ * body.
+ */
 ps_inline int ps_message_fills(const struct ps_message *m, __u32 len)
 {
 	return m->kind == PS_MESSAGE_WHOLE && m->next && m->next <= len && m->body == len - m->next;
 }
 
 /*
- * The short way for such a segment, to a stream that is afresh: takes it as what begins with ps_stream_open and
- * ends with ps_stream_close would.
+ * The fast way for such a segment, in a stream at a boundary. It does what the functions from
+ * ps_stream_open to ps_stream_close would do.
  */
 ps_inline void ps_stream_take_all(struct ps_stream *st, const struct ps_message *m, __u32 len)
 {
@@ -194,7 +203,7 @@ ps_inline void ps_stream_skip(struct ps_stream *st, struct ps_reader *r, __u32 n
 	}
 }
 
-/* What comes next. Returns enum ps_step, never LOST. */
+/* Skips what is left of a body. Returns what to do next, enum ps_step; never LOST. */
 ps_inline int ps_stream_step(struct ps_stream *st, struct ps_reader *r)
 {
 	__u32 left = r->total - r->pos, n = st->skip < left ? st->skip : left;
@@ -210,7 +219,10 @@ ps_inline int ps_stream_step(struct ps_stream *st, struct ps_reader *r)
 	return r->pos - r->base < r->len ? PS_STEP_PARSE : PS_STEP_LOAD;
 }
 
-/* Takes what the plug-in says of the message at `pos`. PARSE means that there is more: step on. */
+/*
+ * Applies what the plug-in says of the message at `pos`. Returns enum ps_step; PARSE: call
+ * ps_stream_step.
+ */
 ps_inline int ps_stream_take(struct ps_stream *st, struct ps_reader *r, const struct ps_message *m)
 {
 	__u32 from = r->pos - r->base;
@@ -232,7 +244,7 @@ ps_inline int ps_stream_take(struct ps_stream *st, struct ps_reader *r, const st
 	if (m->next > from)
 		return PS_STEP_PARSE;
 	if (r->base + r->len < r->total) {
-		/* The segment has more, if the window can move on. */
+		/* The segment has more bytes, if the window can move on. */
 		if (!from)
 			return PS_STEP_LOST;
 		r->len = 0;
@@ -245,7 +257,10 @@ ps_inline int ps_stream_take(struct ps_stream *st, struct ps_reader *r, const st
 ps_inline void ps_stream_copy(__u8 *to, const __u8 *from, __u32 n)
 {
 #ifdef __bpf__
-	/* The bound right before its use; the buffers' own are given by what calls this. */
+	/*
+	 * The bound is tested right before its use, as the verifier needs it. The callers keep
+	 * within the buffers.
+	 */
 	ps_opaque(n);
 	if (n <= PS_CARRY_SIZE)
 		bpf_probe_read_kernel(to, n, from);
@@ -254,7 +269,10 @@ ps_inline void ps_stream_copy(__u8 *to, const __u8 *from, __u32 n)
 #endif
 }
 
-/* Ends a segment: keeps what is not eaten, a tail of the window, and moves `next` on. */
+/*
+ * Ends a segment: keeps the bytes not consumed, which are the end of the window, and advances
+ * `next`.
+ */
 ps_inline void ps_stream_close(struct ps_stream *st, struct ps_reader *r, const __u8 *window)
 {
 	__u32 from = r->pos - r->base, left = r->total - r->pos;
@@ -274,7 +292,7 @@ ps_inline void ps_stream_close(struct ps_stream *st, struct ps_reader *r, const 
 	st->ahead_from = st->ahead_to;
 }
 
-/* Copies the carry from `pos` on to the window, and returns how many bytes that is. */
+/* Copies the carry from `pos` on into the window. Returns how many bytes that are. */
 ps_inline __u32 ps_stream_uncarry(const struct ps_stream *st, const struct ps_reader *r,
 				  __u8 *window)
 {
@@ -288,17 +306,17 @@ ps_inline __u32 ps_stream_uncarry(const struct ps_stream *st, const struct ps_re
 }
 
 /*
- * Bytes that were read and may come again before the server has them: they have to be the same. A
- * range of heads comes with its hash, a range of a body may have changed.
+ * A range of bytes that was read and may be retransmitted before the server has it. Retransmitted
+ * heads must be the same bytes, so their range has a hash. The bytes of a body may differ.
  */
 struct ps_record {
-	__u32 from; /* sequence numbers: [from, to) */
+	__u32 from; /* [from, to): sequence numbers */
 	__u32 to;
 	__u64 hash; /* 0: a body */
 };
 
 struct ps_records {
-	__u32 count; /* ever made; the last PS_RECORDS are there */
+	__u32 count; /* made so far; the last PS_RECORDS are kept */
 	__u32 reserved;
 	struct ps_record record[PS_RECORDS];
 };
@@ -315,7 +333,10 @@ ps_inline void ps_records_add(struct ps_records *rs, __u32 from, __u32 to, __u64
 	r->hash = hash;
 }
 
-/* Where in the segment's new bytes heads are, from the first one to the end of the last: 0 bytes if none. */
+/*
+ * Where the heads are in the segment's new bytes, from the first to the end of the last. Returns
+ * their length, or 0.
+ */
 ps_inline __u32 ps_reader_heads(const struct ps_reader *r, __u32 *from)
 {
 	*from = r->heads_from > r->carried ? r->heads_from : r->carried;
@@ -323,8 +344,8 @@ ps_inline __u32 ps_reader_heads(const struct ps_reader *r, __u32 *from)
 }
 
 /*
- * Remembers what of a segment may come again. `begin` is what `next` was before it, `hash` that of the
- * bytes that ps_reader_heads tells.
+ * Records what of a segment may be retransmitted. `begin`: `next` before the segment. `hash`: hash
+ * of the bytes that ps_reader_heads tells.
  */
 ps_inline void ps_records_note(struct ps_records *rs, const struct ps_stream *st,
 			       const struct ps_reader *r, __u32 begin, __u64 hash)
@@ -334,12 +355,14 @@ ps_inline void ps_records_note(struct ps_records *rs, const struct ps_stream *st
 
 	if (n)
 		ps_records_add(rs, base + from, base + from + n, hash);
-	/* What follows the last head is its body, all of it, also what has yet to come. */
+	/*
+	 * After the last head comes its body: the rest of this segment, and what is still to come.
+	 */
 	if (r->heads_to && base + r->heads_to != end)
 		ps_records_add(rs, base + r->heads_to, end, 0);
 }
 
-/* As ps_records_note, of a segment that was taken by ps_stream_take_all; `hash` of its head. */
+/* The same for a segment that ps_stream_take_all took. `hash`: hash of its head. */
 ps_inline void ps_records_note_all(struct ps_records *rs, const struct ps_stream *st,
 				   const struct ps_message *m, __u64 hash)
 {
@@ -351,8 +374,8 @@ ps_inline void ps_records_note_all(struct ps_records *rs, const struct ps_stream
 }
 
 /*
- * The record that vouches for byte `at` of a segment [from, to): a body, or heads that the segment
- * holds all of. PS_RECORDS if there is none.
+ * The record that covers byte `at` of a segment [from, to): a body, or heads that lie within the
+ * segment as a whole. Returns PS_RECORDS if there is none.
  */
 ps_inline __u32 ps_records_find(const struct ps_records *rs, __u32 at, __u32 from, __u32 to)
 {

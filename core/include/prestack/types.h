@@ -2,11 +2,13 @@
 /*
  * Structures and limits shared by the BPF programs and the C++ loader.
  *
- * Everything that both halves touch is declared here and nowhere else. Layouts are fixed by
- * static assertions at the end, since clang (BPF) and the host compiler must agree on them.
+ * Everything that both halves touch is declared here and nowhere else. clang for BPF and the host's
+ * compiler must agree on each layout, so static assertions at the end check the sizes.
  *
- * Byte order: members marked "net" hold the bytes as they travel; all others are host order.
- * Addresses are 16 bytes: IPv6, or IPv4 mapped as ::ffff:a.b.c.d, so that one comparison serves both.
+ * Byte order: members marked "net" hold the bytes as they travel. All others are in host order.
+ *
+ * Addresses have 16 bytes: an IPv6 address, or an IPv4 address mapped as ::ffff:a.b.c.d. So one
+ * comparison serves both.
  */
 #ifndef PRESTACK_TYPES_H
 #define PRESTACK_TYPES_H
@@ -41,13 +43,13 @@ enum ps_transport {
 };
 
 /*
- * Per-object read-only configuration: every BPF object has one `ps_config` in .rodata, filled by
- * the loader before load with the same bytes. The verifier folds these into constants, so that
- * what is not used costs nothing.
+ * Read-only configuration. Every BPF object has one `ps_config` in .rodata, and the loader fills
+ * all of them with the same bytes before it loads them. The verifier treats the members as
+ * constants and removes the code that a configuration does not use.
  */
 struct ps_config {
 	__u64 seed[2]; /* random per load: keys of the hash */
-	__u64 settle_ns; /* how long a write holds off fills of its key */
+	__u64 settle_ns; /* settle time: how long a write holds off fills of its key */
 	__u32 set_mask; /* number of sets - 1 (sets are a power of two, at least PS_MAX_WAYS) */
 	__u32 large_mask; /* number of sets of the large table - 1 (<= set_mask) */
 	__u32 fence_mask; /* number of fences - 1 */
@@ -76,14 +78,14 @@ enum ps_service_flags {
 	PS_SERVICE_TCP = 2, /* answer stream requests */
 	PS_SERVICE_SERVER_KNOWN = 4, /* server_uid is valid */
 	PS_SERVICE_NO_XDP_TX = 8, /* XDP_TX does not work here: replies go out through TC */
-	PS_SERVICE_WAIT = 16, /* connections older than the attachment are open: serve nothing */
-	PS_SERVICE_DRAIN = 32, /* prestack is being stopped: serve nothing, go on translating */
+	PS_SERVICE_WAIT = 16, /* older connections are still open: serve nothing yet */
+	PS_SERVICE_DRAIN = 32, /* prestack is being stopped: serve nothing, but translate TCP */
 };
 
 /*
- * What user space tells the kernel about a service. Map ps_service_conf holds two of them per
- * service (elements 2*i and 2*i+1): the loader writes the one not in use and then stores
- * ps_service_state.conf, so that a packet never sees half an update.
+ * What user space tells the kernel about a service. Map ps_service_conf has two elements for each
+ * service, 2*i and 2*i+1. The loader writes the one that is not in use, and then stores its number
+ * in ps_service_state.conf. So a packet never sees half an update.
  */
 struct ps_service_conf {
 	__u32 flags; /* enum ps_service_flags */
@@ -94,44 +96,48 @@ struct ps_service_conf {
 };
 
 /*
- * A path on which the server itself was seen to answer: only requests that arrive on such a path
- * are answered from the cache. Written by the egress hook, read at ingress.
+ * A path on which the server itself was seen to reply. Only requests that arrive on such a path are
+ * answered from the cache. The egress hook writes paths, and the ingress hook reads them.
  */
 struct ps_path {
 	__u64 addr[2]; /* net: the server's address */
 	__u32 ifindex;
 	__u32 vlan; /* outer VLAN id << 16 | inner VLAN id, each + 1; 0 = no tag */
-	__u64 mac; /* the server's Ethernet address, bytes in order from the low end; transport << 48 */
+	__u64 mac; /* the server's Ethernet address, first byte lowest; transport << 48 */
 	__u32 epoch; /* valid while equal to the service's epoch; 0 = never */
 	__u32 busy; /* a writer owns this path */
 };
 
 #define PS_MAX_SOCKETS 8 /* sockets of a service's server that are known at one time */
 
-/* What the kernel knows of a service. Map ps_service_state is mmapable: user space may add to epoch. */
+/*
+ * What the kernel knows of a service. User space maps ps_service_state into its memory, and may add
+ * to `epoch`.
+ */
 struct ps_service_state {
-	__u32 epoch; /* entries of another epoch are no entries; starts at 1 */
-	__u32 conf; /* which of the two ps_service_conf is in use: 0 or 1; and its flags << PS_CONF_FLAGS */
-	__u64 settle_until; /* ns of CLOCK_MONOTONIC: no lease before: writes nobody followed settle */
-	__u64 alive_until; /* ns of CLOCK_MONOTONIC: nothing is served later. User space moves it on */
-	__u64 dead; /* a delayed flush: from << 32 | to, in ns of CLOCK_MONOTONIC >> PS_DEAD_SHIFT; 0 = none */
-	__u32 next_socket; /* element of socket[] that the next new one gets; wraps */
+	__u32 epoch; /* an entry of another epoch is not served; starts at 1 */
+	__u32 conf; /* ps_service_conf in use, 0 or 1, and its flags << PS_CONF_FLAGS */
+	__u64 settle_until; /* ns of CLOCK_MONOTONIC: no lease is given before it */
+	__u64 alive_until; /* ns of CLOCK_MONOTONIC: nothing is served after it. User space moves it on */
+	__u64 dead; /* delayed flush: from << 32 | to, ns of CLOCK_MONOTONIC >> PS_DEAD_SHIFT; 0: none */
+	__u32 next_socket; /* element of socket[] for the next new cookie; wraps around */
 	__u32 reserved[7];
 	struct ps_path path[PS_MAX_PATHS];
-	__u64 socket[PS_MAX_SOCKETS]; /* cookies of the server's sockets; another one: a restart */
+	__u64 socket[PS_MAX_SOCKETS]; /* cookies of the server's sockets; a new one is a restart */
 };
 #define PS_DEAD_SHIFT 27 /* 0.13 s */
-#define PS_CONF_FLAGS 1 /* most packets need nothing else of ps_service_conf */
+#define PS_CONF_FLAGS 1 /* the flags are kept here too, since most packets need nothing else */
 
-/* What an expiry time can be besides a time. */
+/* Values of an expiry time that are not times. */
 enum ps_expires {
 	PS_EXPIRES_NEVER = 0,
-	PS_EXPIRES_UNKNOWN = 1, /* not known yet: a time long past, so the entry is not served */
+	PS_EXPIRES_UNKNOWN = 1, /* not known yet; as a time long past, so it is not served */
 };
 
 /*
- * A cache entry: one map element. The key, padded with zeros to whole 8-byte words, and then the
- * value follow the header. `lock` is taken by writers only; readers copy and then check `seq`.
+ * A cache entry: one map element. The key follows the header, padded with zeros to whole 8-byte
+ * words, and then the value. Only writers take `lock`. Readers copy, and then check that `seq` has
+ * not changed.
  */
 struct ps_entry {
 #ifdef __bpf__
@@ -139,23 +145,24 @@ struct ps_entry {
 #else
 	__u32 lock;
 #endif
-	__u32 seq; /* odd while a filler owns the entry; changes with every change */
+	__u32 seq; /* odd while a filler owns the entry; every change of the entry changes it */
 	__u32 epoch; /* the service's epoch when it was filled; 0 = dead */
-	__u32 flags; /* the plug-in's word, given back on every hit (client flags) */
-	__u64 expires; /* ns of CLOCK_MONOTONIC after which it is no entry, or enum ps_expires */
+	__u32 flags; /* the plug-in's own word, returned with every hit (client flags) */
+	__u64 expires; /* ns of CLOCK_MONOTONIC after which it is not served, or enum ps_expires */
 	__u16 value_len;
 	__u8 key_len;
 	__u8 service;
-	__u8 used; /* second chance: set by a hit, cleared by a passing victim search */
+	__u8 used; /* second chance: a hit sets it, a search for a victim clears it */
 	__u8 reserved;
-	__u16 questioned_at; /* while expires is PS_EXPIRES_UNKNOWN: when, ns >> PS_QUESTION_SHIFT */
+	__u16 questioned_at; /* when user space was asked for an unknown expiry, ns >> PS_QUESTION_SHIFT */
 };
 #define PS_QUESTION_SHIFT 20 /* 1.05 ms */
-#define PS_QUESTION_TIME 95 /* in that unit: so long a question about an entry is waited for */
+#define PS_QUESTION_TIME 95 /* in that unit: how long the entry waits for the answer */
 
 /*
- * Index: one 4-byte word per way, PS_INDEX_WORDS of them (one cache line) per map element.
- * Word = tag (30 bits of the hash) << PS_CLASS_BITS | class; 0 = empty. A word is a hint: the entry's key decides.
+ * The index has one 4-byte word for each way, and PS_INDEX_WORDS of them (one cache line) in a map
+ * element. A word is the tag (30 bits of the hash) << PS_CLASS_BITS | class; 0 is empty. It is only
+ * a hint: the key in the entry decides.
  */
 #define PS_INDEX_WORDS 16
 struct ps_index_line {
@@ -172,21 +179,23 @@ enum ps_class {
 /* Small entries are two cache lines; what does not fit goes to a large one. */
 #define PS_SMALL_SIZE 128
 
-/* A fence orders writes against fills, for all keys that hash to it. docs/coherence.md. */
+/* A fence orders writes against fills, for all keys that hash to it. See docs/coherence.md. */
 struct ps_fence {
-	__u64 lease; /* who may fill: hash of client, request, key, generation and epoch; 0 = nobody */
-	__u64 hold; /* writes under way, see PS_HOLD_COUNT: one word, so that it changes at once */
-	__u64 expiry_tag; /* hash of expiry and of key, generation and epoch that it is for */
-	__u32 expiry; /* when that key expires: ns of CLOCK_MONOTONIC >> PS_EXPIRY_SHIFT; 0 = never */
-	__u32 generation; /* counts arrivals of writes and departures of their replies */
+	__u64 lease; /* the reply that may fill: hash of client, request, key, generation, epoch; 0: none */
+	__u64 hold; /* writes under way, see PS_HOLD_COUNT. One word, so that all of it changes at once */
+	__u64 expiry_tag; /* hash of `expiry` and of the key, generation and epoch that it is valid for */
+	__u32 expiry; /* when that key expires: ns of CLOCK_MONOTONIC >> PS_EXPIRY_SHIFT; 0: never */
+	__u32 generation; /* counts writes that arrive and replies to writes that leave */
 };
 #define PS_EXPIRY_SHIFT 28 /* 0.27 s */
 
 /*
- * ps_fence.hold = until << PS_HOLD_UNTIL | cohort << PS_HOLD_COHORT | count. While count is not 0 and
- * the time not over, nobody gets a lease. `count` writes of this cohort have arrived whose replies
- * have not left; the most it can say means "as many or more", and stays until the time is over. A
- * write that arrives after that starts the next cohort, so that replies that never came count no more.
+ * ps_fence.hold = until << PS_HOLD_UNTIL | cohort << PS_HOLD_COHORT | count.
+ *
+ * `count` writes of this cohort have arrived whose replies have not left. While count is not 0 and
+ * `until` is not over, no lease is given. The largest count means "this many or more", and it stays
+ * until the time is over. The first write after that starts the next cohort. So a reply that never
+ * came is not counted for ever.
  */
 #define PS_HOLD_COUNT 0xfffULL
 #define PS_HOLD_COHORT 12
@@ -195,28 +204,28 @@ struct ps_fence {
 #define PS_COHORTS 0xfff
 #define PS_COHORT_MASK 0xfffULL /* of hold >> PS_HOLD_COHORT */
 
-/* Instead of a write's cohort: its reply changes no count. */
+/* In place of a cohort: the reply to this write changes no count. */
 #define PS_COHORT_NONE 0xffffffffU
 
 /*
- * A request on its way to the server whose reply is waited for. Element hash & pending_mask of map
- * ps_pending_requests; one request per element.
+ * A request over UDP that has gone to the server and whose reply has not left. Map
+ * ps_pending_requests has one request in an element, and its element is hash & pending_mask.
  */
 struct ps_pending_request {
 	__u32 lock; /* ps_lock */
 	__u16 kind; /* enum ps_pending_kind; 0 = free */
-	__u16 nr_displaced; /* requests of `forgotten` that are not answered */
+	__u16 nr_displaced; /* requests of `displaced` that are not answered */
 	__u64 requester; /* hash of client, server and request number */
 	__u64 key; /* hash of the key written */
-	__u64 expires; /* of what is written, if the reply says that it was */
+	__u64 expires; /* of the written key, if the reply says that the write succeeded */
 	__u64 since; /* ns of CLOCK_MONOTONIC */
-	__u64 tainted_until; /* a request had no room here: no leases before */
-	__u64 displaced; /* `who` of the last unanswered write that has, or found, no place here */
+	__u64 tainted_until; /* a request found no room here: no lease is given before this time */
+	__u64 displaced; /* requester of the last unanswered write that lost its place here, or found none */
 	__u32 cohort; /* of the write, as ps_invalidate left it */
-	__u16 count; /* requests of this client with this number that are not answered; 0 = all are */
-	__u16 serial; /* tells a read from those before it with the same number; not 0 */
+	__u16 count; /* unanswered requests of this client with this number; 0: the element is free */
+	__u16 serial; /* tells this read from earlier ones with the same number; never 0 */
 };
-#define PS_PENDING_NS 1000000000ULL /* how long an unanswered request keeps its place from others */
+#define PS_PENDING_NS 1000000000ULL /* how long an unanswered request keeps its place */
 
 enum ps_pending_kind {
 	PS_PENDING_NOTHING = 0,
@@ -225,32 +234,35 @@ enum ps_pending_kind {
 	PS_PENDING_ANY, /* may change anything */
 };
 
-/* Bytes of ring buffer ps_expiry_questions: some 4600 brief questions, since who answers them looks every few milliseconds. */
+/*
+ * Size of ring buffer ps_expiry_questions in bytes. It holds some 4600 short questions. It needs
+ * room for many, since user space reads it only every few milliseconds.
+ */
 #define PS_QUESTIONS_SIZE (1 << 18)
 
 /*
- * Asked of user space through ring buffer ps_expiry_questions: when does this entry expire? If the key has no more than
- * PS_BRIEF_KEY bytes, only the first PS_BRIEF_QUESTION bytes of this are sent.
+ * A question to user space, through ring buffer ps_expiry_questions: when does this entry expire?
+ * For a key of at most PS_BRIEF_KEY bytes only the first PS_BRIEF_QUESTION bytes are sent.
  */
 struct ps_expiry_question {
 	__u32 table; /* enum ps_class */
 	__u32 index; /* element of that class's table */
-	__u32 seq; /* the entry's; another one: the entry is gone */
+	__u32 seq; /* the entry's; if it has changed, the entry is gone */
 	__u8 service;
 	__u8 key_len;
 	__u16 reserved;
-	__u64 key[PS_KEY_WORDS]; /* what follows its key_len bytes means nothing */
+	__u64 key[PS_KEY_WORDS]; /* the bytes after key_len mean nothing */
 };
 #define PS_BRIEF_KEY 32
 #define PS_BRIEF_QUESTION (16 + PS_BRIEF_KEY)
 
-/* Answers, as the frame that program `ps_set_expiry` is test-run with. */
+/* The answers of user space, as the frame that program ps_set_expiry is test-run with. */
 #define PS_MAX_EXPIRY_ANSWERS 32
 struct ps_expiry_answer {
 	__u32 table;
 	__u32 index;
 	__u32 seq;
-	__u32 taken; /* out: 1 if the entry was still the one asked about */
+	__u32 taken; /* out: 1 if the entry was still the one of the question */
 	__u64 expires; /* ns of CLOCK_MONOTONIC, or PS_EXPIRES_NEVER */
 };
 struct ps_expiry_answers {
@@ -261,8 +273,8 @@ struct ps_expiry_answers {
 };
 
 /*
- * Keys that the server says have changed, by their hash: the frame that program `ps_invalidations` is
- * test-run with. Fits one page with what the kernel puts around a frame.
+ * Hashes of keys that the server says have changed, as the frame that program ps_invalidations is
+ * test-run with. It fits one page together with what the kernel puts around a frame.
  */
 #define PS_MAX_INVALIDATIONS 256
 struct ps_invalidations {
@@ -279,34 +291,34 @@ struct ps_flow_key {
 	__u16 client_port; /* net */
 	__u16 local_port; /* net */
 	__u32 reserved; /* 0 */
-	__u64 hash; /* of all that, see ps_flow_hash: the key of map ps_flows */
+	__u64 hash; /* of all members above, see ps_flow_hash: the key of map ps_flows */
 };
 
 /*
- * A reply that waits for ps_tc_ingress, since the frame could not become it at XDP. Element
- * ticket % PS_HANDOVER_SLOTS of map ps_handover.
+ * A reply that waits for ps_tc_ingress, because the frame could not become the reply at XDP. Its
+ * element of map ps_handover is ticket % PS_HANDOVER_SLOTS.
  */
 #define PS_HANDOVER_SLOTS 256
 #define PS_HANDOVER_HEAD 128 /* room for the headers */
 struct ps_handover {
-	__u32 ticket; /* 0 while the slot is written; else the number in the metadata */
+	__u32 ticket; /* 0 while the slot is written; then the number in the metadata */
 	__u16 head; /* bytes of headers */
 	__u16 len; /* bytes of payload after them */
 	__u32 service;
-	__u32 ack_len; /* TCP: bytes of `ack`, which the frame is and shall be again; 0: it is used up */
+	__u32 ack_len; /* TCP: bytes of `ack`, which the frame becomes after the reply is sent; 0: drop it */
 	__u8 ack[PS_HANDOVER_HEAD]; /* an acknowledgement for the server */
 	__u8 frame[PS_HANDOVER_HEAD + PS_OUT_SIZE];
 };
 
-/* Metadata: what ps_tc_ingress finds in front of a frame that was handed over. */
+/* The metadata in front of a frame that was handed over, for ps_tc_ingress. */
 struct ps_handover_mark {
 	__u32 magic; /* low half of seed[1] */
 	__u32 ticket; /* slot = ticket % PS_HANDOVER_SLOTS */
 };
 
 /*
- * Result of the `ps_scan` program (run by `prestack stats`): the frame that it is test-run with. A
- * program of type syscall would be the natural choice, but those may not use maps with locks on 6.1.
+ * The frame that program ps_scan is test-run with, and its result (`prestack stats`). A program of
+ * type syscall would be the natural choice, but Linux 6.1 does not let those use maps with locks.
  */
 struct ps_scan {
 	__u64 ethernet[2]; /* room for the header that every frame has */
@@ -316,18 +328,19 @@ struct ps_scan {
 	__u64 large_entries;
 };
 
-/* The same of the `ps_count_flows` program: the connections that are followed. */
+/* The same for program ps_count_flows: how many connections are followed. */
 struct ps_flow_count {
 	__u64 ethernet[2]; /* room for the header that every frame has */
 	__u64 flows;
 	__u64 spliced; /* of these, those whose segments are translated */
-	__u32 lose; /* in: not 0: none of them is followed from now on; why (enum ps_lost) */
+	__u32 lose; /* in: if not 0, stop following all of them, for this reason (enum ps_lost) */
 	__u32 reserved;
 };
 
 /*
- * What a new loader takes over from one that was killed: flows, handshakes, and the tables that they
- * refer to. Raise it with every change of what their elements mean, since sizes do not tell.
+ * The version of what a new loader takes over from one that was killed: flows, handshakes, and the
+ * tables that they refer to. Raise it with every change in the meaning of their elements, since
+ * their sizes do not show that.
  */
 #define PS_LAYOUT 3
 
