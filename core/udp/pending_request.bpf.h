@@ -243,8 +243,8 @@ static __always_inline void ps_lease_take(struct ps_scratch *s, __u32 request)
 }
 
 enum ps_reply_flags {
-	PS_REPLY_READS_ONLY = 1, /* it holds nothing but values, or tells that there are none */
-	PS_REPLY_SUCCEEDED = 2, /* it tells that the write has done what it was asked to */
+	PS_REPLY_READS_ONLY = 1, /* nothing in it but values, or that there are none */
+	PS_REPLY_SUCCEEDED = 2, /* it says that the write succeeded */
 	PS_REPLY_GOES_ON = 4, /* more of it follows in another datagram */
 };
 
