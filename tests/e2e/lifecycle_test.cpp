@@ -39,11 +39,11 @@ private:
 	std::unique_ptr<Bed> bed_;
 };
 
-class DefectI : public Lifecycle
+class EgressHook : public Lifecycle
 {
 };
 
-TEST_F(DefectI, TheLoaderAttachesTheEgressHookAndStopRemovesIt)
+TEST_F(EgressHook, TheLoaderAttachesTheEgressHookAndStopRemovesIt)
 {
 	EXPECT_TRUE(hooks().xdp);
 	EXPECT_GE(hooks().tc_egress, 1U);

@@ -162,10 +162,10 @@ TEST_F(Race, OfRequestsForOnePlace)
 	first.join();
 	second.join();
 	std::uint32_t counted = 0;
-	ps_pending_request asked{};
+	ps_pending_request pending{};
 	for (std::uint32_t i = 0;
-	     bpf_map_lookup_elem(datapath_.map("ps_pending_requests"), &i, &asked) == 0; ++i)
-		counted += asked.count;
+	     bpf_map_lookup_elem(datapath_.map("ps_pending_requests"), &i, &pending) == 0; ++i)
+		counted += pending.count;
 	EXPECT_EQ(counted, 2 * each);
 }
 

@@ -2,7 +2,7 @@
 // Keys that live for milliseconds: asked for all the time, none is served after its time.
 #include <thread>
 
-#include "twin.hpp"
+#include "compared_client.hpp"
 
 #include "support/text_protocol.hpp"
 
@@ -130,13 +130,13 @@ TEST_F(Expiry, OfOneOfSeveral)
 	const std::string goes = stage().key();
 	stage().write_both({"SET", goes, "goes", "PX", "300"});
 	stage().cache(goes);
-	Twin twin(stage());
-	twin.earn(stays);
+	ComparedClient compared(stage());
+	compared.warm(stays);
 	std::this_thread::sleep_for(Milliseconds{310});
-	twin.ask({"MGET", stays, goes, stays});
-	twin.ask({"EXISTS", goes, stays});
-	twin.ask({"STRLEN", goes});
-	twin.ask({"MGET", goes});
+	compared.ask({"MGET", stays, goes, stays});
+	compared.ask({"EXISTS", goes, stays});
+	compared.ask({"STRLEN", goes});
+	compared.ask({"MGET", goes});
 }
 
 } // namespace

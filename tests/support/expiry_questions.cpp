@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "voucher.hpp"
+#include "expiry_questions.hpp"
 
 #include <bpf/libbpf.h>
 
@@ -13,7 +13,7 @@
 namespace prestack::test
 {
 
-Result<unsigned> vouch_for_all(const Objects &objects)
+Result<unsigned> answer_expiry_questions(const Objects &objects)
 {
 	std::vector<ps_expiry_question> questions;
 	const auto take = [](void *context, void *data, std::size_t size) {
@@ -31,15 +31,15 @@ Result<unsigned> vouch_for_all(const Objects &objects)
 	if (!ring)
 		return fail("map ps_expiry_questions", "open as a ring buffer", errno);
 	ring_buffer__consume(ring.get());
-	ExpiryAnswers voucher(*program);
+	ExpiryAnswers answers(*program);
 	unsigned taken = 0;
 	const auto give = [&]() -> Result<void> {
-		return voucher.give().map([&](const std::vector<std::uint32_t> &services) {
+		return answers.give().map([&](const std::vector<std::uint32_t> &services) {
 			taken = std::accumulate(services.begin(), services.end(), taken);
 		});
 	};
 	for (const ps_expiry_question &question : questions) {
-		if (!voucher.add(question.service, {question.table, question.index, question.seq, 0,
+		if (!answers.add(question.service, {question.table, question.index, question.seq, 0,
 						    PS_EXPIRES_NEVER}))
 			continue;
 		if (auto given = give(); !given)

@@ -14,12 +14,15 @@ namespace prestack::test
 namespace
 {
 
-class Forget : public FenceTest
+class KeyInvalidation : public FenceTest
 {
 protected:
-	Forget() : invalidations_(datapath_.program("ps_invalidations"), datapath_.config()) {}
+	KeyInvalidation()
+		: invalidations_(datapath_.program("ps_invalidations"), datapath_.config())
+	{
+	}
 
-	void forget(std::string_view key, std::uint8_t service = 0)
+	void invalidate(std::string_view key, std::uint8_t service = 0)
 	{
 		ASSERT_TRUE(invalidations_.add(service, key));
 		ASSERT_TRUE(invalidations_.give());
@@ -29,7 +32,7 @@ protected:
 	Invalidations invalidations_;
 };
 
-TEST_F(Forget, AnEntryIsGoneAndTheOthersStay)
+TEST_F(KeyInvalidation, AnEntryIsGoneAndTheOthersStay)
 {
 	const std::string longest(PS_MAX_KEY, 'k');
 	for (const std::string &key : {std::string("small"), std::string("large"), longest}) {
@@ -37,13 +40,13 @@ TEST_F(Forget, AnEntryIsGoneAndTheOthersStay)
 		ASSERT_TRUE(fill(key, value)) << key;
 		ASSERT_TRUE(fill(key.substr(1), value)) << key;
 		ASSERT_TRUE(cached(key));
-		forget(key);
+		invalidate(key);
 		EXPECT_FALSE(cached(key)) << key;
 		EXPECT_TRUE(cached(key.substr(1))) << key;
 	}
 }
 
-TEST_F(Forget, IsCountedAsAnInvalidation)
+TEST_F(KeyInvalidation, IsCountedAsAnInvalidation)
 {
 	ASSERT_TRUE(fill("key", "value"));
 	ASSERT_TRUE(invalidations_.add(0, "key"));
@@ -53,29 +56,29 @@ TEST_F(Forget, IsCountedAsAnInvalidation)
 	EXPECT_EQ(moved_now(), "invalidations+1");
 }
 
-TEST_F(Forget, WhatWasAskedForBeforeDoesNotFill)
+TEST_F(KeyInvalidation, WhatWasAskedForBeforeDoesNotFill)
 {
 	miss("key", 1);
 	miss("other", 2);
-	forget("key");
+	invalidate("key");
 	EXPECT_EQ(value("key", "old", 1), kNotFilled);
 	EXPECT_EQ(value("other", "value", 2), kFilled);
 	EXPECT_FALSE(cached("key"));
 }
 
-TEST_F(Forget, WhatIsAskedForAfterwardsFillsAtOnce)
+TEST_F(KeyInvalidation, WhatIsAskedForAfterwardsFillsAtOnce)
 {
 	ASSERT_TRUE(fill("key", "old"));
-	forget("key");
+	invalidate("key");
 	miss("key", 1);
 	EXPECT_EQ(value("key", "new", 1), kFilled);
 	EXPECT_EQ(ask("key"), toy_value("key", "new"));
 }
 
-TEST_F(Forget, AWriteThatIsUnderWayStaysSo)
+TEST_F(KeyInvalidation, AWriteThatIsUnderWayStaysSo)
 {
 	set("key", 1);
-	forget("key");
+	invalidate("key");
 	miss("key", 2);
 	EXPECT_EQ(value("key", "old", 2), kNotFilled);
 	EXPECT_EQ(ok(1), "replies+1");
@@ -83,14 +86,14 @@ TEST_F(Forget, AWriteThatIsUnderWayStaysSo)
 	EXPECT_EQ(value("key", "x", 3), kFilled);
 }
 
-TEST_F(Forget, AnotherServicesKeyIsAnother)
+TEST_F(KeyInvalidation, AnotherServicesKeyIsAnother)
 {
 	ASSERT_TRUE(fill("key", "value"));
-	forget("key", 1);
+	invalidate("key", 1);
 	EXPECT_TRUE(cached("key"));
 }
 
-TEST_F(Forget, MoreKeysThanOneBatchHolds)
+TEST_F(KeyInvalidation, MoreKeysThanOneBatchHolds)
 {
 	constexpr unsigned kKeys = 2 * PS_MAX_INVALIDATIONS + 10;
 	std::vector<std::string> filled;

@@ -10,10 +10,10 @@
 namespace prestack::test
 {
 
-class Twin
+class ComparedClient
 {
 public:
-	explicit Twin(RedisStage &stage)
+	explicit ComparedClient(RedisStage &stage)
 		: stage_(stage), served_(stage.tcp()), alone_(stage.alone())
 	{
 	}
@@ -30,7 +30,7 @@ public:
 	// What may differ, like HELLO with the number of the connection, of the Redis behind prestack.
 	std::string ask_unlike(const std::string &line);
 	// Reads until the kernel answers on this very connection: it has earned it.
-	void earn(const std::string &key);
+	void warm(const std::string &key);
 	// Whether the kernel answers this.
 	bool hits(const std::vector<std::string> &words);
 	// What comes until the servers close, which they have to do.

@@ -7,7 +7,7 @@ namespace prestack::test
 namespace
 {
 
-class DefectK : public AssociativityTest
+class KeyComparison : public AssociativityTest
 {
 protected:
 	static std::string key_of(std::size_t length) { return std::string(length, 'k'); }
@@ -19,7 +19,7 @@ protected:
 
 // Keys of all lengths that are each a prefix of all longer ones, in a table that cannot hold them
 // all apart. Whatever is cached, every answer is the key's own.
-TEST_P(DefectK, NoKeyAnswersForAnother)
+TEST_P(KeyComparison, NoKeyAnswersForAnother)
 {
 	Bed &small = Bed::shared({.associativity = GetParam(), .memory = "1MiB"});
 	for (std::size_t length = 1; length <= 250; ++length) {
@@ -34,7 +34,7 @@ TEST_P(DefectK, NoKeyAnswersForAnother)
 }
 
 // With half of the keys gone from the server, their cached neighbours must not answer for them.
-TEST_P(DefectK, AnAbsentKeyIsNotAnsweredByItsPrefix)
+TEST_P(KeyComparison, AnAbsentKeyIsNotAnsweredByItsPrefix)
 {
 	const std::string stem = bed().key("stem");
 	std::string key = stem;
@@ -47,7 +47,7 @@ TEST_P(DefectK, AnAbsentKeyIsNotAnsweredByItsPrefix)
 	}
 }
 
-TEST_P(DefectK, TheLongestKeyIsServedAndALongerOneIsMemcachedsToRefuse)
+TEST_P(KeyComparison, TheLongestKeyIsServedAndALongerOneIsMemcachedsToRefuse)
 {
 	const std::string longest(250, 'L');
 	bed().store_and_warm(longest, "value");
@@ -56,7 +56,7 @@ TEST_P(DefectK, TheLongestKeyIsServedAndALongerOneIsMemcachedsToRefuse)
 	EXPECT_TRUE(bed().read_pass(get(std::string(1'000, 'L'))).starts_with("CLIENT_ERROR"));
 }
 
-TEST_P(DefectK, KeysThatDifferInOneByteAreTwoKeys)
+TEST_P(KeyComparison, KeysThatDifferInOneByteAreTwoKeys)
 {
 	const std::string stem = bed().key("byte");
 	for (const std::size_t at : {0U, 1U, 7U, 8U, 9U, 15U, 16U, 17U, 31U}) {
@@ -73,7 +73,7 @@ TEST_P(DefectK, KeysThatDifferInOneByteAreTwoKeys)
 	}
 }
 
-INSTANTIATE_TEST_SUITE_P(Memcached, DefectK, every_associativity, associativity_name);
+INSTANTIATE_TEST_SUITE_P(Memcached, KeyComparison, every_associativity, associativity_name);
 
 } // namespace
 } // namespace prestack::test

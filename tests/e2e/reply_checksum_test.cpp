@@ -22,11 +22,12 @@ std::string hex(unsigned value)
 	return text;
 }
 
-class DefectL : public BedTest, public testing::WithParamInterface<std::tuple<bool, const char *>>
+class ReplyChecksum : public BedTest,
+		      public testing::WithParamInterface<std::tuple<bool, const char *>>
 {
 };
 
-TEST_P(DefectL, ChecksumsOfManyDifferentRepliesAreRight)
+TEST_P(ReplyChecksum, ChecksumsOfManyDifferentRepliesAreRight)
 {
 	const auto [ipv6, xdp_mode] = GetParam();
 	Bed bed({.ipv6 = ipv6, .xdp_mode = xdp_mode});
@@ -81,13 +82,13 @@ TEST_P(DefectL, ChecksumsOfManyDifferentRepliesAreRight)
 	EXPECT_EQ(bed.hits(), before + requests) << "these were to be the kernel's replies";
 }
 
-std::string variant_name(const testing::TestParamInfo<DefectL::ParamType> &info)
+std::string variant_name(const testing::TestParamInfo<ReplyChecksum::ParamType> &info)
 {
 	const auto &[ipv6, xdp_mode] = info.param;
 	return std::string(ipv6 ? "IPv6" : "IPv4") + xdp_mode;
 }
 
-INSTANTIATE_TEST_SUITE_P(Memcached, DefectL,
+INSTANTIATE_TEST_SUITE_P(Memcached, ReplyChecksum,
 			 testing::Combine(testing::Bool(), testing::Values("native", "generic")),
 			 variant_name);
 

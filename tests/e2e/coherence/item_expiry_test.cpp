@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Defect (g) of BMC: item expiry ignored. Items come to an end of life in every way there is, are
 // cached, and read until it is over and beyond, each time against what memcached itself says.
-#include "aging.hpp"
 #include "binary_frame.hpp"
+#include "expiring_items.hpp"
 
 namespace prestack::test
 {
@@ -22,7 +22,7 @@ Step set(const std::string &expiry)
 
 constexpr auto udp = Step::By::udp;
 
-std::vector<Aging> items()
+std::vector<ExpiringItem> items()
 {
 	const Step forever = set("0");
 	return {
@@ -127,32 +127,33 @@ std::vector<Aging> items()
 	};
 }
 
-class DefectG : public StageTest, public testing::WithParamInterface<Aging>
+class ItemExpiry : public StageTest, public testing::WithParamInterface<ExpiringItem>
 {
 protected:
 	// All at the same time: each takes seconds.
-	static const std::map<std::string, Aged> &aged()
+	static const std::map<std::string, ExpiryObservation> &observed()
 	{
-		static const std::map<std::string, Aged> result = let_age(items());
+		static const std::map<std::string, ExpiryObservation> result =
+			observe_expiry(items());
 		return result;
 	}
 };
 
-TEST_P(DefectG, ServedWhileItLivesAndNotAfter)
+TEST_P(ItemExpiry, ServedWhileItLivesAndNotAfter)
 {
-	const Aged &aged = DefectG::aged().at(GetParam().name);
-	EXPECT_EQ(aged.ended, GetParam().ends);
-	EXPECT_THAT(aged.wrong, testing::IsEmpty());
+	const ExpiryObservation &observed = ItemExpiry::observed().at(GetParam().name);
+	EXPECT_EQ(observed.ended, GetParam().ends);
+	EXPECT_THAT(observed.wrong, testing::IsEmpty());
 	if (GetParam().served) {
-		EXPECT_GT(aged.hits, 0U) << "never served by the kernel in " << aged.reads
-					 << " reads: this shows nothing";
+		EXPECT_GT(observed.hits, 0U) << "never served by the kernel in " << observed.reads
+					     << " reads: this shows nothing";
 	}
 	if (!GetParam().ends && GetParam().served) {
-		EXPECT_GT(aged.hits_at_the_end, 0U) << "no longer served, but it lives";
+		EXPECT_GT(observed.hits_at_the_end, 0U) << "no longer served, but it lives";
 	}
 }
 
-INSTANTIATE_TEST_SUITE_P(Coherence, DefectG, testing::ValuesIn(items()),
+INSTANTIATE_TEST_SUITE_P(Coherence, ItemExpiry, testing::ValuesIn(items()),
 			 [](const auto &info) { return info.param.name; });
 
 } // namespace

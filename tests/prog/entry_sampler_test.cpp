@@ -14,10 +14,10 @@ namespace
 
 constexpr DatapathOptions small_table{.sets = 64, .large_sets = 4};
 
-class Sampler : public ProgTest
+class EntrySamplerTest : public ProgTest
 {
 protected:
-	Sampler() : ProgTest(small_table) { prove_path(); }
+	EntrySamplerTest() : ProgTest(small_table) { prove_path(); }
 
 	EntrySampler sampler() const
 	{
@@ -49,7 +49,7 @@ protected:
 };
 
 // That they are found at all shows that keys hash alike in both halves.
-TEST_F(Sampler, FindsWhatWasFilled)
+TEST_F(EntrySamplerTest, FindsWhatWasFilled)
 {
 	std::map<std::string, std::string> filled;
 	for (unsigned i = 0; i < 40; ++i) {
@@ -75,7 +75,7 @@ TEST_F(Sampler, FindsWhatWasFilled)
 }
 
 // Sets share large elements: what lies there may be another set's, and then no request finds it.
-TEST_F(Sampler, EveryEntryFoundIsServed)
+TEST_F(EntrySamplerTest, EveryEntryFoundIsServed)
 {
 	for (unsigned i = 0; i < 400; ++i)
 		fill("key" + std::to_string(i), some_bytes(i % 2 == 0 ? 500 : 20, i));
@@ -88,7 +88,7 @@ TEST_F(Sampler, EveryEntryFoundIsServed)
 	}
 }
 
-TEST_F(Sampler, AnEntryReadAgainHasTheSameSequence)
+TEST_F(EntrySamplerTest, AnEntryReadAgainHasTheSameSequence)
 {
 	ASSERT_TRUE(fill("key", "value"));
 	const auto reader = sampler();

@@ -9,16 +9,16 @@ namespace prestack::test
 namespace
 {
 
-using Basic = AssociativityTest;
+using HitAndMiss = AssociativityTest;
 
-TEST_P(Basic, AHitIsAnsweredByTheKernel)
+TEST_P(HitAndMiss, AHitIsAnsweredByTheKernel)
 {
 	const std::string key = bed().key("hit");
 	bed().store_and_warm(key, "value", 42);
 	EXPECT_EQ(bed().read_hit(get(key)), "VALUE " + key + " 42 5\r\nvalue\r\nEND\r\n");
 }
 
-TEST_P(Basic, AMissGoesToMemcached)
+TEST_P(HitAndMiss, AMissGoesToMemcached)
 {
 	const std::string cached = bed().key("cached");
 	bed().store_and_warm(cached, "value");
@@ -32,14 +32,14 @@ TEST_P(Basic, AMissGoesToMemcached)
 	EXPECT_EQ(bed().read_pass("get\r\n"), "ERROR\r\n");
 }
 
-TEST_P(Basic, AnEmptyValueIsAValue)
+TEST_P(HitAndMiss, AnEmptyValueIsAValue)
 {
 	const std::string key = bed().key("empty");
 	bed().store_and_warm(key, "", 4'294'967'295U);
 	EXPECT_EQ(bed().read_hit(get(key)), "VALUE " + key + " 4294967295 0\r\n\r\nEND\r\n");
 }
 
-TEST_P(Basic, SeveralKeysComeInOneReplyInTheOrderAsked)
+TEST_P(HitAndMiss, SeveralKeysComeInOneReplyInTheOrderAsked)
 {
 	std::string keys;
 	for (const char *value : {"one", "two", "three"}) {
@@ -58,7 +58,7 @@ TEST_P(Basic, SeveralKeysComeInOneReplyInTheOrderAsked)
 	bed().read(get(first + " " + first));
 }
 
-TEST_P(Basic, TheRequestIdIsEchoed)
+TEST_P(HitAndMiss, TheRequestIdIsEchoed)
 {
 	const std::string key = bed().key("id");
 	bed().store_and_warm(key, "value");
@@ -72,7 +72,7 @@ TEST_P(Basic, TheRequestIdIsEchoed)
 	}
 }
 
-TEST_P(Basic, ARequestIsAnsweredOnce)
+TEST_P(HitAndMiss, ARequestIsAnsweredOnce)
 {
 	const std::string key = bed().key("once");
 	bed().store_and_warm(key, "value");
@@ -85,7 +85,7 @@ TEST_P(Basic, ARequestIsAnsweredOnce)
 
 // More keys than the table holds, in random order with writes between: whoever is evicted and
 // whatever collides, each answer is memcached's.
-TEST_P(Basic, ATableTooSmallNeverGivesAWrongAnswer)
+TEST_P(HitAndMiss, ATableTooSmallNeverGivesAWrongAnswer)
 {
 	Bed &small = Bed::shared({.associativity = GetParam(), .memory = "1MiB"});
 	std::mt19937 random(GetParam());
@@ -106,7 +106,7 @@ TEST_P(Basic, ATableTooSmallNeverGivesAWrongAnswer)
 	EXPECT_GT(small.prestack().counter("fills"), 0U);
 }
 
-INSTANTIATE_TEST_SUITE_P(Memcached, Basic, every_associativity, associativity_name);
+INSTANTIATE_TEST_SUITE_P(Memcached, HitAndMiss, every_associativity, associativity_name);
 
 } // namespace
 } // namespace prestack::test

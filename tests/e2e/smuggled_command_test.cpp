@@ -9,13 +9,13 @@ namespace prestack::test
 namespace
 {
 
-struct Smuggled {
+struct SmuggledCase {
 	const char *name;
 	const char *
 		command; // {n} stands for the length of what follows, {L} for 251 bytes that are no key
 };
 
-class SmuggledCommand : public BedTest, public testing::WithParamInterface<Smuggled>
+class SmuggledCommand : public BedTest, public testing::WithParamInterface<SmuggledCase>
 {
 };
 
@@ -49,32 +49,32 @@ TEST_P(SmuggledCommand, Invalidates)
 	bed.read(get(key));
 }
 
-INSTANTIATE_TEST_SUITE_P(Memcached, SmuggledCommand,
-			 testing::Values(Smuggled{"BadFlags", "set x flags 0 {n}"},
-					 Smuggled{"NegativeFlags", "set x -1 0 {n}"},
-					 Smuggled{"FlagsTooLarge", "set x 4294967296 0 {n}"},
-					 Smuggled{"BadExpiry", "set x 0 soon {n}"},
-					 Smuggled{"ExpiryTooLarge", "set x 0 99999999999 {n}"},
-					 Smuggled{"BadLength", "set x 0 0 {n}x"},
-					 Smuggled{"NegativeLength", "set x 0 0 -{n}"},
-					 Smuggled{"LengthTooLarge", "set x 0 0 2147483646"},
-					 Smuggled{"CasWithoutUnique", "cas x 0 0 {n}"},
-					 Smuggled{"CasWithBadUnique", "cas x 0 0 {n} unique"},
-					 Smuggled{"SetWithOneTooMany", "set x 0 0 {n} noreply 1"},
-					 Smuggled{"SetWithASixthThatIsNotNoreply",
-						  "set x 0 0 {n} 7"},
-					 Smuggled{"SetWithoutLength", "set x 0 {n}"},
-					 Smuggled{"KeyTooLong", "set {L} 0 0 {n}"},
-					 Smuggled{"MetaSetWithoutLength", "ms x"},
-					 Smuggled{"MetaSetBadLength", "ms x twenty"},
-					 Smuggled{"MetaSetBadFlag", "ms x {n} F!"},
-					 Smuggled{"MetaSetUnknownMode", "ms x {n} MX"},
-					 Smuggled{"MetaSetKeyTooLong", "ms {L} {n}"},
-					 Smuggled{"MetaSetFlagTwice", "ms x {n} T0 T0"},
-					 Smuggled{"AddWithBadFlags", "add x flags 0 {n}"},
-					 Smuggled{"ReplaceWithBadFlags", "replace x flags 0 {n}"},
-					 Smuggled{"SetOfLength", "set x 0 0 {n}"}),
-			 [](const auto &info) { return std::string(info.param.name); });
+INSTANTIATE_TEST_SUITE_P(
+	Memcached, SmuggledCommand,
+	testing::Values(SmuggledCase{"BadFlags", "set x flags 0 {n}"},
+			SmuggledCase{"NegativeFlags", "set x -1 0 {n}"},
+			SmuggledCase{"FlagsTooLarge", "set x 4294967296 0 {n}"},
+			SmuggledCase{"BadExpiry", "set x 0 soon {n}"},
+			SmuggledCase{"ExpiryTooLarge", "set x 0 99999999999 {n}"},
+			SmuggledCase{"BadLength", "set x 0 0 {n}x"},
+			SmuggledCase{"NegativeLength", "set x 0 0 -{n}"},
+			SmuggledCase{"LengthTooLarge", "set x 0 0 2147483646"},
+			SmuggledCase{"CasWithoutUnique", "cas x 0 0 {n}"},
+			SmuggledCase{"CasWithBadUnique", "cas x 0 0 {n} unique"},
+			SmuggledCase{"SetWithOneTooMany", "set x 0 0 {n} noreply 1"},
+			SmuggledCase{"SetWithASixthThatIsNotNoreply", "set x 0 0 {n} 7"},
+			SmuggledCase{"SetWithoutLength", "set x 0 {n}"},
+			SmuggledCase{"KeyTooLong", "set {L} 0 0 {n}"},
+			SmuggledCase{"MetaSetWithoutLength", "ms x"},
+			SmuggledCase{"MetaSetBadLength", "ms x twenty"},
+			SmuggledCase{"MetaSetBadFlag", "ms x {n} F!"},
+			SmuggledCase{"MetaSetUnknownMode", "ms x {n} MX"},
+			SmuggledCase{"MetaSetKeyTooLong", "ms {L} {n}"},
+			SmuggledCase{"MetaSetFlagTwice", "ms x {n} T0 T0"},
+			SmuggledCase{"AddWithBadFlags", "add x flags 0 {n}"},
+			SmuggledCase{"ReplaceWithBadFlags", "replace x flags 0 {n}"},
+			SmuggledCase{"SetOfLength", "set x 0 0 {n}"}),
+	[](const auto &info) { return std::string(info.param.name); });
 
 } // namespace
 } // namespace prestack::test

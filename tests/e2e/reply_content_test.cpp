@@ -8,22 +8,22 @@ namespace prestack::test
 namespace
 {
 
-class DefectA : public AssociativityTest
+class PartialHit : public AssociativityTest
 {
 };
-class DefectB : public AssociativityTest
+class LongReply : public AssociativityTest
 {
 };
-class DefectC : public AssociativityTest
+class BinaryValue : public AssociativityTest
 {
 };
-class DefectD : public AssociativityTest
+class GetsReply : public AssociativityTest
 {
 };
 
 constexpr std::size_t udp_payload_max = 1500 - 20 - 8 - 8; // MTU less IPv4, UDP and frame headers
 
-TEST_P(DefectA, MultiGetWithAPartialHitIsAnsweredInFull)
+TEST_P(PartialHit, MultiGetWithAPartialHitIsAnsweredInFull)
 {
 	const std::string cached = bed().key("cached");
 	const std::string stored = bed().key("stored");
@@ -39,7 +39,7 @@ TEST_P(DefectA, MultiGetWithAPartialHitIsAnsweredInFull)
 	}
 }
 
-TEST_P(DefectA, MultiGetFillsWhatWasMissing)
+TEST_P(PartialHit, MultiGetFillsWhatWasMissing)
 {
 	const std::string first = bed().key("first");
 	const std::string second = bed().key("second");
@@ -55,7 +55,7 @@ TEST_P(DefectA, MultiGetFillsWhatWasMissing)
 	bed().read_hit(get(second));
 }
 
-TEST_P(DefectB, AReplyMuchLongerThanItsRequestIsWhole)
+TEST_P(LongReply, AReplyMuchLongerThanItsRequestIsWhole)
 {
 	const std::string key = std::string(1, static_cast<char>('A' + GetParam()));
 	for (const std::size_t size :
@@ -65,7 +65,7 @@ TEST_P(DefectB, AReplyMuchLongerThanItsRequestIsWhole)
 	}
 }
 
-TEST_P(DefectB, AValueBeyondTheLimitIsLeftToMemcached)
+TEST_P(LongReply, AValueBeyondTheLimitIsLeftToMemcached)
 {
 	const std::string key = bed().key("big");
 	for (const std::size_t size : {1025, 1300, 1400, 2000, 5000}) {
@@ -77,7 +77,7 @@ TEST_P(DefectB, AValueBeyondTheLimitIsLeftToMemcached)
 
 // Multi-key replies of every length around the MTU: those that fit are answered by the kernel, the
 // others by memcached, and all are right.
-TEST_P(DefectB, MultiGetRepliesUpToTheMtuAreWhole)
+TEST_P(LongReply, MultiGetRepliesUpToTheMtuAreWhole)
 {
 	const std::string first = bed().key("mtu");
 	const std::string second = bed().key("mtu");
@@ -98,7 +98,7 @@ TEST_P(DefectB, MultiGetRepliesUpToTheMtuAreWhole)
 	}
 }
 
-TEST_P(DefectC, BinaryValuesAreWhole)
+TEST_P(BinaryValue, BinaryValuesAreWhole)
 {
 	using namespace std::string_literals;
 	std::string every_byte;
@@ -117,7 +117,7 @@ TEST_P(DefectC, BinaryValuesAreWhole)
 	}
 }
 
-TEST_P(DefectD, GetsThenGet)
+TEST_P(GetsReply, GetsThenGet)
 {
 	const std::string key = bed().key("gets");
 	bed().write(store(key, "value"));
@@ -128,7 +128,7 @@ TEST_P(DefectD, GetsThenGet)
 	EXPECT_EQ(bed().read_hit(get(key)), "VALUE " + key + " 0 5\r\nvalue\r\nEND\r\n");
 }
 
-TEST_P(DefectD, GetThenGets)
+TEST_P(GetsReply, GetThenGets)
 {
 	const std::string key = bed().key("gets");
 	bed().store_and_warm(key, "value");
@@ -142,10 +142,10 @@ TEST_P(DefectD, GetThenGets)
 	EXPECT_EQ(bed().read(get(key)), "VALUE " + key + " 0 5\r\nvalue\r\nEND\r\n");
 }
 
-INSTANTIATE_TEST_SUITE_P(Memcached, DefectA, every_associativity, associativity_name);
-INSTANTIATE_TEST_SUITE_P(Memcached, DefectB, every_associativity, associativity_name);
-INSTANTIATE_TEST_SUITE_P(Memcached, DefectC, every_associativity, associativity_name);
-INSTANTIATE_TEST_SUITE_P(Memcached, DefectD, every_associativity, associativity_name);
+INSTANTIATE_TEST_SUITE_P(Memcached, PartialHit, every_associativity, associativity_name);
+INSTANTIATE_TEST_SUITE_P(Memcached, LongReply, every_associativity, associativity_name);
+INSTANTIATE_TEST_SUITE_P(Memcached, BinaryValue, every_associativity, associativity_name);
+INSTANTIATE_TEST_SUITE_P(Memcached, GetsReply, every_associativity, associativity_name);
 
 } // namespace
 } // namespace prestack::test

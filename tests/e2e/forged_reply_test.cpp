@@ -16,7 +16,7 @@ namespace
 constexpr uid_t daemon_user = 1;
 constexpr uid_t nobody = 65'534; // memcached's
 
-class DefectJ : public BedTest
+class ForgedReply : public BedTest
 {
 protected:
 	// Of its own, since memcached is stopped and addresses are added.
@@ -92,7 +92,7 @@ private:
 	std::unique_ptr<Bed> bed_;
 };
 
-TEST_F(DefectJ, TheServersOwnReplyWouldFill)
+TEST_F(ForgedReply, TheServersOwnReplyWouldFill)
 {
 	// The control of this suite: what the impostors imitate does fill when the server sends it.
 	const std::string key = prepared_key();
@@ -102,7 +102,7 @@ TEST_F(DefectJ, TheServersOwnReplyWouldFill)
 	expect_only_the_truth(key);
 }
 
-TEST_F(DefectJ, ASocketOfAnotherUserOnAnotherAddress)
+TEST_F(ForgedReply, ASocketOfAnotherUserOnAnotherAddress)
 {
 	const std::string key = prepared_key();
 	const auto fills = bed().prestack().counter("fills");
@@ -117,7 +117,7 @@ TEST_F(DefectJ, ASocketOfAnotherUserOnAnotherAddress)
 	expect_only_the_truth(key);
 }
 
-TEST_F(DefectJ, ASocketOfTheServersUserOnAnotherAddress)
+TEST_F(ForgedReply, ASocketOfTheServersUserOnAnotherAddress)
 {
 	const std::string key = prepared_key();
 	const auto fills = bed().prestack().counter("fills");
@@ -132,17 +132,17 @@ TEST_F(DefectJ, ASocketOfTheServersUserOnAnotherAddress)
 	expect_only_the_truth(key);
 }
 
-TEST_F(DefectJ, ARawSocket)
+TEST_F(ForgedReply, ARawSocket)
 {
 	expect_a_raw_socket_cannot_fill(0);
 }
 
-TEST_F(DefectJ, ARawSocketOfTheServersUser)
+TEST_F(ForgedReply, ARawSocketOfTheServersUser)
 {
 	expect_a_raw_socket_cannot_fill(nobody);
 }
 
-TEST_F(DefectJ, APacketSocket)
+TEST_F(ForgedReply, APacketSocket)
 {
 	const std::string key = prepared_key();
 	const auto fills = bed().prestack().counter("fills");
@@ -162,7 +162,7 @@ TEST_F(DefectJ, APacketSocket)
 
 // memcached itself answers a client that asked nothing: the request was sent from inside the
 // server's namespace with the client's address, so it never passed the ingress hook.
-TEST_F(DefectJ, AnUnsolicitedReplyOfTheServerItself)
+TEST_F(ForgedReply, AnUnsolicitedReplyOfTheServerItself)
 {
 	const std::string key = prepared_key();
 	const auto fills = bed().prestack().counter("fills");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "aging.hpp"
+#include "expiring_items.hpp"
 
 #include <ctime>
 
@@ -28,11 +28,11 @@ std::string filled_in(std::string command, const std::string &key)
 	return command;
 }
 
-class Item
+class ItemReader
 {
 public:
-	Item(const Aging &aging, Stage &stage)
-		: aging_(aging), stage_(stage), tcp_(stage.tcp()), binary_(stage.tcp()),
+	ItemReader(const ExpiringItem &item, Stage &stage)
+		: item_(item), stage_(stage), tcp_(stage.tcp()), binary_(stage.tcp()),
 		  key_(stage.key())
 	{
 	}
@@ -44,7 +44,7 @@ public:
 	}
 	void cache()
 	{
-		if (!aging_.before.empty())
+		if (!item_.before.empty())
 			stage_.cache(key_);
 	}
 	void look(bool at_the_end)
@@ -52,20 +52,20 @@ public:
 		const std::string before = stage_.truth(key_);
 		const Stage::Answer answer = stage_.read(key_);
 		const std::string after = stage_.truth(key_);
-		++aged_.reads;
-		aged_.hits += answer.hit;
-		aged_.hits_at_the_end += at_the_end && answer.hit;
+		++observed_.reads;
+		observed_.hits += answer.hit;
+		observed_.hits_at_the_end += at_the_end && answer.hit;
 		// What memcached said before and after is what it would have said.
-		if (before == after && answer.text != after && aged_.wrong.size() < 3) {
-			aged_.wrong.push_back(printable(answer.text) + " instead of " +
-					      printable(after) +
-					      (answer.hit ? " by the kernel" : ""));
+		if (before == after && answer.text != after && observed_.wrong.size() < 3) {
+			observed_.wrong.push_back(printable(answer.text) + " instead of " +
+						  printable(after) +
+						  (answer.hit ? " by the kernel" : ""));
 		}
-		aged_.ended = after == no_item;
+		observed_.ended = after == no_item;
 	}
-	bool done() const { return aged_.ended || !aging_.ends; }
-	const Aged &aged() const { return aged_; }
-	const Aging &aging() const { return aging_; }
+	bool done() const { return observed_.ended || !item_.ends; }
+	const ExpiryObservation &observed() const { return observed_; }
+	const ExpiringItem &item() const { return item_; }
 
 private:
 	void take(const Step &step)
@@ -84,12 +84,12 @@ private:
 		}
 	}
 
-	const Aging &aging_;
+	const ExpiringItem &item_;
 	Stage &stage_;
 	TcpClient tcp_;
 	TcpClient binary_;
 	std::string key_;
-	Aged aged_;
+	ExpiryObservation observed_;
 };
 
 } // namespace
@@ -106,22 +106,23 @@ Step quiet_text(const std::string &command)
 	return step;
 }
 
-std::map<std::string, Aged> let_age(const std::vector<Aging> &agings)
+std::map<std::string, ExpiryObservation> observe_expiry(const std::vector<ExpiringItem> &expiring)
 {
 	Stage shared({});
 	std::vector<std::unique_ptr<Stage>> own;
-	std::vector<std::unique_ptr<Item>> items;
-	for (const Aging &each : agings) {
+	std::vector<std::unique_ptr<ItemReader>> items;
+	for (const ExpiringItem &each : expiring) {
 		if (each.alone)
 			own.push_back(std::make_unique<Stage>(StageOptions{}));
-		items.push_back(std::make_unique<Item>(each, each.alone ? *own.back() : shared));
+		items.push_back(
+			std::make_unique<ItemReader>(each, each.alone ? *own.back() : shared));
 	}
 	for (const auto &item : items)
-		item->take_steps(item->aging().before);
+		item->take_steps(item->item().before);
 	for (const auto &item : items)
 		item->cache();
 	for (const auto &item : items)
-		item->take_steps(item->aging().after);
+		item->take_steps(item->item().after);
 	const auto all_done = [&] {
 		for (const auto &item : items) {
 			if (!item->done())
@@ -140,9 +141,9 @@ std::map<std::string, Aged> let_age(const std::vector<Aging> &agings)
 			item->look(true);
 		std::this_thread::sleep_for(Milliseconds{20});
 	}
-	std::map<std::string, Aged> result;
+	std::map<std::string, ExpiryObservation> result;
 	for (const auto &item : items)
-		result[item->aging().name] = item->aged();
+		result[item->item().name] = item->observed();
 	return result;
 }
 

@@ -10,7 +10,7 @@ namespace prestack::test
 namespace
 {
 
-class DefectE : public StageTest
+class WriteRecognition : public StageTest
 {
 protected:
 	Stage &stage() { return Stage::shared({.settle = "3ms"}); }
@@ -53,33 +53,33 @@ protected:
 	}
 };
 
-TEST_F(DefectE, StorageCommands)
+TEST_F(WriteRecognition, StorageCommands)
 {
 	check_over_tcp({"set", "add", "replace", "append", "prepend", "cas"});
 }
 
-TEST_F(DefectE, IncrDecrTouchGatDelete)
+TEST_F(WriteRecognition, IncrDecrTouchGatDelete)
 {
 	check_over_tcp({"incr", "decr", "touch", "gat", "gats", "delete"});
 }
 
-TEST_F(DefectE, FlushAll)
+TEST_F(WriteRecognition, FlushAll)
 {
 	check_over_tcp({"flush_all"});
 }
 
-TEST_F(DefectE, MetaCommands)
+TEST_F(WriteRecognition, MetaCommands)
 {
 	check_over_tcp({"ms", "md", "ma", "mg_T", "ms_base64", "ms_quiet", "md_quiet", "ma_quiet"});
 }
 
-TEST_F(DefectE, BinaryProtocol)
+TEST_F(WriteRecognition, BinaryProtocol)
 {
 	check_over_tcp({"binary_set", "binary_append", "binary_delete", "binary_increment",
 			"binary_touch", "binary_flush", "binary_set_quiet", "binary_delete_quiet"});
 }
 
-TEST_F(DefectE, WritesOverUdp)
+TEST_F(WriteRecognition, WritesOverUdp)
 {
 	for (const char *name : {"set", "add", "append", "cas", "incr", "touch", "gat", "delete",
 				 "flush_all", "ms", "md", "ma", "binary_set", "binary_delete"}) {
@@ -92,7 +92,7 @@ TEST_F(DefectE, WritesOverUdp)
 	}
 }
 
-TEST_F(DefectE, CommandsSplitOverTwoSegments)
+TEST_F(WriteRecognition, CommandsSplitOverTwoSegments)
 {
 	TcpClient client = stage().tcp();
 	for (const char *name : {"set", "incr", "touch", "delete", "ms", "md", "ma"}) {
@@ -105,7 +105,7 @@ TEST_F(DefectE, CommandsSplitOverTwoSegments)
 }
 
 // The letters of another command's name in a value, or in a key, are no command.
-TEST_F(DefectE, LettersOfACommandThatAreNone)
+TEST_F(WriteRecognition, LettersOfACommandThatAreNone)
 {
 	const std::string key = stage().key();
 	stage().store(key, "value");

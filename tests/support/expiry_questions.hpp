@@ -9,6 +9,6 @@ namespace prestack::test
 {
 
 // Answers what the programs have asked so far. Returns how many entries took their answer.
-[[nodiscard]] Result<unsigned> vouch_for_all(const Objects &objects);
+[[nodiscard]] Result<unsigned> answer_expiry_questions(const Objects &objects);
 
 } // namespace prestack::test

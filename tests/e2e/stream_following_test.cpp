@@ -127,10 +127,11 @@ std::string receive(int fd, std::size_t size)
 }
 
 // A server and prestack in front of it, and connections that write and read.
-class Stream : public testing::Test
+class StreamFollowing : public testing::Test
 {
 protected:
-	Stream() : server_ns_("server"), client_ns_("client"), link_(server_ns_, client_ns_, {})
+	StreamFollowing()
+		: server_ns_("server"), client_ns_("client"), link_(server_ns_, client_ns_, {})
 	{
 		link_.server_address("10.0.0.1/24");
 		link_.client_address("10.0.0.2/24");
@@ -154,7 +155,7 @@ protected:
 	std::optional<Prestack> prestack_;
 };
 
-void Stream::talk(unsigned rounds, std::size_t longest)
+void StreamFollowing::talk(unsigned rounds, std::size_t longest)
 {
 	std::mt19937 random(1);
 	std::map<std::string, std::string> items;
@@ -202,7 +203,7 @@ void Stream::talk(unsigned rounds, std::size_t longest)
 	}
 }
 
-TEST_F(Stream, IsFollowedThroughRealStacks)
+TEST_F(StreamFollowing, IsFollowedThroughRealStacks)
 {
 	talk(60, 300000);
 	EXPECT_EQ(prestack_->counter("flows"), connections);
@@ -218,7 +219,7 @@ TEST_F(Stream, IsFollowedThroughRealStacks)
 }
 
 // Segments are lost, come twice and out of order: nothing of that holds up a connection.
-TEST_F(Stream, IsFollowedThroughABadNetwork)
+TEST_F(StreamFollowing, IsFollowedThroughABadNetwork)
 {
 	const Chaos chaos(client_ns_, link_.interface(),
 			  {.to_server = ChaosRates::all(60), .to_client = ChaosRates::all(30)});

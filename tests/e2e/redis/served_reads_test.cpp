@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // What the kernel answers, what it leaves to Redis, and that both say the same.
-#include "twin.hpp"
+#include "compared_client.hpp"
 
 #include "support/text_protocol.hpp"
 
@@ -9,71 +9,71 @@ namespace prestack::test
 namespace
 {
 
-class Served : public RedisTest
+class ServedReads : public RedisTest
 {
 protected:
 	static RedisStage &stage() { return RedisStage::shared(); }
 
-	void expect_served(Twin &twin, const std::vector<std::string> &words)
+	void expect_served(ComparedClient &compared, const std::vector<std::string> &words)
 	{
-		EXPECT_TRUE(eventually([&] { return twin.hits(words) || HasFailure(); }))
+		EXPECT_TRUE(eventually([&] { return compared.hits(words) || HasFailure(); }))
 			<< "never answered by the kernel: " << words.front();
 	}
 	// Redis answers it, whatever is cached.
-	void expect_passed(Twin &twin, const std::vector<std::string> &words)
+	void expect_passed(ComparedClient &compared, const std::vector<std::string> &words)
 	{
 		for (int round = 0; round < 3; ++round)
-			EXPECT_FALSE(twin.hits(words))
+			EXPECT_FALSE(compared.hits(words))
 				<< "answered by the kernel: " << words.front();
 	}
 };
 
-TEST_F(Served, TheFourReads)
+TEST_F(ServedReads, TheFourReads)
 {
 	const std::string a = stage().cached_key_in_both("one");
 	const std::string b = stage().cached_key_in_both("");
 	const std::string c = stage().cached_key_in_both(std::string("\0\r\n$3\r\n\xff", 8));
 	const std::string absent = stage().key();
 	for (const int protocol : {2, 3}) {
-		Twin twin(stage());
+		ComparedClient compared(stage());
 		if (protocol == 3)
-			twin.ask_unlike("HELLO 3");
-		twin.earn(a);
+			compared.ask_unlike("HELLO 3");
+		compared.warm(a);
 		for (const std::string &key : {a, b, c}) {
-			expect_served(twin, {"GET", key});
-			expect_served(twin, {"gEt", key});
-			expect_served(twin, {"STRLEN", key});
-			expect_served(twin, {"MGET", key});
-			expect_served(twin, {"EXISTS", key});
+			expect_served(compared, {"GET", key});
+			expect_served(compared, {"gEt", key});
+			expect_served(compared, {"STRLEN", key});
+			expect_served(compared, {"MGET", key});
+			expect_served(compared, {"EXISTS", key});
 		}
-		expect_served(twin, {"MGET", a, b, c, a});
-		expect_served(twin, {"EXISTS", a, b, c, a});
+		expect_served(compared, {"MGET", a, b, c, a});
+		expect_served(compared, {"EXISTS", a, b, c, a});
 		// Nobody knows here that there is nothing.
-		expect_passed(twin, {"GET", absent});
-		expect_passed(twin, {"MGET", a, absent, b});
-		expect_passed(twin, {"MGET", absent, a});
-		expect_passed(twin, {"EXISTS", a, absent});
-		expect_passed(twin, {"EXISTS", absent});
-		expect_passed(twin, {"STRLEN", absent});
-		expect_passed(twin, {"GET", a, b});
-		expect_passed(twin, {"STRLEN", a, b});
-		expect_passed(twin, {"GETRANGE", a, "0", "1"});
-		expect_passed(twin, {"TYPE", a});
-		expect_passed(twin, {"GETEX", a});
+		expect_passed(compared, {"GET", absent});
+		expect_passed(compared, {"MGET", a, absent, b});
+		expect_passed(compared, {"MGET", absent, a});
+		expect_passed(compared, {"EXISTS", a, absent});
+		expect_passed(compared, {"EXISTS", absent});
+		expect_passed(compared, {"STRLEN", absent});
+		expect_passed(compared, {"GET", a, b});
+		expect_passed(compared, {"STRLEN", a, b});
+		expect_passed(compared, {"GETRANGE", a, "0", "1"});
+		expect_passed(compared, {"TYPE", a});
+		expect_passed(compared, {"GETEX", a});
 	}
 }
 
-TEST_F(Served, SeveralInOneSegment)
+TEST_F(ServedReads, SeveralInOneSegment)
 {
 	const std::string a = stage().cached_key_in_both("one");
 	const std::string b = stage().cached_key_in_both("two");
-	Twin twin(stage());
-	twin.earn(a);
+	ComparedClient compared(stage());
+	compared.warm(a);
 	const std::string reads = resp({"GET", a}) + resp({"MGET", a, b}) + resp({"STRLEN", b}) +
 				  resp({"EXISTS", a, b}) + resp({"GET", b});
 	const bool served = eventually([&] {
 		const std::uint64_t before = stage().count(PS_COUNT_stream_hits);
-		twin.ask_bytes(reads, 5);
+		compared.ask_bytes(reads, 5);
 		return stage().count(PS_COUNT_stream_hits) > before;
 	});
 	EXPECT_TRUE(served);
@@ -81,20 +81,20 @@ TEST_F(Served, SeveralInOneSegment)
 	const std::string mixed = resp({"GET", a}) + resp({"GET", stage().key()}) +
 				  resp({"GET", b}) + resp_line("INCR " + stage().key());
 	for (int round = 0; round < 3; ++round)
-		twin.ask_bytes(mixed, 4);
+		compared.ask_bytes(mixed, 4);
 }
 
-TEST_F(Served, KeysAndValuesOfAllSizes)
+TEST_F(ServedReads, KeysAndValuesOfAllSizes)
 {
-	Twin twin(stage());
+	ComparedClient compared(stage());
 	for (const std::size_t size : {1, 7, 8, 9, 100, 249, 250, 251, 300, 2'000, 70'000}) {
 		const std::string key = stage().key() + std::string(size, 'k');
 		SCOPED_TRACE("a key with " + std::to_string(key.size()) + " bytes");
 		stage().write_both({"SET", key, "value"});
 		for (int round = 0; round < 4; ++round) {
-			twin.ask({"GET", key});
-			twin.ask({"MGET", key, key});
-			twin.ask({"EXISTS", key});
+			compared.ask({"GET", key});
+			compared.ask({"MGET", key, key});
+			compared.ask({"EXISTS", key});
 		}
 	}
 	for (const std::size_t size : {0, 1, 9, 10, 99, 100, 999, 1'000, 1'023, 1'024, 1'025, 1'400,
@@ -103,27 +103,27 @@ TEST_F(Served, KeysAndValuesOfAllSizes)
 		SCOPED_TRACE("a value of " + std::to_string(size) + " bytes");
 		stage().write_both({"SET", key, std::string(size, 'v')});
 		for (int round = 0; round < 6; ++round) {
-			twin.ask({"GET", key});
-			twin.ask({"STRLEN", key});
-			twin.ask({"MGET", key, key});
+			compared.ask({"GET", key});
+			compared.ask({"STRLEN", key});
+			compared.ask({"MGET", key, key});
 		}
 	}
 	for (const std::string &key : {std::string(), std::string("\0", 1), std::string(" "),
 				       std::string("\r\n"), std::string("\xff\xfe")}) {
 		stage().write_both({"SET", key, "of an odd key"});
 		for (int round = 0; round < 4; ++round)
-			twin.ask({"GET", key});
+			compared.ask({"GET", key});
 		stage().write_both({"SET", key, "changed"});
-		twin.ask({"GET", key});
+		compared.ask({"GET", key});
 		stage().write_both({"DEL", key});
-		twin.ask({"GET", key});
+		compared.ask({"GET", key});
 	}
 }
 
-TEST_F(Served, OtherTypes)
+TEST_F(ServedReads, OtherTypes)
 {
 	const std::string key = stage().cached_key_in_both();
-	Twin twin(stage());
+	ComparedClient compared(stage());
 	for (const char *make : {"LPUSH {k} a", "SADD {k} a", "HSET {k} f v", "ZADD {k} 1 a",
 				 "XADD {k} 1-1 f v", "GEOADD {k} 1 1 a", "SETBIT {k} 1 1",
 				 "PFADD {k} a", "INCRBYFLOAT {k} 1.5", "SET {k} 12345"}) {
@@ -133,13 +133,13 @@ TEST_F(Served, OtherTypes)
 		stage().write_both(words);
 		for (int round = 0; round < 3; ++round) {
 			for (const char *verb : {"GET", "MGET", "STRLEN", "EXISTS", "TYPE"})
-				twin.ask({verb, key});
+				compared.ask({verb, key});
 		}
 	}
 }
 
 // What is no RESP, or nearly none. The servers answer and close, or not.
-TEST_F(Served, OddBytes)
+TEST_F(ServedReads, OddBytes)
 {
 	const std::string key = stage().cached_key_in_both();
 	const std::string get = resp({"GET", key});
@@ -172,12 +172,12 @@ TEST_F(Served, OddBytes)
 	      std::string("Host: somewhere\r\n"),
 	      std::string("$3\r\nGET\r\n")}) {
 		SCOPED_TRACE(printable(bytes));
-		Twin twin(stage());
-		twin.earn(key);
-		twin.send(get + bytes + get);
+		ComparedClient compared(stage());
+		compared.warm(key);
+		compared.send(get + bytes + get);
 		std::string answers[2];
 		int which = 0;
-		for (TcpClient *client : {&twin.served(), &twin.alone()})
+		for (TcpClient *client : {&compared.served(), &compared.alone()})
 			answers[which++] = client->receive_to_end();
 		EXPECT_EQ(printable(answers[0]), printable(answers[1]));
 		// Whatever it was, it has taken nothing from the others.

@@ -26,7 +26,7 @@ struct Way {
 	unsigned seed;
 };
 
-class Promise : public FenceTest, public testing::WithParamInterface<Way>
+class RandomHistory : public FenceTest, public testing::WithParamInterface<Way>
 {
 protected:
 	static constexpr int kOperations = 40000;
@@ -45,7 +45,7 @@ protected:
 		unsigned version = 0;
 	};
 
-	Promise() : FenceTest(GetParam().places), random_(GetParam().seed) {}
+	RandomHistory() : FenceTest(GetParam().places), random_(GetParam().seed) {}
 
 	unsigned below(unsigned limit) { return static_cast<unsigned>(random_() % limit); }
 	template <typename T>
@@ -122,7 +122,7 @@ protected:
 	unsigned hits_ = 0;
 };
 
-TEST_P(Promise, NothingOlderThanAnAcknowledgedWrite)
+TEST_P(RandomHistory, NothingOlderThanAnAcknowledgedWrite)
 {
 	for (int i = 0; i < kOperations; ++i) {
 		SCOPED_TRACE("operation " + std::to_string(i));
@@ -151,7 +151,7 @@ TEST_P(Promise, NothingOlderThanAnAcknowledgedWrite)
 	RecordProperty("hits", static_cast<int>(hits_));
 }
 
-INSTANTIATE_TEST_SUITE_P(Ways, Promise,
+INSTANTIATE_TEST_SUITE_P(Ways, RandomHistory,
 			 testing::Values(Way{"NumbersUsedOnce", 0, 32768, 1},
 					 Way{"FewNumbers", 1000, 32768, 2},
 					 Way{"FewPlaces", 0, 8, 3}, Way{"FewOfBoth", 1000, 64, 4}),

@@ -21,10 +21,10 @@ namespace
 {
 
 // One connection over loopback, and a map with the flow of it.
-class Spliced : public testing::Test
+class SplicedConnectionsTest : public testing::Test
 {
 protected:
-	Spliced()
+	SplicedConnectionsTest()
 	{
 		sockaddr_in address{};
 		address.sin_family = AF_INET;
@@ -82,7 +82,7 @@ private:
 
 constexpr std::size_t kKey = sizeof(std::uint64_t);
 
-TEST_F(Spliced, IsAConnectionWithAnswers)
+TEST_F(SplicedConnectionsTest, IsAConnectionWithAnswers)
 {
 	EXPECT_EQ(listed(kKey, sizeof(ps_flow), true, true), 1u);
 	EXPECT_EQ(listed(kKey, sizeof(ps_flow), true, true, false), 0u);
@@ -90,13 +90,13 @@ TEST_F(Spliced, IsAConnectionWithAnswers)
 }
 
 // Its element is another connection's.
-TEST_F(Spliced, IsNotWhatHasTheSameHash)
+TEST_F(SplicedConnectionsTest, IsNotWhatHasTheSameHash)
 {
 	EXPECT_EQ(listed(kKey, sizeof(ps_flow), true, true, true, false), 0u);
 }
 
 // What the element says cannot be read: each of them may be.
-TEST_F(Spliced, WithAnotherLayoutIsEachThatIsFollowed)
+TEST_F(SplicedConnectionsTest, WithAnotherLayoutIsEachThatIsFollowed)
 {
 	EXPECT_EQ(listed(kKey, sizeof(ps_flow), true, false, false), 1u);
 	EXPECT_EQ(listed(kKey, sizeof(ps_flow), false, false), 0u);
@@ -106,7 +106,7 @@ TEST_F(Spliced, WithAnotherLayoutIsEachThatIsFollowed)
 }
 
 // Nobody knows which are followed.
-TEST_F(Spliced, WithOtherKeysIsEachThereIs)
+TEST_F(SplicedConnectionsTest, WithOtherKeysIsEachThereIs)
 {
 	EXPECT_EQ(listed(40, sizeof(ps_flow), false, true), 1u);
 	EXPECT_EQ(listed(4, sizeof(ps_flow), false, true), 1u);

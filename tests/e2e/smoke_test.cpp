@@ -19,7 +19,7 @@ void PrintTo(const Way &way, std::ostream *out)
 	*out << way.name;
 }
 
-class ShortRun : public BedTest, public testing::WithParamInterface<Way>
+class Smoke : public BedTest, public testing::WithParamInterface<Way>
 {
 protected:
 	Bed &bed() { return Bed::shared(GetParam().bed); }
@@ -30,7 +30,7 @@ protected:
 
 // From an empty value to one whose reply just fits a frame, and all that lies between: how far XDP
 // can make a frame longer differs between kernels, the rest takes the way over TC.
-TEST_P(ShortRun, ReadsOverUdpAreAnsweredByTheKernel)
+TEST_P(Smoke, ReadsOverUdpAreAnsweredByTheKernel)
 {
 	for (const std::size_t size : {0U, 1U, 100U, 200U, 500U, 1000U}) {
 		const std::string key = bed().key("udp");
@@ -48,7 +48,7 @@ TEST_P(ShortRun, ReadsOverUdpAreAnsweredByTheKernel)
 }
 
 // The control is asked the same, and its answers must be the same. Some reads are the server's turn.
-TEST_P(ShortRun, ReadsOverTcpAreAnsweredByTheKernel)
+TEST_P(Smoke, ReadsOverTcpAreAnsweredByTheKernel)
 {
 	std::vector<std::string> keys;
 	for (const std::size_t size : {1U, 100U, 1000U}) {
@@ -67,7 +67,7 @@ TEST_P(ShortRun, ReadsOverTcpAreAnsweredByTheKernel)
 	EXPECT_EQ(bed().write(get(keys[0])), "VALUE " + keys[0] + " 0 5\r\nother\r\nEND\r\n");
 }
 
-TEST_P(ShortRun, AWriteIsSeenByTheNextRead)
+TEST_P(Smoke, AWriteIsSeenByTheNextRead)
 {
 	const std::string key = bed().key("write");
 	for (int round = 0; round < 5; ++round) {
@@ -83,7 +83,7 @@ TEST_P(ShortRun, AWriteIsSeenByTheNextRead)
 }
 
 INSTANTIATE_TEST_SUITE_P(
-	Memcached, ShortRun,
+	Memcached, Smoke,
 	testing::Values(Way{"Native", {.xdp_mode = "native"}},
 			Way{"GenericIPv6Vlan",
 			    {.ipv6 = true, .vlan_depth = 1, .xdp_mode = "generic"}}),

@@ -11,11 +11,11 @@
 namespace prestack::memcached
 {
 
-struct Followed {
+struct ReplyCount {
 	bool lost = false; // the place in the stream, or in that of the replies, is not known
 	bool cut = false; // it ends within a request
-	unsigned ones = 0; // replies that are sure to come
-	unsigned maybes = 0; // and that may come
+	unsigned sure = 0; // replies that are sure to come
+	unsigned possible = 0; // and that may come
 	std::vector<mc_kind> kinds{}; // of the requests with a sure reply
 };
 
@@ -36,9 +36,9 @@ inline bool line_of_keys_is_good(const Input &input, const mc_command &command)
 	return true;
 }
 
-inline Followed follow_requests(const Input &input)
+inline ReplyCount count_expected_replies(const Input &input)
 {
-	Followed result;
+	ReplyCount result;
 	const bool binary = input.end() > 0 && input.text(0, 1) == "\x80";
 	for (std::uint32_t pos = 0; pos < input.end();) {
 		const ps_cursor cursor = input.cursor(pos);
@@ -57,10 +57,10 @@ inline Followed follow_requests(const Input &input)
 		if (result.lost)
 			break;
 		if (command.replies == MC_REPLIES_ONE) {
-			++result.ones;
+			++result.sure;
 			result.kinds.push_back(static_cast<mc_kind>(command.kind));
 		}
-		result.maybes += command.replies == MC_REPLIES_MAYBE;
+		result.possible += command.replies == MC_REPLIES_MAYBE;
 		// Nothing behind it is executed.
 		if (input.text(pos, 4) == "quit" || (binary && (input.text(pos + 1, 1) == "\x07" ||
 								input.text(pos + 1, 1) == "\x17")))
@@ -71,9 +71,9 @@ inline Followed follow_requests(const Input &input)
 }
 
 // `reads`: for each reply, whether only a read is answered like this.
-inline Followed follow_replies(const std::string &text, std::vector<bool> &reads)
+inline ReplyCount count_replies(const std::string &text, std::vector<bool> &reads)
 {
-	Followed result;
+	ReplyCount result;
 	for (std::size_t at = 0; at < text.size();) {
 		const std::size_t size = std::min<std::size_t>(text.size() - at, PS_IN_SIZE);
 		const Input input(std::string_view(text).substr(at, size));
@@ -87,7 +87,7 @@ inline Followed follow_replies(const std::string &text, std::vector<bool> &reads
 		if (result.lost)
 			break;
 		if (reply.kind == MC_REPLY_END) {
-			++result.ones;
+			++result.sure;
 			reads.push_back(reply.reads != 0);
 		}
 		at += reply.next + reply.body;

@@ -10,11 +10,11 @@ namespace prestack::test
 namespace
 {
 
-class Asked : public FenceTest
+class PendingRequest : public FenceTest
 {
 };
 
-TEST_F(Asked, AReplyThatAnswersNothingKnownFlushes)
+TEST_F(PendingRequest, AReplyThatAnswersNothingKnownFlushes)
 {
 	ASSERT_TRUE(fill("key", "value"));
 	// Values, or that there are none, are not the reply to a write.
@@ -25,14 +25,14 @@ TEST_F(Asked, AReplyThatAnswersNothingKnownFlushes)
 	EXPECT_FALSE(cached("key"));
 }
 
-TEST_F(Asked, OneMoreReplyToTheSameWriteFlushes)
+TEST_F(PendingRequest, OneMoreReplyToTheSameWriteFlushes)
 {
 	set("key", 2);
 	EXPECT_EQ(ok(2), "replies+1");
 	EXPECT_EQ(ok(2), "replies+1 flushes+1");
 }
 
-TEST_F(Asked, OneMoreReplyDoesNotReleaseAnotherWrite)
+TEST_F(PendingRequest, OneMoreReplyDoesNotReleaseAnotherWrite)
 {
 	set("key", 2);
 	set("key", 3);
@@ -42,7 +42,7 @@ TEST_F(Asked, OneMoreReplyDoesNotReleaseAnotherWrite)
 }
 
 // There are replies that may answer a read or a write: the number tells which.
-TEST_F(Asked, AReplyToAReadNeedNotLookLikeOne)
+TEST_F(PendingRequest, AReplyToAReadNeedNotLookLikeOne)
 {
 	ASSERT_TRUE(fill("other", "value"));
 	miss("key", 2);
@@ -51,7 +51,7 @@ TEST_F(Asked, AReplyToAReadNeedNotLookLikeOne)
 	EXPECT_EQ(ok(2), "flushes+1") << "one more reply answers nothing known";
 }
 
-TEST_F(Asked, ReplyThatCannotBeReadFlushes)
+TEST_F(PendingRequest, ReplyThatCannotBeReadFlushes)
 {
 	ASSERT_TRUE(fill("key", "value"));
 	moved_now();
@@ -78,7 +78,7 @@ TEST_F(Asked, ReplyThatCannotBeReadFlushes)
 }
 
 // The client gave up on the first request and uses its number again: either reply may come first.
-TEST_F(Asked, ALateReplyToAReadDoesNotFillForALaterOneOfTheSameNumber)
+TEST_F(PendingRequest, ALateReplyToAReadDoesNotFillForALaterOneOfTheSameNumber)
 {
 	miss("key", 1);
 	set("key", 2);
@@ -92,7 +92,7 @@ TEST_F(Asked, ALateReplyToAReadDoesNotFillForALaterOneOfTheSameNumber)
 }
 
 // A read that is cached, and that the server answers all the same.
-TEST_F(Asked, ALateReplyToAReadThatWasRefusedDoesNotFillEither)
+TEST_F(PendingRequest, ALateReplyToAReadThatWasRefusedDoesNotFillEither)
 {
 	ASSERT_TRUE(fill("key", "old"));
 	ps_service_conf conf = datapath_.conf();
@@ -110,7 +110,7 @@ TEST_F(Asked, ALateReplyToAReadThatWasRefusedDoesNotFillEither)
 	EXPECT_FALSE(cached("key"));
 }
 
-TEST_F(Asked, TheSameReplyOnceMoreDoesNotFill)
+TEST_F(PendingRequest, TheSameReplyOnceMoreDoesNotFill)
 {
 	miss("key", 1);
 	EXPECT_EQ(value("key", "old", 1), kFilled);
@@ -120,7 +120,7 @@ TEST_F(Asked, TheSameReplyOnceMoreDoesNotFill)
 	EXPECT_FALSE(cached("key"));
 }
 
-TEST_F(Asked, AReadWithTheNumberOfAWrite)
+TEST_F(PendingRequest, AReadWithTheNumberOfAWrite)
 {
 	for (const bool write_first : {false, true}) {
 		if (write_first)
@@ -138,7 +138,7 @@ TEST_F(Asked, AReadWithTheNumberOfAWrite)
 	}
 }
 
-TEST_F(Asked, TwoWritesOfOneKeyWithTheSameNumber)
+TEST_F(PendingRequest, TwoWritesOfOneKeyWithTheSameNumber)
 {
 	set("key", 1);
 	set("key", 1);
@@ -148,7 +148,7 @@ TEST_F(Asked, TwoWritesOfOneKeyWithTheSameNumber)
 	EXPECT_TRUE(fill("key", "new"));
 }
 
-TEST_F(Asked, TwoWritesOfDifferentKeysWithTheSameNumber)
+TEST_F(PendingRequest, TwoWritesOfDifferentKeysWithTheSameNumber)
 {
 	for (const char *late : {"one", "two"}) {
 		set("one", 1);
@@ -165,7 +165,7 @@ TEST_F(Asked, TwoWritesOfDifferentKeysWithTheSameNumber)
 }
 
 // However long ago the first was.
-TEST_F(Asked, AWriteIsNotForgottenByItsOwnClient)
+TEST_F(PendingRequest, AWriteIsNotForgottenByItsOwnClient)
 {
 	set("one", 1);
 	let_requests_grow_old();
@@ -176,7 +176,7 @@ TEST_F(Asked, AWriteIsNotForgottenByItsOwnClient)
 	EXPECT_FALSE(cached("one"));
 }
 
-TEST_F(Asked, AReadIsForgottenAfterAWhile)
+TEST_F(PendingRequest, AReadIsForgottenAfterAWhile)
 {
 	miss("key", 1);
 	set("key", 2);
@@ -186,7 +186,7 @@ TEST_F(Asked, AReadIsForgottenAfterAWhile)
 	EXPECT_EQ(value("key", "value", 1), kFilled);
 }
 
-TEST_F(Asked, ClientsAndAddressesAreToldApart)
+TEST_F(PendingRequest, ClientsAndAddressesAreToldApart)
 {
 	const Packet client = request_;
 	set("key", 1);
@@ -206,24 +206,24 @@ TEST_F(Asked, ClientsAndAddressesAreToldApart)
 }
 
 // They never get to the server, so there is no reply to wait for.
-TEST_F(Asked, HitsAreNotNoted)
+TEST_F(PendingRequest, HitsAreNotNoted)
 {
 	ASSERT_TRUE(fill("key", "value"));
 	ASSERT_FALSE(ask("key", 1).empty());
 	unsigned waiting = 0;
-	each<ps_pending_request>("ps_pending_requests", [&](ps_pending_request &asked) {
-		waiting += asked.count;
+	each<ps_pending_request>("ps_pending_requests", [&](ps_pending_request &pending) {
+		waiting += pending.count;
 		return false;
 	});
 	EXPECT_EQ(waiting, 0u);
 }
 
 // Whoever has locked the place does not go on: nobody knows what it holds.
-TEST_F(Asked, WhatWaitsForItsPlaceInVainFlushes)
+TEST_F(PendingRequest, WhatWaitsForItsPlaceInVainFlushes)
 {
 	const auto lock = [&](std::uint32_t locked) {
-		each<ps_pending_request>("ps_pending_requests", [&](ps_pending_request &asked) {
-			asked.lock = locked;
+		each<ps_pending_request>("ps_pending_requests", [&](ps_pending_request &pending) {
+			pending.lock = locked;
 			return true;
 		});
 	};
@@ -245,13 +245,13 @@ TEST_F(Asked, WhatWaitsForItsPlaceInVainFlushes)
 	EXPECT_TRUE(fill("other", "value"));
 }
 
-class OnePlace : public FenceTest
+class OneElement : public FenceTest
 {
 protected:
-	OnePlace() : FenceTest(1) {}
+	OneElement() : FenceTest(1) {}
 };
 
-TEST_F(OnePlace, AWriteWithoutAPlaceFlushesWhenItsReplyLeaves)
+TEST_F(OneElement, AWriteWithoutAPlaceFlushesWhenItsReplyLeaves)
 {
 	miss("other", 1);
 	set("key", 2);
@@ -260,7 +260,7 @@ TEST_F(OnePlace, AWriteWithoutAPlaceFlushesWhenItsReplyLeaves)
 }
 
 // Its number comes again, with another key, before it was answered.
-TEST_F(OnePlace, AWriteWithoutAPlaceIsRememberedForItsNumber)
+TEST_F(OneElement, AWriteWithoutAPlaceIsRememberedForItsNumber)
 {
 	miss("other", 1);
 	set("one", 2);
@@ -273,7 +273,7 @@ TEST_F(OnePlace, AWriteWithoutAPlaceIsRememberedForItsNumber)
 	EXPECT_EQ(ok(2), "replies+1");
 }
 
-TEST_F(OnePlace, AWriteThatLosesItsPlaceIsRememberedForItsNumber)
+TEST_F(OneElement, AWriteThatLosesItsPlaceIsRememberedForItsNumber)
 {
 	set("one", 2);
 	let_holds_run_out();
@@ -284,7 +284,7 @@ TEST_F(OnePlace, AWriteThatLosesItsPlaceIsRememberedForItsNumber)
 	EXPECT_FALSE(cached("one"));
 }
 
-TEST_F(OnePlace, AReadWithoutAPlaceTakesNoLease)
+TEST_F(OneElement, AReadWithoutAPlaceTakesNoLease)
 {
 	miss("other", 1);
 	miss("key", 2);
@@ -292,7 +292,7 @@ TEST_F(OnePlace, AReadWithoutAPlaceTakesNoLease)
 }
 
 // The late reply to a read that found no place: nobody may take a lease until it is not expected.
-TEST_F(OnePlace, APlaceThatWasWantedGivesNoLeasesForAWhile)
+TEST_F(OneElement, APlaceThatWasWantedGivesNoLeasesForAWhile)
 {
 	miss("other", 1);
 	miss("key", 2);

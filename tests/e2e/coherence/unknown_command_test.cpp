@@ -11,14 +11,14 @@ namespace
 
 using namespace std::string_literals;
 
-struct Unparsed {
+struct UnknownBytes {
 	const char *name;
 	std::string bytes;
 
-	friend void PrintTo(const Unparsed &each, std::ostream *out) { *out << each.name; }
+	friend void PrintTo(const UnknownBytes &each, std::ostream *out) { *out << each.name; }
 };
 
-class NotACommand : public StageTest, public testing::WithParamInterface<Unparsed>
+class UnknownCommand : public StageTest, public testing::WithParamInterface<UnknownBytes>
 {
 protected:
 	Stage &stage() { return Stage::shared({.settle = "3ms"}); }
@@ -43,40 +43,41 @@ protected:
 	}
 };
 
-TEST_P(NotACommand, Flushes)
+TEST_P(UnknownCommand, Flushes)
 {
 	check({GetParam().bytes});
 }
 
-TEST_P(NotACommand, FlushesInPieces)
+TEST_P(UnknownCommand, FlushesInPieces)
 {
 	const std::string &bytes = GetParam().bytes;
 	check({bytes.substr(0, 1), bytes.substr(1, 2), bytes.substr(3)});
 }
 
 // Behind a command that is understood, and before one.
-TEST_P(NotACommand, FlushesBetweenCommands)
+TEST_P(UnknownCommand, FlushesBetweenCommands)
 {
 	check({"get nothing\r\n" + GetParam().bytes + "\r\nget nothing\r\n"});
 }
 
 INSTANTIATE_TEST_SUITE_P(
-	Coherence, NotACommand,
-	testing::Values(Unparsed{"Garbage", "\x01\x02\x03\xff\xfe garbage\r\n"s},
-			Unparsed{"Zeros", std::string(100, '\0') + "\r\n"},
-			Unparsed{"UnknownCommand", "frobnicate key 1 2 3\r\n"},
-			Unparsed{"UnknownMetaCommand", "mx key v\r\n"},
-			Unparsed{"UpperCase", "SET key 0 0 1\r\nx\r\n"},
-			Unparsed{"LeadingBlank", " delete key\r\n"},
-			Unparsed{"TlsClientHello", "\x16\x03\x01\x00\xa5\x01\x00\x00\xa1\x03\x03"s +
-							   std::string(80, '\x5a') + "\n" +
-							   std::string(73, '\xa5')},
-			Unparsed{"HttpRequest",
-				 "POST /k HTTP/1.1\r\nHost: cache\r\nContent-Length: 2\r\n\r\nok"},
-			Unparsed{"SshBanner", "SSH-2.0-OpenSSH_9.2\r\n"},
-			Unparsed{"BinaryOfNoOpcode",
-				 binary_request(static_cast<Opcode>(0x7f), "key", "", "value")},
-			Unparsed{"LineWithoutEnd", std::string(3'000, 'x')}),
+	Coherence, UnknownCommand,
+	testing::Values(
+		UnknownBytes{"Garbage", "\x01\x02\x03\xff\xfe garbage\r\n"s},
+		UnknownBytes{"Zeros", std::string(100, '\0') + "\r\n"},
+		UnknownBytes{"UnknownCommand", "frobnicate key 1 2 3\r\n"},
+		UnknownBytes{"UnknownMetaCommand", "mx key v\r\n"},
+		UnknownBytes{"UpperCase", "SET key 0 0 1\r\nx\r\n"},
+		UnknownBytes{"LeadingBlank", " delete key\r\n"},
+		UnknownBytes{"TlsClientHello", "\x16\x03\x01\x00\xa5\x01\x00\x00\xa1\x03\x03"s +
+						       std::string(80, '\x5a') + "\n" +
+						       std::string(73, '\xa5')},
+		UnknownBytes{"HttpRequest",
+			     "POST /k HTTP/1.1\r\nHost: cache\r\nContent-Length: 2\r\n\r\nok"},
+		UnknownBytes{"SshBanner", "SSH-2.0-OpenSSH_9.2\r\n"},
+		UnknownBytes{"BinaryOfNoOpcode",
+			     binary_request(static_cast<Opcode>(0x7f), "key", "", "value")},
+		UnknownBytes{"LineWithoutEnd", std::string(3'000, 'x')}),
 	[](const auto &info) { return std::string(info.param.name); });
 
 class StrangeConnections : public StageTest

@@ -7,10 +7,10 @@ namespace prestack::test
 namespace
 {
 
-class RedisAsked : public FlowTest
+class RedisReplyMatching : public FlowTest
 {
 protected:
-	RedisAsked() : FlowTest({.plugin = "redis-experimental"}) {}
+	RedisReplyMatching() : FlowTest({.plugin = "redis-experimental"}) {}
 
 	std::uint64_t fills() { return count(PS_COUNT_fills); }
 };
@@ -18,7 +18,7 @@ protected:
 const std::string get = "*2\r\n$3\r\nGET\r\n$3\r\nkey\r\n";
 const std::string echo = "*2\r\n$4\r\nECHO\r\n$5\r\nother\r\n";
 
-TEST_F(RedisAsked, AReplyFillsWhatWasAskedFor)
+TEST_F(RedisReplyMatching, AReplyFillsWhatWasAskedFor)
 {
 	connect();
 	sends(get);
@@ -26,7 +26,7 @@ TEST_F(RedisAsked, AReplyFillsWhatWasAskedFor)
 	EXPECT_EQ(fills(), 1U);
 }
 
-TEST_F(RedisAsked, AReplyToAnotherRequestFillsNothing)
+TEST_F(RedisReplyMatching, AReplyToAnotherRequestFillsNothing)
 {
 	connect();
 	sends(get);
@@ -37,7 +37,7 @@ TEST_F(RedisAsked, AReplyToAnotherRequestFillsNothing)
 }
 
 // The first connection ends without an answer: its lease is still there when the second one's first reply leaves.
-TEST_F(RedisAsked, AnEarlierConnectionWithTheSamePortsHasNotAsked)
+TEST_F(RedisReplyMatching, AnEarlierConnectionWithTheSamePortsHasNotAsked)
 {
 	connect(1000, 2000);
 	sends(get);

@@ -25,7 +25,7 @@ struct Step {
 Step text(const std::string &command, Step::By by = Step::By::tcp);
 Step quiet_text(const std::string &command);
 
-struct Aging {
+struct ExpiringItem {
 	std::string name;
 	std::vector<Step> before{}; // then the item is cached, if there are any
 	std::vector<Step> after{};
@@ -33,10 +33,10 @@ struct Aging {
 	bool served = true; // the kernel is expected to serve it after the last step
 	bool alone = false; // concerns all items: needs a stage of its own
 
-	friend void PrintTo(const Aging &each, std::ostream *out) { *out << each.name; }
+	friend void PrintTo(const ExpiringItem &each, std::ostream *out) { *out << each.name; }
 };
 
-struct Aged {
+struct ExpiryObservation {
 	unsigned reads = 0;
 	unsigned hits = 0;
 	unsigned hits_at_the_end = 0; // after all items that end have ended
@@ -44,8 +44,8 @@ struct Aged {
 	std::vector<std::string> wrong{}; // what was answered that memcached did not say
 };
 
-// Lets them all age at the same time, reading each over UDP all the while, and before and after each
+// Takes all of them through their lives at the same time, reading each over UDP all the while, and before and after each
 // read from memcached itself. By name.
-std::map<std::string, Aged> let_age(const std::vector<Aging> &items);
+std::map<std::string, ExpiryObservation> observe_expiry(const std::vector<ExpiringItem> &items);
 
 } // namespace prestack::test

@@ -3,7 +3,7 @@
  * core/udp/pending_request.bpf.h: which reply answers what, over UDP. One element of ps_pending_requests, for whoever is in this
  * model but APART, who has one for himself and never uses a number again. Included by udp.pml.
  *
- * Assumption (the time that a place is kept, PS_PENDING_NS), dropped by -DDROP_ASKED: a request whose
+ * Assumption (the time that a place is kept, PS_PENDING_NS), dropped by -DDROP_KEPT_PENDING: a request whose
  * client uses its number again is answered within that time, or is a write that was noted.
  */
 #ifndef APART
@@ -11,11 +11,11 @@
 #endif
 
 /* struct ps_pending_request; `since`: whether that is PS_PENDING_NS ago, and `tainted_until` whether it is not over */
-mtype a_kind = nothing;
-byte a_who = NOTHING, a_key, a_cohort, a_token, a_count, a_serial, a_forgotten = NOTHING, a_lost;
-bool a_old, a_tainted;
+mtype p_kind = nothing;
+byte p_who = NOTHING, p_key, p_cohort, p_token, p_count, p_serial, p_forgotten = NOTHING, p_lost;
+bool p_old, p_tainted;
 
-#ifdef DROP_ASKED
+#ifdef DROP_KEPT_PENDING
 #define LATE_GONE true
 #else
 #define LATE_GONE (flying == 0 && missed == 0)
@@ -24,43 +24,43 @@ active proctype Age()
 {
 end:
 	do
-	:: d_step { (a_count > 0 && !a_old && (a_kind != read || LATE_GONE)) -> a_old = true }
-	:: d_step { (a_tainted && LATE_GONE) -> a_tainted = false }
+	:: d_step { (p_count > 0 && !p_old && (p_kind != read || LATE_GONE)) -> p_old = true }
+	:: d_step { (p_tainted && LATE_GONE) -> p_tainted = false }
 	od
 }
 
 /* ps_note_displaced: writes that have no place here any more, or found none */
-inline Forget(who, count)
+inline NoteDisplaced(who, count)
 {
-	a_lost = (a_forgotten == who -> a_lost + count : count);
-	a_forgotten = who
+	p_lost = (p_forgotten == who -> p_lost + count : count);
+	p_forgotten = who
 }
 
 /* ps_note_repeat */
-inline Again(sort, its_key, its_cohort)
+inline NoteRepeat(sort, its_key, its_cohort)
 {
 	if
-	:: sort == any || a_kind == any ||
-	   (sort == write && a_kind == write && a_key != its_key) -> a_kind = any
+	:: sort == any || p_kind == any ||
+	   (sort == write && p_kind == write && p_key != its_key) -> p_kind = any
 	:: else ->
 		if
-		:: sort == write || a_kind == write ->
+		:: sort == write || p_kind == write ->
 			if
-			:: sort != a_kind || its_cohort != a_cohort -> a_cohort = COHORT_NONE
+			:: sort != p_kind || its_cohort != p_cohort -> p_cohort = COHORT_NONE
 			:: else
 			fi;
-			a_key = (sort == write -> its_key : a_key);
-			a_kind = write;
-			a_token = 0
+			p_key = (sort == write -> its_key : p_key);
+			p_kind = write;
+			p_token = 0
 		:: else ->
 #ifdef BREAK_SERIAL
 			skip
 #else
-			a_serial++ /* the lease that was taken for the first one is void */
+			p_serial++ /* the lease that was taken for the first one is void */
 #endif
 		fi
 	fi;
-	a_count++
+	p_count++
 }
 
 /*
@@ -73,49 +73,49 @@ inline Note(me, sort, its_key, its_cohort, its_token, may)
 		if
 		:: me == APART -> kind = sort; may = true
 #ifdef BREAK_REUSE
-		:: me != APART && sort == read && a_who == me -> may = true
+		:: me != APART && sort == read && p_who == me -> may = true
 #endif
 		:: else ->
 			may = sort != read;
 			if
-			:: a_who == me && a_count > 0 && !(a_kind == read && sort == read && a_old) ->
-				Again(sort, its_key, its_cohort);
-				a_old = false
-			:: a_who != me && a_count > 0 && !a_old ->
-				a_tainted = true;
+			:: p_who == me && p_count > 0 && !(p_kind == read && sort == read && p_old) ->
+				NoteRepeat(sort, its_key, its_cohort);
+				p_old = false
+			:: p_who != me && p_count > 0 && !p_old ->
+				p_tainted = true;
 				may = false;
 				if
 				:: sort != read ->
 					missed++;
 #ifndef BREAK_NO_ROOM
-					Forget(me, 1)
+					NoteDisplaced(me, 1)
 #endif
 				:: else
 				fi
 			:: else ->
 				if
-				:: a_count > 0 && a_kind != read -> Forget(a_who, a_count)
+				:: p_count > 0 && p_kind != read -> NoteDisplaced(p_who, p_count)
 				:: else
 				fi;
-				a_count = 1;
-				a_kind = sort;
+				p_count = 1;
+				p_kind = sort;
 				if
-				:: a_forgotten == me && a_lost > 0 ->
-					a_kind = any;
-					a_count = a_count + a_lost;
-					a_lost = 0
-				:: !(a_forgotten == me && a_lost > 0) && !a_tainted && sort == read ->
-					a_serial++;
+				:: p_forgotten == me && p_lost > 0 ->
+					p_kind = any;
+					p_count = p_count + p_lost;
+					p_lost = 0
+				:: !(p_forgotten == me && p_lost > 0) && !p_tainted && sort == read ->
+					p_serial++;
 					may = true
 				:: else
 				fi;
-				a_who = me;
-				a_key = its_key;
-				a_cohort = its_cohort;
-				a_token = its_token;
-				a_old = false
+				p_who = me;
+				p_key = its_key;
+				p_cohort = its_cohort;
+				p_token = its_token;
+				p_old = false
 			fi;
-			serial = a_serial
+			serial = p_serial
 		fi
 	}
 }
@@ -134,18 +134,18 @@ inline Leaves(me, reads, ends, expires, kind, key, cohort, count, token, g, ep)
 			key = 0;
 			serial = 0;
 			if
-			:: a_who == me ->
-				kind = a_kind;
-				key = a_key;
-				count = a_count;
-				serial = (count > 0 && kind == read -> a_serial : 0);
+			:: p_who == me ->
+				kind = p_kind;
+				key = p_key;
+				count = p_count;
+				serial = (count > 0 && kind == read -> p_serial : 0);
 				if
-				:: count > 0 && ends -> cohort = a_cohort; a_count = count - 1
+				:: count > 0 && ends -> cohort = p_cohort; p_count = count - 1
 				:: else
 				fi;
-				token = (count == 1 -> a_token : 0)
-			:: a_who != me && a_forgotten == me && a_lost > 0 && ends ->
-				a_lost--;
+				token = (count == 1 -> p_token : 0)
+			:: p_who != me && p_forgotten == me && p_lost > 0 && ends ->
+				p_lost--;
 				kind = any
 			:: else
 			fi

@@ -11,7 +11,7 @@ namespace prestack::test
 namespace
 {
 
-TEST(Support, ReplyLengthFindsTheEnd)
+TEST(Harness, ReplyLengthFindsTheEnd)
 {
 	EXPECT_EQ(reply_length("STORED\r\n"), 8u);
 	EXPECT_EQ(reply_length("STORED"), 0u);
@@ -25,7 +25,7 @@ TEST(Support, ReplyLengthFindsTheEnd)
 	EXPECT_FALSE(holds_replies("STORED\r\nHD\r\n", 1));
 }
 
-TEST(Support, ProcessIsBoundedAndReaped)
+TEST(Harness, ProcessIsBoundedAndReaped)
 {
 	Process sleeper = Process::spawn({.argv = {"sleep", "60"}});
 	EXPECT_TRUE(sleeper.running());
@@ -38,11 +38,11 @@ TEST(Support, ProcessIsBoundedAndReaped)
 	EXPECT_EQ(run({.argv = {"/no/such/program"}}).exit_code, 127);
 }
 
-class PlainBed : public testing::TestWithParam<std::tuple<bool, unsigned>>
+class PlainTestbed : public testing::TestWithParam<std::tuple<bool, unsigned>>
 {
 };
 
-TEST_P(PlainBed, MemcachedAnswersBothWays)
+TEST_P(PlainTestbed, MemcachedAnswersBothWays)
 {
 	const auto [ipv6, vlan_depth] = GetParam();
 	Bed bed({.ipv6 = ipv6, .vlan_depth = vlan_depth, .with_prestack = false});
@@ -55,7 +55,7 @@ TEST_P(PlainBed, MemcachedAnswersBothWays)
 	EXPECT_EQ(bed.udp_client().strays(), 0u);
 }
 
-TEST_P(PlainBed, HandMadeFramesAreAnswered)
+TEST_P(PlainTestbed, HandMadeFramesAreAnswered)
 {
 	const auto [ipv6, vlan_depth] = GetParam();
 	Bed bed({.ipv6 = ipv6, .vlan_depth = vlan_depth, .with_prestack = false});
@@ -82,7 +82,7 @@ TEST_P(PlainBed, HandMadeFramesAreAnswered)
 	EXPECT_EQ(seen->payload.substr(8), right);
 }
 
-INSTANTIATE_TEST_SUITE_P(Links, PlainBed,
+INSTANTIATE_TEST_SUITE_P(Links, PlainTestbed,
 			 testing::Combine(testing::Bool(), testing::Values(0u, 1u, 2u)));
 
 } // namespace

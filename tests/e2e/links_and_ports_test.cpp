@@ -11,8 +11,8 @@ namespace prestack::test
 namespace
 {
 
-class DefectHLink : public BedTest,
-		    public testing::WithParamInterface<std::tuple<bool, unsigned, const char *>>
+class LinkKind : public BedTest,
+		 public testing::WithParamInterface<std::tuple<bool, unsigned, const char *>>
 {
 protected:
 	Bed &bed()
@@ -22,7 +22,7 @@ protected:
 	}
 };
 
-TEST_P(DefectHLink, AnswersOverEveryKindOfLink)
+TEST_P(LinkKind, AnswersOverEveryKindOfLink)
 {
 	const std::string key = bed().key("link");
 	bed().store_and_warm(key, "value", 7);
@@ -39,7 +39,7 @@ TEST_P(DefectHLink, AnswersOverEveryKindOfLink)
 }
 
 // Many lengths of reply, odd ones too: lengths and checksums are the client kernel's to check.
-TEST_P(DefectHLink, AnswersOfManyLengthsArrive)
+TEST_P(LinkKind, AnswersOfManyLengthsArrive)
 {
 	const std::string key = bed().key("length");
 	for (std::size_t size = 0; size <= 66; size += size < 18 ? 1 : 7) {
@@ -48,22 +48,22 @@ TEST_P(DefectHLink, AnswersOfManyLengthsArrive)
 	}
 }
 
-std::string link_name(const testing::TestParamInfo<DefectHLink::ParamType> &info)
+std::string link_name(const testing::TestParamInfo<LinkKind::ParamType> &info)
 {
 	const auto &[ipv6, vlan_depth, xdp_mode] = info.param;
 	return std::string(ipv6 ? "IPv6" : "IPv4") + "Tags" + std::to_string(vlan_depth) + xdp_mode;
 }
 
-INSTANTIATE_TEST_SUITE_P(Memcached, DefectHLink,
+INSTANTIATE_TEST_SUITE_P(Memcached, LinkKind,
 			 testing::Combine(testing::Bool(), testing::Values(0U, 1U, 2U),
 					  testing::Values("native", "generic")),
 			 link_name);
 
-class DefectH : public BedTest
+class IpOptions : public BedTest
 {
 };
 
-TEST_F(DefectH, IPv4WithOptions)
+TEST_F(IpOptions, IPv4WithOptions)
 {
 	using namespace std::string_literals;
 	Bed &bed = Bed::shared({});
@@ -87,12 +87,12 @@ TEST_F(DefectH, IPv4WithOptions)
 }
 
 // Two memcacheds on two ports hold different values under one key; two interfaces lead to them.
-class DefectHMany : public BedTest
+class SeveralServices : public BedTest
 {
 protected:
 	static constexpr std::uint16_t second_port = 11'212;
 
-	DefectHMany()
+	SeveralServices()
 		: server_ns("server"), client_ns("client"),
 		  first_link(server_ns, client_ns, {.name = "veth0", .id = 1}),
 		  second_link(server_ns, client_ns, {.name = "veth1", .id = 2})
@@ -142,7 +142,7 @@ protected:
 	std::unique_ptr<Prestack> prestack;
 };
 
-TEST_F(DefectHMany, SeveralPortsAndInterfaces)
+TEST_F(SeveralServices, SeveralPortsAndInterfaces)
 {
 	start();
 	TcpClient(client_ns, {"10.0.0.1", memcached_port}).ask(store("key", "of the first"));
@@ -165,7 +165,7 @@ TEST_F(DefectHMany, SeveralPortsAndInterfaces)
 	EXPECT_EQ(prestack->counter("hits", 1), before + 1);
 }
 
-TEST_F(DefectHMany, APortThatIsNoServiceIsLeftAlone)
+TEST_F(SeveralServices, APortThatIsNoServiceIsLeftAlone)
 {
 	start();
 	Memcached third(server_ns, {.addresses = {"10.0.0.1"}, .port = 11'213});

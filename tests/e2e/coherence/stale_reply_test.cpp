@@ -48,7 +48,7 @@ struct Rig {
 	unsigned keys = 0;
 };
 
-class DefectF : public StageTest
+class StaleReply : public StageTest
 {
 protected:
 	static void TearDownTestSuite() { Rig::all().clear(); }
@@ -138,7 +138,7 @@ protected:
 	std::unique_ptr<FakeServer::Connection> at_server;
 };
 
-TEST_F(DefectF, ReplyLeavesBetweenTheWriteAndItsReply)
+TEST_F(StaleReply, ReplyLeavesBetweenTheWriteAndItsReply)
 {
 	start("1ms");
 	write("old");
@@ -150,7 +150,7 @@ TEST_F(DefectF, ReplyLeavesBetweenTheWriteAndItsReply)
 	expect_cached("new");
 }
 
-TEST_F(DefectF, ReplyLeavesAfterTheWritesReply)
+TEST_F(StaleReply, ReplyLeavesAfterTheWritesReply)
 {
 	start("1ms");
 	write("old");
@@ -163,7 +163,7 @@ TEST_F(DefectF, ReplyLeavesAfterTheWritesReply)
 
 // The write waits in the server for longer than any settle time; the old value may be cached
 // meanwhile, but not for longer.
-TEST_F(DefectF, TheWriteTakesLongerThanSettle)
+TEST_F(StaleReply, TheWriteTakesLongerThanSettle)
 {
 	start("1ms");
 	write("old");
@@ -175,7 +175,7 @@ TEST_F(DefectF, TheWriteTakesLongerThanSettle)
 	expect_cached("new");
 }
 
-TEST_F(DefectF, ReplyToAReadFromBeforeALongWrite)
+TEST_F(StaleReply, ReplyToAReadFromBeforeALongWrite)
 {
 	start("1ms");
 	write("old");
@@ -191,7 +191,7 @@ TEST_F(DefectF, ReplyToAReadFromBeforeALongWrite)
 
 // The first reply must not let go what the second write still holds; what both held is free at once
 // when the second one leaves.
-TEST_F(DefectF, TwoWritesUnderWay)
+TEST_F(StaleReply, TwoWritesUnderWay)
 {
 	start("3s");
 	write("old");
@@ -206,7 +206,7 @@ TEST_F(DefectF, TwoWritesUnderWay)
 	expect_cached("new");
 }
 
-TEST_F(DefectF, AWriteByDatagram)
+TEST_F(StaleReply, AWriteByDatagram)
 {
 	start("1ms");
 	write("old");
@@ -225,7 +225,7 @@ TEST_F(DefectF, AWriteByDatagram)
 	expect_cached("new");
 }
 
-TEST_F(DefectF, AFlush)
+TEST_F(StaleReply, AFlush)
 {
 	start("1ms");
 	write("old");
@@ -238,7 +238,7 @@ TEST_F(DefectF, AFlush)
 	expect_asked("new");
 }
 
-TEST_F(DefectF, AFlushThatTakesLongerThanSettle)
+TEST_F(StaleReply, AFlushThatTakesLongerThanSettle)
 {
 	start("1ms");
 	write("old");
@@ -249,7 +249,7 @@ TEST_F(DefectF, AFlushThatTakesLongerThanSettle)
 }
 
 // A write whose reply never came, then others.
-TEST_F(DefectF, AQuietWriteIsOverOnceALaterReplyLeaves)
+TEST_F(StaleReply, AQuietWriteIsOverOnceALaterReplyLeaves)
 {
 	start("3s");
 	write("old");
@@ -264,7 +264,7 @@ TEST_F(DefectF, AQuietWriteIsOverOnceALaterReplyLeaves)
 	expect_cached("new");
 }
 
-TEST_F(DefectF, AReplyToAnEarlierRequestOfTheSameNumber)
+TEST_F(StaleReply, AReplyToAnEarlierRequestOfTheSameNumber)
 {
 	start("1ms");
 	write("old");
@@ -282,7 +282,7 @@ TEST_F(DefectF, AReplyToAnEarlierRequestOfTheSameNumber)
 }
 
 // A request that the network delivered twice, or a client that asks again because it waits too long.
-TEST_F(DefectF, ARequestThatArrivesTwice)
+TEST_F(StaleReply, ARequestThatArrivesTwice)
 {
 	start("1ms");
 	write("old");
@@ -298,7 +298,7 @@ TEST_F(DefectF, ARequestThatArrivesTwice)
 }
 
 // A value may also be taken from a reply over TCP: of another connection than the write's.
-TEST_F(DefectF, AReplyOverTcp)
+TEST_F(StaleReply, AReplyOverTcp)
 {
 	start("1ms");
 	write("old");
