@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// The harness itself, on memcached without prestack: what it takes for granted is checked here.
+// The harness works: its clients, frames and processes do what the tests take for granted. memcached
+// runs without prestack here.
 #include <gtest/gtest.h>
 
-#include "support/bed.hpp"
 #include "support/packet_socket.hpp"
+#include "support/testbed.hpp"
 #include "support/text_protocol.hpp"
 
 namespace prestack::test
@@ -45,36 +46,36 @@ class PlainTestbed : public testing::TestWithParam<std::tuple<bool, unsigned>>
 TEST_P(PlainTestbed, MemcachedAnswersBothWays)
 {
 	const auto [ipv6, vlan_depth] = GetParam();
-	Bed bed({.ipv6 = ipv6, .vlan_depth = vlan_depth, .with_prestack = false});
-	EXPECT_EQ(bed.write(store("a", "alpha", 7)), "STORED\r\n");
-	EXPECT_EQ(bed.read("get a\r\n"), "VALUE a 7 5\r\nalpha\r\nEND\r\n");
-	EXPECT_EQ(bed.read("get a nothing\r\n"), "VALUE a 7 5\r\nalpha\r\nEND\r\n");
-	const std::uint64_t before = bed.memcached().stat("cmd_get");
-	bed.read("get a\r\n");
-	EXPECT_EQ(bed.memcached().stat("cmd_get"), before + 1);
-	EXPECT_EQ(bed.udp_client().strays(), 0u);
+	Testbed testbed({.ipv6 = ipv6, .vlan_depth = vlan_depth, .with_prestack = false});
+	EXPECT_EQ(testbed.write(store("a", "alpha", 7)), "STORED\r\n");
+	EXPECT_EQ(testbed.read("get a\r\n"), "VALUE a 7 5\r\nalpha\r\nEND\r\n");
+	EXPECT_EQ(testbed.read("get a nothing\r\n"), "VALUE a 7 5\r\nalpha\r\nEND\r\n");
+	const std::uint64_t before = testbed.memcached().stat("cmd_get");
+	testbed.read("get a\r\n");
+	EXPECT_EQ(testbed.memcached().stat("cmd_get"), before + 1);
+	EXPECT_EQ(testbed.udp_client().strays(), 0u);
 }
 
 TEST_P(PlainTestbed, HandMadeFramesAreAnswered)
 {
 	const auto [ipv6, vlan_depth] = GetParam();
-	Bed bed({.ipv6 = ipv6, .vlan_depth = vlan_depth, .with_prestack = false});
-	bed.write(store("a", std::string(100, 'x')));
-	bed.read("get a\r\n"); // fills the neighbour tables
-	PacketSocket socket(bed.client_ns(), bed.link().interface());
+	Testbed testbed({.ipv6 = ipv6, .vlan_depth = vlan_depth, .with_prestack = false});
+	testbed.write(store("a", std::string(100, 'x')));
+	testbed.read("get a\r\n"); // fills the neighbour tables
+	PacketSocket socket(testbed.client_ns(), testbed.link().interface());
 	const std::string right = "VALUE a 0 100\r\n" + std::string(100, 'x') + "\r\nEND\r\n";
 
-	const std::uint16_t whole = bed.udp_client().next_request_id();
-	socket.send(encode(bed.frame(UdpHeader{.request_id = whole}.encode() + "get a\r\n")));
-	EXPECT_EQ(bed.udp_client().collect(whole), right);
+	const std::uint16_t whole = testbed.udp_client().next_request_id();
+	socket.send(encode(testbed.frame(UdpHeader{.request_id = whole}.encode() + "get a\r\n")));
+	EXPECT_EQ(testbed.udp_client().collect(whole), right);
 
-	const std::uint16_t split = bed.udp_client().next_request_id();
-	const UdpFrame frame = bed.frame(UdpHeader{.request_id = split}.encode() + "get a\r\n");
+	const std::uint16_t split = testbed.udp_client().next_request_id();
+	const UdpFrame frame = testbed.frame(UdpHeader{.request_id = split}.encode() + "get a\r\n");
 	for (const std::string &each : encode_fragments(frame, 16, 8, 77))
 		socket.send(each);
-	EXPECT_EQ(bed.udp_client().collect(split), right);
+	EXPECT_EQ(testbed.udp_client().collect(split), right);
 
-	const auto seen = socket.receive_udp(bed.udp_client().local_port());
+	const auto seen = socket.receive_udp(testbed.udp_client().local_port());
 	ASSERT_TRUE(seen.has_value());
 	EXPECT_EQ(seen->vlan_depth, vlan_depth) << "tags on the wire";
 	EXPECT_TRUE(seen->good_ip_checksum);

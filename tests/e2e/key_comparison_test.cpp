@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Defect (k) of BMC: only as many bytes as the request's key has are compared.
+// Keys are compared whole, so no key answers for another one that it is a prefix of. This is defect
+// (k) of BMC.
 #include "fixture.hpp"
 
 namespace prestack::test
@@ -21,7 +22,7 @@ protected:
 // all apart. Whatever is cached, every answer is the key's own.
 TEST_P(KeyComparison, NoKeyAnswersForAnother)
 {
-	Bed &small = Bed::shared({.associativity = GetParam(), .memory = "1MiB"});
+	Testbed &small = Testbed::shared({.associativity = GetParam(), .memory = "1MiB"});
 	for (std::size_t length = 1; length <= 250; ++length) {
 		small.write(store(key_of(length), value_of(length), static_cast<unsigned>(length)));
 	}
@@ -36,40 +37,40 @@ TEST_P(KeyComparison, NoKeyAnswersForAnother)
 // With half of the keys gone from the server, their cached neighbours must not answer for them.
 TEST_P(KeyComparison, AnAbsentKeyIsNotAnsweredByItsPrefix)
 {
-	const std::string stem = bed().key("stem");
+	const std::string stem = testbed().key("stem");
 	std::string key = stem;
 	for (int step = 0; key.size() <= 120; ++step, key += static_cast<char>('a' + step % 26)) {
 		if (step % 2 == 0)
-			bed().store_and_warm(key, value_of(key.size()));
+			testbed().store_and_warm(key, value_of(key.size()));
 	}
 	for (std::size_t length = stem.size(); length + 1 < key.size(); ++length) {
-		bed().read(get(key.substr(0, length)));
+		testbed().read(get(key.substr(0, length)));
 	}
 }
 
 TEST_P(KeyComparison, TheLongestKeyIsServedAndALongerOneIsMemcachedsToRefuse)
 {
 	const std::string longest(250, 'L');
-	bed().store_and_warm(longest, "value");
-	bed().read_hit(get(longest));
-	EXPECT_TRUE(bed().read_pass(get(longest + "L")).starts_with("CLIENT_ERROR"));
-	EXPECT_TRUE(bed().read_pass(get(std::string(1'000, 'L'))).starts_with("CLIENT_ERROR"));
+	testbed().store_and_warm(longest, "value");
+	testbed().read_hit(get(longest));
+	EXPECT_TRUE(testbed().read_pass(get(longest + "L")).starts_with("CLIENT_ERROR"));
+	EXPECT_TRUE(testbed().read_pass(get(std::string(1'000, 'L'))).starts_with("CLIENT_ERROR"));
 }
 
 TEST_P(KeyComparison, KeysThatDifferInOneByteAreTwoKeys)
 {
-	const std::string stem = bed().key("byte");
+	const std::string stem = testbed().key("byte");
 	for (const std::size_t at : {0U, 1U, 7U, 8U, 9U, 15U, 16U, 17U, 31U}) {
 		std::string first = stem + std::string(32, 'x');
 		std::string second = first;
 		second[stem.size() + at] = 'y';
-		bed().store_and_warm(first, "first");
-		bed().store_and_warm(second, "second");
-		bed().read(get(first));
-		bed().read(get(second));
-		bed().write("delete " + first + "\r\n");
-		EXPECT_EQ(bed().read(get(first)), "END\r\n");
-		bed().read(get(second));
+		testbed().store_and_warm(first, "first");
+		testbed().store_and_warm(second, "second");
+		testbed().read(get(first));
+		testbed().read(get(second));
+		testbed().write("delete " + first + "\r\n");
+		EXPECT_EQ(testbed().read(get(first)), "END\r\n");
+		testbed().read(get(second));
 	}
 }
 

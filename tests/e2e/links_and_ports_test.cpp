@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Defect (h) of BMC: one port, one interface, IPv4 without options or VLAN.
+// Several ports and interfaces are served, over IPv4 with options, IPv6, VLAN tags and both XDP modes.
+// This is defect (h) of BMC.
 #include <netinet/in.h>
 #include <sys/socket.h>
 
@@ -11,40 +12,41 @@ namespace prestack::test
 namespace
 {
 
-class LinkKind : public BedTest,
+class LinkKind : public E2eTest,
 		 public testing::WithParamInterface<std::tuple<bool, unsigned, const char *>>
 {
 protected:
-	Bed &bed()
+	Testbed &testbed()
 	{
 		const auto [ipv6, vlan_depth, xdp_mode] = GetParam();
-		return Bed::shared({.ipv6 = ipv6, .vlan_depth = vlan_depth, .xdp_mode = xdp_mode});
+		return Testbed::shared(
+			{.ipv6 = ipv6, .vlan_depth = vlan_depth, .xdp_mode = xdp_mode});
 	}
 };
 
 TEST_P(LinkKind, AnswersOverEveryKindOfLink)
 {
-	const std::string key = bed().key("link");
-	bed().store_and_warm(key, "value", 7);
-	bed().read_hit(get(key));
-	bed().read_pass(get(bed().key("absent")));
-	bed().write(store(key, std::string(1'000, 'x')));
-	EXPECT_EQ(bed().read(get(key)).size(),
+	const std::string key = testbed().key("link");
+	testbed().store_and_warm(key, "value", 7);
+	testbed().read_hit(get(key));
+	testbed().read_pass(get(testbed().key("absent")));
+	testbed().write(store(key, std::string(1'000, 'x')));
+	EXPECT_EQ(testbed().read(get(key)).size(),
 		  ("VALUE " + key + " 0 1000\r\n\r\nEND\r\n").size() + 1'000);
-	bed().warm(key);
-	bed().read_hit(get(key));
-	bed().write("delete " + key + "\r\n");
-	EXPECT_EQ(bed().read(get(key)), "END\r\n");
-	EXPECT_EQ(bed().udp_client().strays(), 0U);
+	testbed().warm(key);
+	testbed().read_hit(get(key));
+	testbed().write("delete " + key + "\r\n");
+	EXPECT_EQ(testbed().read(get(key)), "END\r\n");
+	EXPECT_EQ(testbed().udp_client().strays(), 0U);
 }
 
 // Many lengths of reply, odd ones too: lengths and checksums are the client kernel's to check.
 TEST_P(LinkKind, AnswersOfManyLengthsArrive)
 {
-	const std::string key = bed().key("length");
+	const std::string key = testbed().key("length");
 	for (std::size_t size = 0; size <= 66; size += size < 18 ? 1 : 7) {
-		bed().store_and_warm(key, std::string(size, 'x'));
-		bed().read_hit(get(key));
+		testbed().store_and_warm(key, std::string(size, 'x'));
+		testbed().read_hit(get(key));
 	}
 }
 
@@ -59,35 +61,35 @@ INSTANTIATE_TEST_SUITE_P(Memcached, LinkKind,
 					  testing::Values("native", "generic")),
 			 link_name);
 
-class IpOptions : public BedTest
+class IpOptions : public E2eTest
 {
 };
 
 TEST_F(IpOptions, IPv4WithOptions)
 {
 	using namespace std::string_literals;
-	Bed &bed = Bed::shared({});
-	const std::string key = bed.key("options");
-	bed.store_and_warm(key, "value");
+	Testbed &testbed = Testbed::shared({});
+	const std::string key = testbed.key("options");
+	testbed.store_and_warm(key, "value");
 	for (const std::string &options :
 	     {"\x01\x01\x01\x01"s, "\x94\x04\x00\x00"s,
 	      "\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01"
 	      "\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01"s}) {
-		check(::setsockopt(bed.udp_client().fd(), IPPROTO_IP, IP_OPTIONS, options.data(),
-				   static_cast<socklen_t>(options.size())),
+		check(::setsockopt(testbed.udp_client().fd(), IPPROTO_IP, IP_OPTIONS,
+				   options.data(), static_cast<socklen_t>(options.size())),
 		      "IP_OPTIONS");
-		EXPECT_EQ(bed.read_hit(get(key)), "VALUE " + key + " 0 5\r\nvalue\r\nEND\r\n");
-		bed.read_pass(get(bed.key("absent")));
-		bed.read(store(key, "value")); // a write with options invalidates as any other
-		bed.read_pass(get(key));
-		bed.warm(key);
+		EXPECT_EQ(testbed.read_hit(get(key)), "VALUE " + key + " 0 5\r\nvalue\r\nEND\r\n");
+		testbed.read_pass(get(testbed.key("absent")));
+		testbed.read(store(key, "value")); // a write with options invalidates as any other
+		testbed.read_pass(get(key));
+		testbed.warm(key);
 	}
-	check(::setsockopt(bed.udp_client().fd(), IPPROTO_IP, IP_OPTIONS, nullptr, 0),
+	check(::setsockopt(testbed.udp_client().fd(), IPPROTO_IP, IP_OPTIONS, nullptr, 0),
 	      "IP_OPTIONS");
 }
 
 // Two memcacheds on two ports hold different values under one key; two interfaces lead to them.
-class SeveralServices : public BedTest
+class SeveralServices : public E2eTest
 {
 protected:
 	static constexpr std::uint16_t second_port = 11'212;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Defect (l) of BMC: an IP checksum folded once, so that one reply in 65,536 is lost.
+// The checksums of the kernel's replies are right. BMC folds the IP checksum only once, so it loses
+// one reply in 65,536: defect (l).
 //
-// A sum that needs a second fold is rare, so the requests are made such that many different sums
-// come up: lengths, ids, addresses and hop limits vary, and each reply's checksums are verified on
-// the wire, where nobody else would tell a wrong one from a lost packet.
+// A sum that needs a second fold is rare, so requests are made for many different sums: lengths, ids,
+// addresses and hop limits vary. Each reply is checked on the wire, since elsewhere a wrong checksum
+// looks like a lost packet.
 #include <cstdio>
 #include <random>
 
@@ -22,7 +23,7 @@ std::string hex(unsigned value)
 	return text;
 }
 
-class ReplyChecksum : public BedTest,
+class ReplyChecksum : public E2eTest,
 		      public testing::WithParamInterface<std::tuple<bool, const char *>>
 {
 };
@@ -30,32 +31,32 @@ class ReplyChecksum : public BedTest,
 TEST_P(ReplyChecksum, ChecksumsOfManyDifferentRepliesAreRight)
 {
 	const auto [ipv6, xdp_mode] = GetParam();
-	Bed bed({.ipv6 = ipv6, .xdp_mode = xdp_mode});
+	Testbed testbed({.ipv6 = ipv6, .xdp_mode = xdp_mode});
 	// The sender's addresses are many: its namespace takes any of them for its own, and the
 	// server's sends them there.
 	if (ipv6) {
-		bed.client_ns().ip("-6 route add local fd00:0:0:1::/64 dev lo");
-		bed.server_ns().ip("-6 route add fd00:0:0:1::/64 via fd00::2");
+		testbed.client_ns().ip("-6 route add local fd00:0:0:1::/64 dev lo");
+		testbed.server_ns().ip("-6 route add fd00:0:0:1::/64 via fd00::2");
 	} else {
-		bed.client_ns().ip("route add local 10.128.0.0/9 dev lo");
-		bed.server_ns().ip("route add 10.128.0.0/9 via 10.0.0.2");
+		testbed.client_ns().ip("route add local 10.128.0.0/9 dev lo");
+		testbed.server_ns().ip("route add 10.128.0.0/9 via 10.0.0.2");
 	}
 	std::vector<std::string> keys;
 	for (std::size_t size = 0; size < 24; ++size) {
-		keys.push_back(bed.key("sum"));
+		keys.push_back(testbed.key("sum"));
 		std::string value;
 		for (std::size_t at = 0; at < size; ++at)
 			value += static_cast<char>(at * 37 + size);
-		bed.store_and_warm(keys.back(), value);
+		testbed.store_and_warm(keys.back(), value);
 	}
-	const std::uint64_t before = bed.hits();
-	PacketSocket socket(bed.client_ns(), bed.link().interface());
+	const std::uint64_t before = testbed.hits();
+	PacketSocket socket(testbed.client_ns(), testbed.link().interface());
 	std::mt19937 random(1);
 	constexpr std::uint16_t port = 40'000;
 	constexpr unsigned requests = 4'000;
 	for (unsigned count = 0; count < requests; ++count) {
 		const std::string &key = keys[random() % keys.size()];
-		UdpFrame frame = bed.frame(
+		UdpFrame frame = testbed.frame(
 			UdpHeader{.request_id = static_cast<std::uint16_t>(random())}.encode() +
 			get(key));
 		frame.source = ipv6 ? "fd00:0:0:1::" + hex(random() % 0xffff + 1)
@@ -79,7 +80,7 @@ TEST_P(ReplyChecksum, ChecksumsOfManyDifferentRepliesAreRight)
 		ASSERT_EQ(reply->payload.substr(0, 8), frame.payload.substr(0, 8));
 		ASSERT_TRUE(reply->payload.substr(8).starts_with("VALUE " + key + " "));
 	}
-	EXPECT_EQ(bed.hits(), before + requests) << "these were to be the kernel's replies";
+	EXPECT_EQ(testbed.hits(), before + requests) << "these were to be the kernel's replies";
 }
 
 std::string variant_name(const testing::TestParamInfo<ReplyChecksum::ParamType> &info)

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Storage commands that memcached refuses without reading their data block: what looks like data
-// is then a command, and must invalidate as one. Those that do have their data read (the last) are
-// here to show that the difference is memcached's, not the test's.
+// memcached refuses some storage commands without reading their data block. What looks like data is
+// then executed as a command, so it must invalidate as one. The last case is one whose data is read.
 #include "fixture.hpp"
 
 namespace prestack::test
@@ -15,7 +14,7 @@ struct SmuggledCase {
 		command; // {n} stands for the length of what follows, {L} for 251 bytes that are no key
 };
 
-class SmuggledCommand : public BedTest, public testing::WithParamInterface<SmuggledCase>
+class SmuggledCommand : public E2eTest, public testing::WithParamInterface<SmuggledCase>
 {
 };
 
@@ -29,9 +28,9 @@ void send_and_finish(TcpClient &client, const std::string &command)
 
 TEST_P(SmuggledCommand, Invalidates)
 {
-	Bed &bed = Bed::shared({});
-	const std::string key = bed.key("smuggled");
-	bed.store_and_warm(key, "100");
+	Testbed &testbed = Testbed::shared({});
+	const std::string key = testbed.key("smuggled");
+	testbed.store_and_warm(key, "100");
 	std::string command = GetParam().command;
 	const std::string data = "incr " + key + " 1";
 	for (const auto &[from, to] : {std::pair{"{n}", std::to_string(data.size())},
@@ -41,12 +40,12 @@ TEST_P(SmuggledCommand, Invalidates)
 			command.replace(at, 3, to);
 	}
 	command += "\r\n" + data + "\r\n";
-	TcpClient server = bed.tcp();
-	TcpClient control = bed.control_tcp();
+	TcpClient server = testbed.tcp();
+	TcpClient control = testbed.control_tcp();
 	send_and_finish(server, command);
 	send_and_finish(control, command);
-	bed.read(get(key));
-	bed.read(get(key));
+	testbed.read(get(key));
+	testbed.read(get(key));
 }
 
 INSTANTIATE_TEST_SUITE_P(

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Following connections of real sockets: whatever the stacks make of the bytes (GSO packets of 64 KiB,
-// acknowledgements, window updates), both directions are followed to their end. With the toy protocol.
+// Connections of real sockets are followed to their end in both directions, whatever the stacks make
+// of the bytes: GSO packets of 64 KiB, acknowledgements, window updates. The protocol is the toy one.
 #include <poll.h>
 #include <sys/socket.h>
 

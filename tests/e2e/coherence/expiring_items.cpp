@@ -31,9 +31,9 @@ std::string filled_in(std::string command, const std::string &key)
 class ItemReader
 {
 public:
-	ItemReader(const ExpiringItem &item, Stage &stage)
-		: item_(item), stage_(stage), tcp_(stage.tcp()), binary_(stage.tcp()),
-		  key_(stage.key())
+	ItemReader(const ExpiringItem &item, MemcachedTestbed &testbed)
+		: item_(item), testbed_(testbed), tcp_(testbed.tcp()), binary_(testbed.tcp()),
+		  key_(testbed.key())
 	{
 	}
 
@@ -45,19 +45,19 @@ public:
 	void cache()
 	{
 		if (!item_.before.empty())
-			stage_.cache(key_);
+			testbed_.cache(key_);
 	}
 	void look(bool at_the_end)
 	{
-		const std::string before = stage_.truth(key_);
-		const Stage::Answer answer = stage_.read(key_);
-		const std::string after = stage_.truth(key_);
+		const std::string before = testbed_.truth(key_);
+		const CoherenceTestbed::Answer answer = testbed_.read(key_);
+		const std::string after = testbed_.truth(key_);
 		++observed_.reads;
 		observed_.hits += answer.hit;
 		observed_.hits_at_the_end += at_the_end && answer.hit;
 		// What memcached said before and after is what it would have said.
-		if (before == after && answer.text != after && observed_.wrong.size() < 3) {
-			observed_.wrong.push_back(printable(answer.text) + " instead of " +
+		if (before == after && answer.bytes != after && observed_.wrong.size() < 3) {
+			observed_.wrong.push_back(printable(answer.bytes) + " instead of " +
 						  printable(after) +
 						  (answer.hit ? " by the kernel" : ""));
 		}
@@ -72,7 +72,7 @@ private:
 	{
 		const std::string bytes = step.bytes(key_);
 		if (step.by == Step::By::udp) {
-			stage_.udp_client().ask(bytes);
+			testbed_.udp_client().ask(bytes);
 		} else if (step.by == Step::By::binary) {
 			binary_.ask(bytes, 1, binary_reply_length);
 		} else if (step.quiet) {
@@ -85,7 +85,7 @@ private:
 	}
 
 	const ExpiringItem &item_;
-	Stage &stage_;
+	MemcachedTestbed &testbed_;
 	TcpClient tcp_;
 	TcpClient binary_;
 	std::string key_;
@@ -108,12 +108,13 @@ Step quiet_text(const std::string &command)
 
 std::map<std::string, ExpiryObservation> observe_expiry(const std::vector<ExpiringItem> &expiring)
 {
-	Stage shared({});
-	std::vector<std::unique_ptr<Stage>> own;
+	MemcachedTestbed shared({});
+	std::vector<std::unique_ptr<MemcachedTestbed>> own;
 	std::vector<std::unique_ptr<ItemReader>> items;
 	for (const ExpiringItem &each : expiring) {
 		if (each.alone)
-			own.push_back(std::make_unique<Stage>(StageOptions{}));
+			own.push_back(
+				std::make_unique<MemcachedTestbed>(MemcachedTestbedOptions{}));
 		items.push_back(
 			std::make_unique<ItemReader>(each, each.alone ? *own.back() : shared));
 	}

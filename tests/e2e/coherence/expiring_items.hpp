@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "stage.hpp"
+#include "memcached_testbed.hpp"
 
 namespace prestack::test
 {
@@ -31,7 +31,7 @@ struct ExpiringItem {
 	std::vector<Step> after{};
 	bool ends = true; // the item is gone a few seconds later, else it is not
 	bool served = true; // the kernel is expected to serve it after the last step
-	bool alone = false; // concerns all items: needs a stage of its own
+	bool alone = false; // concerns all items: needs a testbed of its own
 
 	friend void PrintTo(const ExpiringItem &each, std::ostream *out) { *out << each.name; }
 };

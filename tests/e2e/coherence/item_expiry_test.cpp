@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Defect (g) of BMC: item expiry ignored. Items come to an end of life in every way there is, are
-// cached, and read until it is over and beyond, each time against what memcached itself says.
+// An expired item is not served, whichever command gave it its time. Each item is read until its time
+// is over and beyond, and compared with what memcached says. This is defect (g) of BMC, which ignores
+// expiry.
 #include "binary_frame.hpp"
 #include "expiring_items.hpp"
 
@@ -127,7 +128,7 @@ std::vector<ExpiringItem> items()
 	};
 }
 
-class ItemExpiry : public StageTest, public testing::WithParamInterface<ExpiringItem>
+class ItemExpiry : public CoherenceTest, public testing::WithParamInterface<ExpiringItem>
 {
 protected:
 	// All at the same time: each takes seconds.

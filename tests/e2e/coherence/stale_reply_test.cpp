@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Defect (f) of BMC: an old reply that passes egress after the invalidation re-installs the old value.
-// The server is the test, so that each reply leaves when it is told to; `settle` is too short to help.
+// A reply that leaves after a newer write must not put the old value into the cache. The test is the
+// server, so it chooses the moment at which each reply leaves; `settle` is too short to help. This is
+// defect (f) of BMC.
 #include <map>
 
-#include "stage.hpp"
+#include "memcached_testbed.hpp"
 #include "support/fake_server.hpp"
 
 namespace prestack::test
@@ -12,8 +13,8 @@ namespace
 {
 
 // Made once per settle time: loading prestack takes longer than these tests.
-struct Rig {
-	explicit Rig(const std::string &settle)
+struct FakeServerTestbed {
+	explicit FakeServerTestbed(const std::string &settle)
 	{
 		link.server_address("10.0.0.1/24");
 		link.client_address("10.0.0.2/24");
@@ -25,17 +26,17 @@ struct Rig {
 		counters = std::make_unique<Counters>(prestack->name());
 	}
 
-	static Rig &shared(const std::string &settle)
+	static FakeServerTestbed &shared(const std::string &settle)
 	{
-		std::unique_ptr<Rig> &rig = all()[settle];
-		if (!rig)
-			rig = std::make_unique<Rig>(settle);
-		return *rig;
+		std::unique_ptr<FakeServerTestbed> &testbed = all()[settle];
+		if (!testbed)
+			testbed = std::make_unique<FakeServerTestbed>(settle);
+		return *testbed;
 	}
-	static std::map<std::string, std::unique_ptr<Rig>> &all()
+	static std::map<std::string, std::unique_ptr<FakeServerTestbed>> &all()
 	{
-		static std::map<std::string, std::unique_ptr<Rig>> rigs;
-		return rigs;
+		static std::map<std::string, std::unique_ptr<FakeServerTestbed>> testbeds;
+		return testbeds;
 	}
 
 	const Endpoint address{"10.0.0.1", memcached_port};
@@ -48,23 +49,23 @@ struct Rig {
 	unsigned keys = 0;
 };
 
-class StaleReply : public StageTest
+class StaleReply : public CoherenceTest
 {
 protected:
-	static void TearDownTestSuite() { Rig::all().clear(); }
+	static void TearDownTestSuite() { FakeServerTestbed::all().clear(); }
 	void TearDown() override
 	{
 		if (HasFailure())
-			Rig::all().clear();
+			FakeServerTestbed::all().clear();
 	}
 
 	void start(const std::string &settle)
 	{
-		rig = &Rig::shared(settle);
-		server = rig->server.get();
-		key = "key" + std::to_string(++rig->keys);
-		udp = std::make_unique<UdpClient>(rig->client_ns, rig->address);
-		writer = std::make_unique<TcpClient>(rig->client_ns, rig->address);
+		testbed = &FakeServerTestbed::shared(settle);
+		server = testbed->server.get();
+		key = "key" + std::to_string(++testbed->keys);
+		udp = std::make_unique<UdpClient>(testbed->client_ns, testbed->address);
+		writer = std::make_unique<TcpClient>(testbed->client_ns, testbed->address);
 		at_server = std::make_unique<FakeServer::Connection>(server->accept());
 	}
 
@@ -114,23 +115,23 @@ protected:
 	{
 		server->hold(value);
 		EXPECT_TRUE(eventually([&] {
-			const std::uint64_t hits = rig->counters->get(PS_COUNT_hits);
+			const std::uint64_t hits = testbed->counters->get(PS_COUNT_hits);
 			const std::uint16_t id = udp->next_request_id();
 			udp->send({.request_id = id}, get_line(key));
 			std::optional<FakeServer::Request> request;
 			wait_until("the get is answered or asked", [&] {
 				request = server->receive(Milliseconds{0});
-				return request || rig->counters->get(PS_COUNT_hits) > hits;
+				return request || testbed->counters->get(PS_COUNT_hits) > hits;
 			});
 			if (request)
 				server->answer(*request, value_reply(key, value));
 			EXPECT_EQ(udp->collect(id), value_reply(key, value));
 			return !request;
 		})) << "never cached\n"
-		    << rig->prestack->stats().dump(2);
+		    << testbed->prestack->stats().dump(2);
 	}
 
-	Rig *rig = nullptr;
+	FakeServerTestbed *testbed = nullptr;
 	FakeServer *server = nullptr;
 	std::string key;
 	std::unique_ptr<UdpClient> udp;
@@ -211,7 +212,7 @@ TEST_F(StaleReply, AWriteByDatagram)
 	start("1ms");
 	write("old");
 	expect_cached("old");
-	UdpClient other(rig->client_ns, rig->address);
+	UdpClient other(testbed->client_ns, testbed->address);
 	const std::uint16_t id = other.next_request_id();
 	other.send({.request_id = id}, store(key, "new"));
 	const auto request = server->receive();
@@ -302,7 +303,7 @@ TEST_F(StaleReply, AReplyOverTcp)
 {
 	start("1ms");
 	write("old");
-	TcpClient reader(rig->client_ns, rig->address);
+	TcpClient reader(testbed->client_ns, testbed->address);
 	auto reader_at_server = server->accept();
 	reader.send(get_line(key));
 	reader_at_server.receive_up_to();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// What comes in over TCP and is no command that anybody knows: it might be a write, so nothing of before
-// is served after it, and its connection does not stop counting.
+// Bytes that are no known command flush the cache, since they might be a write, and their connection
+// keeps counting as one that may write.
 #include "change.hpp"
 #include "support/tcp_options.hpp"
 
@@ -18,28 +18,28 @@ struct UnknownBytes {
 	friend void PrintTo(const UnknownBytes &each, std::ostream *out) { *out << each.name; }
 };
 
-class UnknownCommand : public StageTest, public testing::WithParamInterface<UnknownBytes>
+class UnknownCommand : public CoherenceTest, public testing::WithParamInterface<UnknownBytes>
 {
 protected:
-	Stage &stage() { return Stage::shared({.settle = "3ms"}); }
+	MemcachedTestbed &testbed() { return MemcachedTestbed::shared({.settle = "3ms"}); }
 
 	void check(const std::vector<std::string> &pieces)
 	{
-		const std::string key = stage().key();
-		stage().store(key, "value");
-		stage().cache(key);
-		const std::uint64_t flushes = stage().count(PS_COUNT_flushes);
-		const std::uint64_t hits = stage().count(PS_COUNT_hits);
-		TcpClient client = stage().tcp();
+		const std::string key = testbed().key();
+		testbed().store(key, "value");
+		testbed().cache(key);
+		const std::uint64_t flushes = testbed().count(PS_COUNT_flushes);
+		const std::uint64_t hits = testbed().count(PS_COUNT_hits);
+		TcpClient client = testbed().tcp();
 		for (const std::string &piece : pieces)
 			client.send(piece);
 		// Some of it makes memcached close the connection, some makes it wait for more.
 		client.receive_to_end();
-		EXPECT_GT(stage().count(PS_COUNT_flushes), flushes) << "taken for harmless";
-		stage().expect_truth(key);
-		EXPECT_EQ(stage().count(PS_COUNT_hits), hits)
+		EXPECT_GT(testbed().count(PS_COUNT_flushes), flushes) << "taken for harmless";
+		testbed().expect_truth(key);
+		EXPECT_EQ(testbed().count(PS_COUNT_hits), hits)
 			<< "what was cached before is still served";
-		stage().cache(key);
+		testbed().cache(key);
 	}
 };
 
@@ -80,7 +80,7 @@ INSTANTIATE_TEST_SUITE_P(
 		UnknownBytes{"LineWithoutEnd", std::string(3'000, 'x')}),
 	[](const auto &info) { return std::string(info.param.name); });
 
-class StrangeConnections : public StageTest
+class StrangeConnections : public CoherenceTest
 {
 };
 
@@ -88,7 +88,7 @@ class StrangeConnections : public StageTest
 // something else than it seems.
 TEST_F(StrangeConnections, WritesBehindErrors)
 {
-	Stage &stage = Stage::shared({.settle = "3ms"});
+	MemcachedTestbed &testbed = MemcachedTestbed::shared({.settle = "3ms"});
 	const std::string long_key(300, 'K');
 	for (const std::string &before :
 	     {"get " + long_key + "\r\n", "set " + long_key + " 0 0 2\r\nab\r\n",
@@ -97,15 +97,15 @@ TEST_F(StrangeConnections, WritesBehindErrors)
 	      "ms x abc\r\n"s, "ms x 2 !\r\nab\r\n"s, "gat\r\n"s, "cas x 0 0 2\r\nab\r\n"s, "\r\n"s,
 	      "quit now\r\n"s}) {
 		SCOPED_TRACE(printable(before, 60));
-		const std::string key = stage.key();
-		stage.store(key, "old-value");
-		const std::string cached = stage.cache(key);
-		TcpClient client = stage.tcp();
+		const std::string key = testbed.key();
+		testbed.store(key, "old-value");
+		const std::string cached = testbed.cache(key);
+		TcpClient client = testbed.tcp();
 		client.send(before);
-		stage.read(key);
+		testbed.read(key);
 		client.send("delete " + key + "\r\n");
 		client.receive_to_end();
-		stage.expect_truth(key);
+		testbed.expect_truth(key);
 	}
 }
 
@@ -113,31 +113,31 @@ TEST_F(StrangeConnections, WritesBehindErrors)
 // it has not sent yet: fewer come than were asked for, and those that come answer something else.
 TEST_F(StrangeConnections, RepliesThatAreThrownAway)
 {
-	Stage &stage = Stage::shared({.settle = "3ms"});
+	MemcachedTestbed &testbed = MemcachedTestbed::shared({.settle = "3ms"});
 	const std::string bad_get = "get nothing " + std::string(300, 'K') + "\r\n";
 	for (unsigned writes_before = 0; writes_before < 4; ++writes_before) {
 		SCOPED_TRACE(std::to_string(writes_before) + " writes before");
 		std::vector<std::string> keys;
 		std::string commands;
 		for (unsigned count = 0; count < writes_before + 2; ++count) {
-			keys.push_back(stage.key());
-			stage.store(keys.back(), "10");
-			stage.cache(keys.back());
+			keys.push_back(testbed.key());
+			testbed.store(keys.back(), "10");
+			testbed.cache(keys.back());
 			if (count == writes_before)
 				commands += bad_get;
 			commands += "incr " + keys.back() + " 1\r\n";
 		}
-		TcpClient client = stage.tcp();
+		TcpClient client = testbed.tcp();
 		client.send(commands + "version\r\n");
 		while (!client.receive().starts_with("VERSION"))
 			continue;
 		for (const std::string &key : keys)
-			EXPECT_EQ(stage.expect_truth(key), value_reply(key, "11"));
+			EXPECT_EQ(testbed.expect_truth(key), value_reply(key, "11"));
 		for (const std::string &key : keys) {
-			stage.cache(key);
+			testbed.cache(key);
 			client.send("incr " + key + " 1\r\n");
 			client.receive();
-			EXPECT_EQ(stage.expect_truth(key), value_reply(key, "12"));
+			EXPECT_EQ(testbed.expect_truth(key), value_reply(key, "12"));
 		}
 	}
 }

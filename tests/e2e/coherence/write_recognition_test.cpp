@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Defect (e) of BMC: only the literal bytes `set` in a TCP payload invalidate. Here each of the others
-// that it names, and each way in. command_test.cpp goes through all commands and all cuts.
+// Every kind of write is recognised, not only the literal bytes `set` in a TCP payload, and whichever
+// way it arrives. This is defect (e) of BMC. command_test.cpp goes through all commands and all cuts.
 #include <algorithm>
 
 #include "change.hpp"
@@ -10,10 +10,10 @@ namespace prestack::test
 namespace
 {
 
-class WriteRecognition : public StageTest
+class WriteRecognition : public CoherenceTest
 {
 protected:
-	Stage &stage() { return Stage::shared({.settle = "3ms"}); }
+	MemcachedTestbed &testbed() { return MemcachedTestbed::shared({.settle = "3ms"}); }
 
 	static Change find(const std::string &name)
 	{
@@ -29,12 +29,12 @@ protected:
 	void check(const Change &change, Send send)
 	{
 		SCOPED_TRACE(change.name);
-		const std::string key = stage().key();
-		stage().store(key, change.initial);
-		const std::string before = stage().cache(key);
-		send(change.bytes(key, change.needs_unique() ? stage().unique(key) : ""));
-		EXPECT_NE(printable(change.special ? stage().expect_truth(key)
-						   : stage().expect_truth_and_cached_again(key)),
+		const std::string key = testbed().key();
+		testbed().store(key, change.initial);
+		const std::string before = testbed().cache(key);
+		send(change.bytes(key, change.needs_unique() ? testbed().unique(key) : ""));
+		EXPECT_NE(printable(change.special ? testbed().expect_truth(key)
+						   : testbed().expect_truth_and_cached_again(key)),
 			  printable(before));
 	}
 
@@ -42,7 +42,7 @@ protected:
 	{
 		for (const std::string &name : names) {
 			const Change change = find(name);
-			TcpClient client = stage().tcp();
+			TcpClient client = testbed().tcp();
 			check(change, [&](const std::string &bytes) {
 				client.send(bytes);
 				if (change.replies == 0)
@@ -85,16 +85,16 @@ TEST_F(WriteRecognition, WritesOverUdp)
 				 "flush_all", "ms", "md", "ma", "binary_set", "binary_delete"}) {
 		const Change change = find(name);
 		check(change, [&](const std::string &bytes) {
-			stage().udp_client().send(
-				{.request_id = stage().udp_client().next_request_id()}, bytes);
-			stage().udp_client().ask("version\r\n");
+			testbed().udp_client().send(
+				{.request_id = testbed().udp_client().next_request_id()}, bytes);
+			testbed().udp_client().ask("version\r\n");
 		});
 	}
 }
 
 TEST_F(WriteRecognition, CommandsSplitOverTwoSegments)
 {
-	TcpClient client = stage().tcp();
+	TcpClient client = testbed().tcp();
 	for (const char *name : {"set", "incr", "touch", "delete", "ms", "md", "ma"}) {
 		const Change change = find(name);
 		check(change, [&](const std::string &bytes) {
@@ -107,18 +107,18 @@ TEST_F(WriteRecognition, CommandsSplitOverTwoSegments)
 // The letters of another command's name in a value, or in a key, are no command.
 TEST_F(WriteRecognition, LettersOfACommandThatAreNone)
 {
-	const std::string key = stage().key();
-	stage().store(key, "value");
-	stage().cache(key);
-	TcpClient client = stage().tcp();
-	const std::uint64_t flushes = stage().count(PS_COUNT_flushes);
+	const std::string key = testbed().key();
+	testbed().store(key, "value");
+	testbed().cache(key);
+	TcpClient client = testbed().tcp();
+	const std::uint64_t flushes = testbed().count(PS_COUNT_flushes);
 	const std::string value = "\r\nset " + key + " 0 0 1\r\nx\r\ndelete " + key + "\r\n";
 	EXPECT_EQ(client.ask(store("set", value)), "STORED\r\n");
 	EXPECT_EQ(client.ask("get set " + key + "\r\n"),
 		  "VALUE set 0 " + std::to_string(value.size()) + "\r\n" + value + "\r\n" +
 			  value_reply(key, "value"));
-	EXPECT_EQ(stage().count(PS_COUNT_flushes), flushes);
-	EXPECT_TRUE(stage().read(key).hit) << "invalidated by letters";
+	EXPECT_EQ(testbed().count(PS_COUNT_flushes), flushes);
+	EXPECT_TRUE(testbed().read(key).hit) << "invalidated by letters";
 }
 
 } // namespace

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// No new door: who may not read is not told, whatever is cached.
+// A client that may not read a key does not get it from the kernel either.
 #include "compared_client.hpp"
 
 #include "support/text_protocol.hpp"
@@ -23,18 +23,18 @@ protected:
 
 TEST_F(AccessControl, WithAPassword)
 {
-	RedisStage stage({.redis = {"--requirepass", "secret"}, .credentials = {"secret"}});
-	const std::string key = stage.key();
-	stage.write_both({"SET", key, "value"});
+	RedisTestbed testbed({.redis = {"--requirepass", "secret"}, .credentials = {"secret"}});
+	const std::string key = testbed.key();
+	testbed.write_both({"SET", key, "value"});
 	for (int i = 0; i < 5; ++i)
-		stage.expect_truth(key);
-	ComparedClient compared(stage);
+		testbed.expect_truth(key);
+	ComparedClient compared(testbed);
 	read_all(compared, key);
 	compared.ask("AUTH wrong");
 	read_all(compared, key);
 	compared.ask("AUTH secret");
 	read_all(compared, key);
-	stage.write_both({"SET", key, "newer"});
+	testbed.write_both({"SET", key, "newer"});
 	read_all(compared, key);
 	compared.ask("RESET");
 	read_all(compared, key);
@@ -44,16 +44,16 @@ TEST_F(AccessControl, WithAPassword)
 
 TEST_F(AccessControl, APasswordThatComesLater)
 {
-	RedisStage stage;
-	const std::string key = stage.cached_key_in_both("value");
-	ComparedClient early(stage), other(stage);
+	RedisTestbed testbed;
+	const std::string key = testbed.cached_key_in_both("value");
+	ComparedClient early(testbed), other(testbed);
 	early.warm(key);
 	other.warm(key);
 	early.ask("CONFIG SET requirepass secret");
 	for (int round = 0; round < 3; ++round) {
 		read_all(early, key);
 		read_all(other, key);
-		ComparedClient late(stage);
+		ComparedClient late(testbed);
 		read_all(late, key);
 	}
 	early.ask("CONFIG SET requirepass ''");
@@ -62,11 +62,11 @@ TEST_F(AccessControl, APasswordThatComesLater)
 // Connections that the kernel has answered, whose user is then forbidden to read.
 TEST_F(AccessControl, AUserWhoMayReadNoMore)
 {
-	RedisStage stage;
+	RedisTestbed testbed;
 	for (const char *rule : {"resetkeys", "-get", "-@read", "-@all", "nocommands", "off"}) {
 		SCOPED_TRACE(rule);
-		const std::string key = stage.cached_key_in_both("value");
-		ComparedClient admin(stage), reader(stage);
+		const std::string key = testbed.cached_key_in_both("value");
+		ComparedClient admin(testbed), reader(testbed);
 		admin.ask("ACL SETUSER admin on nopass allkeys allchannels allcommands");
 		admin.ask("AUTH admin any");
 		reader.warm(key);
@@ -74,7 +74,7 @@ TEST_F(AccessControl, AUserWhoMayReadNoMore)
 		read_all(reader, key);
 		read_all(admin, key); // who may, and fills nothing for the others
 		read_all(reader, key);
-		ComparedClient late(stage);
+		ComparedClient late(testbed);
 		read_all(late, key);
 		admin.ask("ACL SETUSER default reset on nopass allkeys allchannels allcommands");
 		read_all(reader, key);
@@ -83,24 +83,24 @@ TEST_F(AccessControl, AUserWhoMayReadNoMore)
 
 TEST_F(AccessControl, AUserWithKeysOfHisOwn)
 {
-	RedisStage stage;
-	const std::string key = stage.cached_key_in_both("value");
-	ComparedClient compared(stage);
+	RedisTestbed testbed;
+	const std::string key = testbed.cached_key_in_both("value");
+	ComparedClient compared(testbed);
 	compared.warm(key);
-	stage.write_both({"ACL", "SETUSER", "some", "on", ">secret", "~some-*", "+@all"});
+	testbed.write_both({"ACL", "SETUSER", "some", "on", ">secret", "~some-*", "+@all"});
 	compared.ask("AUTH some wrong");
 	read_all(compared, key);
 	compared.ask("AUTH some secret");
 	// Others are answered by the kernel meanwhile.
-	stage.cache(key);
+	testbed.cache(key);
 	read_all(compared, key);
 	compared.ask("SET some-key x");
 	read_all(compared, "some-key");
 	compared.ask({"SET", key, "not mine"});
-	EXPECT_EQ(stage.expect_truth(key), resp_bulk("value"));
-	stage.write_both({"ACL", "SETUSER", "some", "off"});
+	EXPECT_EQ(testbed.expect_truth(key), resp_bulk("value"));
+	testbed.write_both({"ACL", "SETUSER", "some", "off"});
 	read_all(compared, "some-key");
-	stage.write_both({"ACL", "DELUSER", "some"}); // and his connections with him
+	testbed.write_both({"ACL", "DELUSER", "some"}); // and his connections with him
 }
 
 } // namespace

@@ -53,9 +53,9 @@ void ComparedClient::warm(const std::string &key)
 
 bool ComparedClient::hits(const std::vector<std::string> &words)
 {
-	const std::uint64_t before = stage_.count(PS_COUNT_stream_hits);
+	const std::uint64_t before = testbed_.count(PS_COUNT_stream_hits);
 	ask(words);
-	return stage_.count(PS_COUNT_stream_hits) != before;
+	return testbed_.count(PS_COUNT_stream_hits) != before;
 }
 
 std::string ComparedClient::receive_to_servers_end()

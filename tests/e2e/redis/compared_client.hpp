@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "stage.hpp"
+#include "redis_testbed.hpp"
 
 namespace prestack::test
 {
@@ -13,8 +13,8 @@ namespace prestack::test
 class ComparedClient
 {
 public:
-	explicit ComparedClient(RedisStage &stage)
-		: stage_(stage), served_(stage.tcp()), alone_(stage.alone())
+	explicit ComparedClient(RedisTestbed &testbed)
+		: testbed_(testbed), served_(testbed.tcp()), alone_(testbed.alone())
 	{
 	}
 
@@ -40,7 +40,7 @@ public:
 	TcpClient &alone() { return alone_; }
 
 private:
-	RedisStage &stage_;
+	RedisTestbed &testbed_;
 	TcpClient served_;
 	TcpClient alone_;
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Connections on which a read means something else than it usually does. They have been answered by the
-// kernel before, and the key is cached: from then on it is for Redis to answer.
+// On a connection on which a read means something unusual, Redis answers it, although the key is
+// cached and the kernel has answered on this connection before.
 #include "compared_client.hpp"
 
 #include "support/text_protocol.hpp"
@@ -13,13 +13,13 @@ namespace
 class ConnectionState : public RedisTest
 {
 protected:
-	static RedisStage &stage() { return RedisStage::shared(); }
+	static RedisTestbed &testbed() { return RedisTestbed::shared(); }
 
 	// A connection that the kernel has answered, in the protocol of this number.
 	ComparedClient earned(int protocol = 2)
 	{
-		key_ = stage().cached_key_in_both("value");
-		ComparedClient compared(stage());
+		key_ = testbed().cached_key_in_both("value");
+		ComparedClient compared(testbed());
 		if (protocol == 3)
 			compared.ask_unlike("HELLO 3");
 		compared.warm(key_);
@@ -45,12 +45,12 @@ TEST_F(ConnectionState, AnotherDatabase)
 	ComparedClient compared = earned();
 	compared.ask("SELECT 1");
 	read_all(compared);
-	stage().write_both({"SET", key_, "newer"});
-	stage().cache(key_);
+	testbed().write_both({"SET", key_, "newer"});
+	testbed().cache(key_);
 	read_all(compared);
 	compared.ask("SET " + key_ + " of-db-1");
 	read_all(compared);
-	EXPECT_EQ(stage().expect_truth(key_), resp_bulk("newer"));
+	EXPECT_EQ(testbed().expect_truth(key_), resp_bulk("newer"));
 	compared.ask("SELECT 99999");
 	read_all(compared);
 	compared.ask("SELECT 0");
@@ -58,7 +58,7 @@ TEST_F(ConnectionState, AnotherDatabase)
 	compared.ask("SELECT nonsense");
 	read_all(compared);
 	compared.ask("DEL " + key_);
-	EXPECT_EQ(stage().expect_truth(key_), no_value);
+	EXPECT_EQ(testbed().expect_truth(key_), no_value);
 	read_all(compared);
 }
 
@@ -82,7 +82,7 @@ TEST_F(ConnectionState, Transaction)
 	ComparedClient compared = earned();
 	compared.ask("MULTI");
 	read_all(compared);
-	stage().write_both({"SET", key_, "newer"});
+	testbed().write_both({"SET", key_, "newer"});
 	compared.ask("EXEC");
 	read_all(compared);
 	compared.ask("MULTI");
@@ -101,7 +101,7 @@ TEST_F(ConnectionState, WatchedKeys)
 	ComparedClient compared = earned();
 	compared.ask("WATCH " + key_);
 	read_all(compared);
-	stage().write_both({"SET", key_, "newer"});
+	testbed().write_both({"SET", key_, "newer"});
 	read_all(compared);
 	compared.ask("MULTI");
 	compared.ask("GET " + key_);
@@ -120,12 +120,12 @@ TEST_P(Subscribed, ToAChannel)
 	ComparedClient compared = earned(GetParam());
 	compared.ask("SUBSCRIBE channel");
 	read_all(compared);
-	stage().write_both({"PUBLISH", "channel", "$5\r\nvalue\r\n"});
+	testbed().write_both({"PUBLISH", "channel", "$5\r\nvalue\r\n"});
 	compared.receive();
 	read_all(compared);
 	compared.ask("PSUBSCRIBE chan*");
 	compared.ask_bytes(resp_line("SSUBSCRIBE a b c") + resp({"GET", key_}), 4);
-	stage().write_both({"PUBLISH", "channel", "-ERR"});
+	testbed().write_both({"PUBLISH", "channel", "-ERR"});
 	compared.receive(2);
 	read_all(compared);
 	compared.ask("UNSUBSCRIBE");
@@ -174,7 +174,7 @@ TEST_F(ConnectionState, NoReplies)
 		compared.send(resp({"GET", key_}));
 	compared.send(resp({"SET", key_, "newer"}) + resp_line("CLIENT REPLY ON"));
 	EXPECT_EQ(compared.receive(), "+OK\r\n");
-	EXPECT_EQ(stage().expect_truth(key_), resp_bulk("newer"));
+	EXPECT_EQ(testbed().expect_truth(key_), resp_bulk("newer"));
 	read_all(compared);
 }
 
@@ -187,11 +187,11 @@ TEST_F(ConnectionState, OneReplyLess)
 		EXPECT_EQ(compared.ask("PING"), "+PONG\r\n");
 		compared.ask_bytes(resp_line("CLIENT REPLY SKIP") + resp({"SET", key_, "newer"}) +
 				   resp({"GET", key_}));
-		EXPECT_EQ(stage().expect_truth(key_), resp_bulk("newer"));
+		EXPECT_EQ(testbed().expect_truth(key_), resp_bulk("newer"));
 		compared.send("CLIENT REPLY SKIP\r\n");
 		compared.send(resp({"DEL", key_}));
 		compared.ask("PING");
-		EXPECT_EQ(stage().expect_truth(key_), no_value);
+		EXPECT_EQ(testbed().expect_truth(key_), no_value);
 		read_all(compared);
 	}
 }
@@ -204,15 +204,16 @@ TEST_F(ConnectionState, RepliesAreNotThoseToEarlierReads)
 		ComparedClient compared = earned();
 		std::vector<std::string> keys;
 		for (int i = 0; i < 6; ++i) {
-			keys.push_back(stage().key());
-			stage().write_both({"SET", keys.back(), "value of " + keys.back()});
+			keys.push_back(testbed().key());
+			testbed().write_both({"SET", keys.back(), "value of " + keys.back()});
 		}
 		compared.send(resp_line(command) + resp({"SET", key_, "newer"}));
 		for (const auto &key : keys)
 			EXPECT_EQ(compared.ask({"GET", key}), resp_bulk("value of " + key));
 		for (int round = 0; round < 3; ++round) {
 			for (const auto &key : keys)
-				EXPECT_EQ(stage().expect_truth(key), resp_bulk("value of " + key));
+				EXPECT_EQ(testbed().expect_truth(key),
+					  resp_bulk("value of " + key));
 		}
 	}
 }
@@ -224,11 +225,11 @@ TEST_F(ConnectionState, Tracking)
 		ComparedClient compared = earned(3);
 		compared.ask(std::string("CLIENT TRACKING ON") + options);
 		EXPECT_FALSE(compared.hits({"GET", key_}));
-		stage().write_both({"SET", key_, "newer"});
+		testbed().write_both({"SET", key_, "newer"});
 		EXPECT_EQ(compared.receive(),
 			  ">2\r\n$10\r\ninvalidate\r\n*1\r\n" + resp_bulk(key_));
 		read_all(compared);
-		stage().write_both({"DEL", key_});
+		testbed().write_both({"DEL", key_});
 		compared.receive();
 		read_all(compared);
 		compared.ask("CLIENT TRACKING OFF");
@@ -243,7 +244,7 @@ TEST_F(ConnectionState, TrackingOfWhatIsAskedFor)
 	read_all(compared);
 	compared.ask("CLIENT CACHING YES");
 	compared.ask("GET " + key_);
-	stage().write_both({"SET", key_, "newer"});
+	testbed().write_both({"SET", key_, "newer"});
 	compared.receive();
 	read_all(compared);
 }
@@ -254,7 +255,7 @@ TEST_F(ConnectionState, TrackingThatTellsAnotherConnection)
 	for (const char *options : {"", " BCAST"}) {
 		SCOPED_TRACE(options);
 		ComparedClient compared = earned();
-		auto listener = std::make_unique<ComparedClient>(stage());
+		auto listener = std::make_unique<ComparedClient>(testbed());
 		const auto track = [&](TcpClient &reader, TcpClient &told) {
 			told.send(resp_line("CLIENT ID"));
 			const std::string id = told.receive(1, resp_reply_length);
@@ -267,16 +268,16 @@ TEST_F(ConnectionState, TrackingThatTellsAnotherConnection)
 		listener->ask("SUBSCRIBE __redis__:invalidate");
 		// Redis tells of what it was asked for: this one read has to get there.
 		EXPECT_FALSE(compared.hits({"GET", key_}));
-		stage().write_both({"SET", key_, "newer"});
+		testbed().write_both({"SET", key_, "newer"});
 		EXPECT_EQ(listener->receive(),
 			  "*3\r\n$7\r\nmessage\r\n$20\r\n__redis__:invalidate\r\n"
 			  "*1\r\n" +
 				  resp_bulk(key_));
 		read_all(compared);
-		EXPECT_EQ(stage().expect_truth(key_), resp_bulk("newer"));
+		EXPECT_EQ(testbed().expect_truth(key_), resp_bulk("newer"));
 		// Nobody is left to be told.
 		listener.reset();
-		stage().write_both({"DEL", key_});
+		testbed().write_both({"DEL", key_});
 		read_all(compared);
 		compared.ask("CLIENT TRACKING OFF");
 		read_all(compared);
@@ -289,9 +290,9 @@ TEST_F(ConnectionState, Blocked)
 	compared.ask_bytes(resp_line("BLPOP nothing 0.05") + resp({"GET", key_}), 2);
 	read_all(compared);
 	compared.send(resp_line("BLPOP list-" + key_ + " 0") + resp({"GET", key_}));
-	stage().write_both({"SET", key_, "newer"});
-	stage().expect_truth(key_);
-	stage().write_both({"RPUSH", "list-" + key_, "element"});
+	testbed().write_both({"SET", key_, "newer"});
+	testbed().expect_truth(key_);
+	testbed().write_both({"RPUSH", "list-" + key_, "element"});
 	compared.receive(2);
 	read_all(compared);
 	compared.ask("WAIT 0 10");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// What the kernel answers, what it leaves to Redis, and that both say the same.
+// The kernel answers the reads that it should, leaves the others to Redis, and both say the same.
 #include "compared_client.hpp"
 
 #include "support/text_protocol.hpp"
@@ -12,7 +12,7 @@ namespace
 class ServedReads : public RedisTest
 {
 protected:
-	static RedisStage &stage() { return RedisStage::shared(); }
+	static RedisTestbed &testbed() { return RedisTestbed::shared(); }
 
 	void expect_served(ComparedClient &compared, const std::vector<std::string> &words)
 	{
@@ -30,12 +30,12 @@ protected:
 
 TEST_F(ServedReads, TheFourReads)
 {
-	const std::string a = stage().cached_key_in_both("one");
-	const std::string b = stage().cached_key_in_both("");
-	const std::string c = stage().cached_key_in_both(std::string("\0\r\n$3\r\n\xff", 8));
-	const std::string absent = stage().key();
+	const std::string a = testbed().cached_key_in_both("one");
+	const std::string b = testbed().cached_key_in_both("");
+	const std::string c = testbed().cached_key_in_both(std::string("\0\r\n$3\r\n\xff", 8));
+	const std::string absent = testbed().key();
 	for (const int protocol : {2, 3}) {
-		ComparedClient compared(stage());
+		ComparedClient compared(testbed());
 		if (protocol == 3)
 			compared.ask_unlike("HELLO 3");
 		compared.warm(a);
@@ -65,32 +65,32 @@ TEST_F(ServedReads, TheFourReads)
 
 TEST_F(ServedReads, SeveralInOneSegment)
 {
-	const std::string a = stage().cached_key_in_both("one");
-	const std::string b = stage().cached_key_in_both("two");
-	ComparedClient compared(stage());
+	const std::string a = testbed().cached_key_in_both("one");
+	const std::string b = testbed().cached_key_in_both("two");
+	ComparedClient compared(testbed());
 	compared.warm(a);
 	const std::string reads = resp({"GET", a}) + resp({"MGET", a, b}) + resp({"STRLEN", b}) +
 				  resp({"EXISTS", a, b}) + resp({"GET", b});
 	const bool served = eventually([&] {
-		const std::uint64_t before = stage().count(PS_COUNT_stream_hits);
+		const std::uint64_t before = testbed().count(PS_COUNT_stream_hits);
 		compared.ask_bytes(reads, 5);
-		return stage().count(PS_COUNT_stream_hits) > before;
+		return testbed().count(PS_COUNT_stream_hits) > before;
 	});
 	EXPECT_TRUE(served);
 	// One that has to pass takes all with it, in order.
-	const std::string mixed = resp({"GET", a}) + resp({"GET", stage().key()}) +
-				  resp({"GET", b}) + resp_line("INCR " + stage().key());
+	const std::string mixed = resp({"GET", a}) + resp({"GET", testbed().key()}) +
+				  resp({"GET", b}) + resp_line("INCR " + testbed().key());
 	for (int round = 0; round < 3; ++round)
 		compared.ask_bytes(mixed, 4);
 }
 
 TEST_F(ServedReads, KeysAndValuesOfAllSizes)
 {
-	ComparedClient compared(stage());
+	ComparedClient compared(testbed());
 	for (const std::size_t size : {1, 7, 8, 9, 100, 249, 250, 251, 300, 2'000, 70'000}) {
-		const std::string key = stage().key() + std::string(size, 'k');
+		const std::string key = testbed().key() + std::string(size, 'k');
 		SCOPED_TRACE("a key with " + std::to_string(key.size()) + " bytes");
-		stage().write_both({"SET", key, "value"});
+		testbed().write_both({"SET", key, "value"});
 		for (int round = 0; round < 4; ++round) {
 			compared.ask({"GET", key});
 			compared.ask({"MGET", key, key});
@@ -99,9 +99,9 @@ TEST_F(ServedReads, KeysAndValuesOfAllSizes)
 	}
 	for (const std::size_t size : {0, 1, 9, 10, 99, 100, 999, 1'000, 1'023, 1'024, 1'025, 1'400,
 				       1'448, 1'500, 9'999, 10'000, 100'000, 1'000'000}) {
-		const std::string key = stage().key();
+		const std::string key = testbed().key();
 		SCOPED_TRACE("a value of " + std::to_string(size) + " bytes");
-		stage().write_both({"SET", key, std::string(size, 'v')});
+		testbed().write_both({"SET", key, std::string(size, 'v')});
 		for (int round = 0; round < 6; ++round) {
 			compared.ask({"GET", key});
 			compared.ask({"STRLEN", key});
@@ -110,27 +110,27 @@ TEST_F(ServedReads, KeysAndValuesOfAllSizes)
 	}
 	for (const std::string &key : {std::string(), std::string("\0", 1), std::string(" "),
 				       std::string("\r\n"), std::string("\xff\xfe")}) {
-		stage().write_both({"SET", key, "of an odd key"});
+		testbed().write_both({"SET", key, "of an odd key"});
 		for (int round = 0; round < 4; ++round)
 			compared.ask({"GET", key});
-		stage().write_both({"SET", key, "changed"});
+		testbed().write_both({"SET", key, "changed"});
 		compared.ask({"GET", key});
-		stage().write_both({"DEL", key});
+		testbed().write_both({"DEL", key});
 		compared.ask({"GET", key});
 	}
 }
 
 TEST_F(ServedReads, OtherTypes)
 {
-	const std::string key = stage().cached_key_in_both();
-	ComparedClient compared(stage());
+	const std::string key = testbed().cached_key_in_both();
+	ComparedClient compared(testbed());
 	for (const char *make : {"LPUSH {k} a", "SADD {k} a", "HSET {k} f v", "ZADD {k} 1 a",
 				 "XADD {k} 1-1 f v", "GEOADD {k} 1 1 a", "SETBIT {k} 1 1",
 				 "PFADD {k} a", "INCRBYFLOAT {k} 1.5", "SET {k} 12345"}) {
 		std::vector<std::string> words = test::words(make);
 		words[1] = key;
-		stage().write_both({"DEL", key});
-		stage().write_both(words);
+		testbed().write_both({"DEL", key});
+		testbed().write_both(words);
 		for (int round = 0; round < 3; ++round) {
 			for (const char *verb : {"GET", "MGET", "STRLEN", "EXISTS", "TYPE"})
 				compared.ask({verb, key});
@@ -141,7 +141,7 @@ TEST_F(ServedReads, OtherTypes)
 // What is no RESP, or nearly none. The servers answer and close, or not.
 TEST_F(ServedReads, OddBytes)
 {
-	const std::string key = stage().cached_key_in_both();
+	const std::string key = testbed().cached_key_in_both();
 	const std::string get = resp({"GET", key});
 	for (const std::string &bytes :
 	     {std::string("*0\r\n"),
@@ -172,7 +172,7 @@ TEST_F(ServedReads, OddBytes)
 	      std::string("Host: somewhere\r\n"),
 	      std::string("$3\r\nGET\r\n")}) {
 		SCOPED_TRACE(printable(bytes));
-		ComparedClient compared(stage());
+		ComparedClient compared(testbed());
 		compared.warm(key);
 		compared.send(get + bytes + get);
 		std::string answers[2];
@@ -181,7 +181,7 @@ TEST_F(ServedReads, OddBytes)
 			answers[which++] = client->receive_to_end();
 		EXPECT_EQ(printable(answers[0]), printable(answers[1]));
 		// Whatever it was, it has taken nothing from the others.
-		EXPECT_EQ(stage().expect_truth(key), resp_bulk("old-value"));
+		EXPECT_EQ(testbed().expect_truth(key), resp_bulk("old-value"));
 	}
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "author.hpp"
+#include "script_generator.hpp"
 
 #include <algorithm>
 #include <numeric>
@@ -28,7 +28,7 @@ std::string shared_value(std::mt19937_64 &random)
 	return value;
 }
 
-Author::Author(std::uint64_t seed, unsigned number, const ScriptOptions &options)
+ScriptGenerator::ScriptGenerator(std::uint64_t seed, unsigned number, const ScriptOptions &options)
 	: options_(options), name_("c" + std::to_string(number)), random_(seed * 1'000'003 + number)
 {
 	for (unsigned i = 0; i < own_keys; ++i)
@@ -37,7 +37,7 @@ Author::Author(std::uint64_t seed, unsigned number, const ScriptOptions &options
 		keys_.back().append(longest_key - keys_.back().size(), 'k');
 }
 
-Script Author::write()
+Script ScriptGenerator::write()
 {
 	script_.name = name_;
 	const auto bursts = 2 + below(options_.bursts - 1);
@@ -56,7 +56,7 @@ Script Author::write()
 	const auto ending = below(10);
 	if (ending < 2) {
 		script_.ending = Ending::quit;
-		cut(farewell().bytes);
+		cut(closing_command().bytes);
 	} else if (ending < 3 && options_.resets) {
 		script_.ending = Ending::reset;
 	} else if (ending < 5) {
@@ -65,17 +65,17 @@ Script Author::write()
 	return std::move(script_);
 }
 
-std::string Author::key()
+std::string ScriptGenerator::key()
 {
 	return one_in(12) ? name_ + "-absent" : pick(keys_);
 }
 
-std::string Author::any_key()
+std::string ScriptGenerator::any_key()
 {
 	return one_in(3) ? shared_key(below(shared_keys)) : key();
 }
 
-std::string Author::value(const std::vector<std::string> &lookalikes)
+std::string ScriptGenerator::value(const std::vector<std::string> &lookalikes)
 {
 	const auto which = below(100);
 	const std::size_t most = which < 80 ? 120 : which < 97 ? 1'500 : options_.most;
@@ -87,7 +87,7 @@ std::string Author::value(const std::vector<std::string> &lookalikes)
 	return bytes;
 }
 
-std::vector<Author::Command> Author::some_commands()
+std::vector<ScriptGenerator::Command> ScriptGenerator::some_commands()
 {
 	std::vector<Command> commands;
 	const auto most = one_in(4) ? 30 : 5;
@@ -100,7 +100,7 @@ std::vector<Author::Command> Author::some_commands()
 	return commands;
 }
 
-void Author::read_again_and_again()
+void ScriptGenerator::read_again_and_again()
 {
 	const Command again = one_in(3) ? read() : simple_read();
 	for (auto n = 2 + below(8); n > 0; --n) {
@@ -117,7 +117,7 @@ void Author::read_again_and_again()
 	}
 }
 
-void Author::burst(const std::vector<Command> &commands)
+void ScriptGenerator::burst(const std::vector<Command> &commands)
 {
 	const bool one_by_one = one_in(3);
 	std::string bytes;
@@ -134,12 +134,12 @@ void Author::burst(const std::vector<Command> &commands)
 		settle();
 }
 
-std::chrono::microseconds Author::at_most(std::chrono::microseconds time)
+std::chrono::microseconds ScriptGenerator::at_most(std::chrono::microseconds time)
 {
 	return std::chrono::microseconds(below(static_cast<std::uint64_t>(time.count())));
 }
 
-void Author::settle()
+void ScriptGenerator::settle()
 {
 	script_.steps.back().then = Then::wait_for_replies;
 	script_.steps.back().replies = replies_;
@@ -149,7 +149,7 @@ void Author::settle()
 }
 
 // Into pieces: none, a few, or single bytes.
-void Author::cut(const std::string &bytes)
+void ScriptGenerator::cut(const std::string &bytes)
 {
 	const auto how = below(10);
 	const std::size_t longest = how < 4			      ? bytes.size()

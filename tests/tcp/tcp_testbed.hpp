@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// A server behind prestack on one end of a link, clients on the other, and beside them another one that
+// A server behind prestack on one end of a link, clients on the other, and beside them a reference server that
 // is asked for the right answers.
 #pragma once
 
@@ -20,7 +20,7 @@
 namespace prestack::test
 {
 
-struct StandOptions {
+struct TcpTestbedOptions {
 	const Protocol *protocol = &memcached_protocol;
 	bool ipv6 = false;
 	unsigned vlan_depth = 0;
@@ -42,22 +42,23 @@ struct Tally {
 	}
 };
 
-struct CrowdOptions {
+struct RunOptions {
 	unsigned at_a_time = 32;
 	SocketOptions socket{};
 	Milliseconds patience{30'000};
 };
 
-class Stand
+class TcpTestbed
 {
 public:
-	explicit Stand(const StandOptions &options = {});
+	explicit TcpTestbed(const TcpTestbedOptions &options = {});
 
-	// Scripts number first.. of the seed, with the answers of the server beside.
-	std::vector<Play> rehearse(std::uint64_t seed, unsigned first, unsigned count,
-				   const ScriptOptions &options = {}) const;
+	// Scripts number first.. of the seed, with the answers of the reference server.
+	std::vector<RecordedScript> record(std::uint64_t seed, unsigned first, unsigned count,
+					   const ScriptOptions &options = {}) const;
 	// Performs them all, a bounded number at a time.
-	Tally perform(const std::vector<Play> &plays, const CrowdOptions &options = {}) const;
+	Tally run_scripts(const std::vector<RecordedScript> &scripts,
+			  const RunOptions &options = {}) const;
 
 	// 0 without prestack, and for counters that this version does not have.
 	std::uint64_t counter(const std::string &name) const;
@@ -71,9 +72,9 @@ public:
 	const Netns &server_ns() const { return server_; }
 	const Netns &client_ns() const { return client_; }
 	const Endpoint &server() const { return endpoint_; }
-	// The server beside: where it is, and where it can be reached.
-	const Netns &beside_ns() const { return beside_; }
-	static constexpr const char *beside_address = "127.0.0.1";
+	// The reference server: where it is, and where it can be reached.
+	const Netns &reference_ns() const { return reference_ns_; }
+	static constexpr const char *reference_address = "127.0.0.1";
 	static constexpr const char *server_address = "10.0.0.1";
 	std::uint16_t port() const { return protocol().service.port; }
 
@@ -81,11 +82,11 @@ private:
 	const Protocol &protocol() const { return *options_.protocol; }
 	VethPair with_addresses(VethPair link) const;
 
-	const StandOptions options_;
+	const TcpTestbedOptions options_;
 	const Endpoint endpoint_;
 	Netns server_;
 	Netns client_;
-	Netns beside_;
+	Netns reference_ns_;
 	VethPair link_;
 	std::unique_ptr<Server> behind_;
 	std::unique_ptr<Server> reference_;
@@ -94,6 +95,6 @@ private:
 };
 
 // $PRESTACK_TCP_SEED, else always the same; printed.
-std::uint64_t the_seed();
+std::uint64_t test_seed();
 
 } // namespace prestack::test

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "stand.hpp"
+#include "tcp_testbed.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -17,8 +17,8 @@ namespace
 {
 
 constexpr std::uint64_t usual_seed = 20261121;
-constexpr std::size_t most_told = 5; // details
-constexpr unsigned rehearsals_at_a_time = 4;
+constexpr std::size_t max_details = 5; // details
+constexpr unsigned recordings_at_a_time = 4;
 
 // Runs `work` in the namespace, on several threads at a time.
 template <typename Work>
@@ -45,7 +45,7 @@ void in_threads(const Netns &ns, unsigned count, Work work)
 
 } // namespace
 
-std::uint64_t the_seed()
+std::uint64_t test_seed()
 {
 	const char *chosen = std::getenv("PRESTACK_TCP_SEED");
 	const std::uint64_t seed =
@@ -54,12 +54,12 @@ std::uint64_t the_seed()
 	return seed;
 }
 
-Stand::Stand(const StandOptions &options)
+TcpTestbed::TcpTestbed(const TcpTestbedOptions &options)
 	: options_(options), endpoint_(options.ipv6 ? "fd00::1" : server_address, port()),
-	  server_("server"), client_("client"), beside_("beside"),
+	  server_("server"), client_("client"), reference_ns_("reference"),
 	  link_(with_addresses(VethPair(server_, client_, {.vlan_depth = options.vlan_depth}))),
 	  behind_(protocol().start(server_, {server_address, "fd00::1"})),
-	  reference_(protocol().start(beside_, {beside_address}))
+	  reference_(protocol().start(reference_ns_, {reference_address}))
 {
 	if (options.with_prestack)
 		prestack_ = std::make_unique<Prestack>(
@@ -67,7 +67,7 @@ Stand::Stand(const StandOptions &options)
 			PrestackOptions{.memory = "32MiB", .services = {protocol().service}});
 	for (const std::string &item : protocol().shared_items()) {
 		TcpClient(client_, endpoint_).ask(item, 1, protocol().reply_length);
-		TcpClient(beside_, Endpoint(beside_address, port()))
+		TcpClient(reference_ns_, Endpoint(reference_address, port()))
 			.ask(item, 1, protocol().reply_length);
 	}
 	if (options.with_prestack && !protocol().first_read.empty()) {
@@ -81,7 +81,7 @@ Stand::Stand(const StandOptions &options)
 		chaos_ = std::make_unique<Chaos>(client_, link_.interface(), *options.chaos);
 }
 
-VethPair Stand::with_addresses(VethPair link) const
+VethPair TcpTestbed::with_addresses(VethPair link) const
 {
 	for (const char *address : {"10.0.0.1/24", "fd00::1/64"})
 		link.server_address(address);
@@ -95,61 +95,63 @@ VethPair Stand::with_addresses(VethPair link) const
 }
 
 // All of a script at once, and all answers at the end: other pieces than the clients use later.
-std::vector<Play> Stand::rehearse(std::uint64_t seed, unsigned first, unsigned count,
-				  const ScriptOptions &options) const
+std::vector<RecordedScript> TcpTestbed::record(std::uint64_t seed, unsigned first, unsigned count,
+					       const ScriptOptions &options) const
 {
-	std::vector<Play> plays(count);
+	std::vector<RecordedScript> scripts(count);
 	std::atomic<unsigned> next{0};
-	in_threads(beside_, rehearsals_at_a_time, [&] {
+	in_threads(reference_ns_, recordings_at_a_time, [&] {
 		for (unsigned i = next++; i < count; i = next++) {
 			Script script = protocol().make_script(seed, first + i, options);
-			TcpClient client(beside_, Endpoint(beside_address, port()));
+			TcpClient client(reference_ns_, Endpoint(reference_address, port()));
 			if (!script.opening.empty())
 				client.ask(script.opening, 1, protocol().reply_length);
-			const std::string last_words =
-				script.ending == Ending::quit ? "" : protocol().last_words;
+			const std::string closing_request =
+				script.ending == Ending::quit ? "" : protocol().closing_request;
 			// Neither side waits for the other to read.
 			std::thread sender([&] {
-				client.send(script.bytes() + last_words);
-				if (protocol().last_words.empty())
+				client.send(script.bytes() + closing_request);
+				if (protocol().closing_request.empty())
 					::shutdown(client.fd(), SHUT_WR);
 			});
 			std::string replies = client.receive_to_servers_end();
 			sender.join();
-			if (!last_words.empty()) {
-				if (!replies.ends_with(protocol().last_reply))
+			if (!closing_request.empty()) {
+				if (!replies.ends_with(protocol().closing_reply))
 					throw std::runtime_error(script.name + ": it was cut off");
-				replies.erase(replies.size() - protocol().last_reply.size());
+				replies.erase(replies.size() - protocol().closing_reply.size());
 			}
-			plays[i] = make_play(std::move(script), std::move(replies),
-					     protocol().reply_length);
+			scripts[i] = make_recorded_script(std::move(script), std::move(replies),
+							  protocol().reply_length);
 		}
 	});
-	return plays;
+	return scripts;
 }
 
-Tally Stand::perform(const std::vector<Play> &plays, const CrowdOptions &options) const
+Tally TcpTestbed::run_scripts(const std::vector<RecordedScript> &scripts,
+			      const RunOptions &options) const
 {
 	Tally tally;
 	std::mutex mutex;
 	std::atomic<std::size_t> next{0};
 	const auto threads =
-		static_cast<unsigned>(std::min<std::size_t>(options.at_a_time, plays.size()));
+		static_cast<unsigned>(std::min<std::size_t>(options.at_a_time, scripts.size()));
 	in_threads(client_, threads, [&] {
-		for (std::size_t i = next++; i < plays.size(); i = next++) {
-			const Result result = test::perform(endpoint_, plays[i], options.socket,
-							    options.patience);
+		for (std::size_t i = next++; i < scripts.size(); i = next++) {
+			const Result result =
+				run_script(endpoint_, scripts[i], options.socket, options.patience);
 			const std::lock_guard lock(mutex);
 			++tally.outcomes[result.outcome];
-			if (result.outcome != Outcome::complete && tally.details.size() < most_told)
-				tally.details.push_back(plays[i].script.name + ": " +
+			if (result.outcome != Outcome::complete &&
+			    tally.details.size() < max_details)
+				tally.details.push_back(scripts[i].script.name + ": " +
 							result.detail);
 		}
 	});
 	return tally;
 }
 
-std::uint64_t Stand::counter(const std::string &name) const
+std::uint64_t TcpTestbed::counter(const std::string &name) const
 {
 	if (!prestack_)
 		return 0;
@@ -157,7 +159,7 @@ std::uint64_t Stand::counter(const std::string &name) const
 	return stats.at("services").at(0).value(name, std::uint64_t{0});
 }
 
-std::map<std::string, std::uint64_t> Stand::passed() const
+std::map<std::string, std::uint64_t> TcpTestbed::passed() const
 {
 	std::map<std::string, std::uint64_t> reasons;
 	if (!prestack_)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Writes scripts: how often what is said, in which pieces, and when replies are waited for. What can be
+// Generates scripts: how often what is said, in which pieces, and when replies are waited for. What can be
 // said is the protocol's, so that is left to who derives from this.
 #pragma once
 
@@ -13,11 +13,11 @@
 namespace prestack::test
 {
 
-class Author
+class ScriptGenerator
 {
 public:
-	Author(std::uint64_t seed, unsigned number, const ScriptOptions &options);
-	virtual ~Author() = default;
+	ScriptGenerator(std::uint64_t seed, unsigned number, const ScriptOptions &options);
+	virtual ~ScriptGenerator() = default;
 
 	Script write();
 
@@ -58,7 +58,7 @@ private:
 	// What no server understands, or what flushes all that is cached: see ScriptOptions.
 	virtual Command odd() = 0;
 	// Makes the server close.
-	virtual Command farewell() = 0;
+	virtual Command closing_command() = 0;
 	virtual Ending usual_ending() const { return Ending::half_close; }
 
 	std::vector<Command> some_commands();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// One run: a server behind prestack, a network that may be bad, clients, and the verdict.
+// One run: a server behind prestack, a network that may be bad, clients, and the result.
 #pragma once
 
 #include <chrono>
@@ -19,7 +19,7 @@
 namespace prestack::test
 {
 
-struct SceneOptions {
+struct LitmusOptions {
 	const Protocol *protocol = &memcached_protocol();
 	Milliseconds settle{100};
 	LoadOptions load{};
@@ -33,7 +33,7 @@ struct SceneOptions {
 };
 
 // What happened in a run.
-struct Verdict {
+struct RunResult {
 	std::vector<Violation> violations;
 	std::uint64_t operations = 0;
 	std::uint64_t hits = 0;
@@ -43,15 +43,15 @@ struct Verdict {
 	ChaosCounters chaos{};
 };
 
-class Scene
+class LitmusTestbed
 {
 public:
-	explicit Scene(const SceneOptions &options);
+	explicit LitmusTestbed(const LitmusOptions &options);
 
-	// Calls `disturb` again and again until there is enough to judge.
+	// Calls `disturb` again and again until there is enough to check.
 	void run(const std::function<void()> &disturb);
-	// Ends the load, judges it, and prints a line `LITMUS <name>: ...`.
-	Verdict judge(const std::string &name);
+	// Ends the load, checks its history, and prints a line `LITMUS <name>: ...`.
+	RunResult finish(const std::string &name);
 
 	// The counters of a run of prestack are gone when it is: call before it ends.
 	void count();
@@ -67,10 +67,10 @@ public:
 
 private:
 	static VethPair with_addresses(VethPair link);
-	void print(const std::string &name, const Verdict &verdict,
+	void print(const std::string &name, const RunResult &result,
 		   const std::vector<Operation> &history) const;
 
-	const SceneOptions options_;
+	const LitmusOptions options_;
 	Netns server_;
 	Netns client_;
 	VethPair link_;

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "bed.hpp"
+#include "testbed.hpp"
 
 #include <gtest/gtest.h>
 
-#include <list>
-
+#include "testbed_pool.hpp"
 #include "text_protocol.hpp"
 
 namespace prestack::test
@@ -15,13 +14,10 @@ namespace
 
 constexpr const char *control_address = "10.9.0.1";
 
-// Shared beds kept at once; the least recently used goes first.
-constexpr std::size_t max_shared_beds = 6;
-
-std::list<std::unique_ptr<Bed>> &shared_beds()
+TestbedPool<Testbed, TestbedOptions> &pool()
 {
-	static std::list<std::unique_ptr<Bed>> beds;
-	return beds;
+	static TestbedPool<Testbed, TestbedOptions> testbeds(6);
+	return testbeds;
 }
 
 VethPair with_addresses(const Netns &server, VethPair link)
@@ -45,7 +41,7 @@ VethPair with_control_addresses(VethPair link)
 	return link;
 }
 
-std::unique_ptr<Prestack> start_prestack(const Netns &ns, const BedOptions &options)
+std::unique_ptr<Prestack> start_prestack(const Netns &ns, const TestbedOptions &options)
 {
 	if (!options.with_prestack)
 		return nullptr;
@@ -60,7 +56,7 @@ std::unique_ptr<Prestack> start_prestack(const Netns &ns, const BedOptions &opti
 
 } // namespace
 
-Bed::Bed(const BedOptions &options)
+Testbed::Testbed(const TestbedOptions &options)
 	: options_(options), server_(options.ipv6 ? server_v6 : server_v4, memcached_port),
 	  server_ns_("server"), client_ns_("client"), control_ns_("control"),
 	  link_(with_addresses(server_ns_, VethPair(server_ns_, client_ns_,
@@ -76,32 +72,27 @@ Bed::Bed(const BedOptions &options)
 {
 }
 
-Bed &Bed::shared(const BedOptions &options)
+Testbed &Testbed::shared(const TestbedOptions &options)
 {
-	auto &beds = shared_beds();
-	for (auto each = beds.begin(); each != beds.end(); ++each) {
-		if ((*each)->options_ == options) {
-			beds.splice(beds.begin(), beds, each);
-			return *beds.front();
-		}
-	}
-	while (beds.size() >= max_shared_beds)
-		beds.pop_back();
-	beds.push_front(std::make_unique<Bed>(options));
-	return *beds.front();
+	return pool().get(options);
 }
 
-void Bed::discard_all()
+void Testbed::discard_all()
 {
-	shared_beds().clear();
+	pool().clear();
 }
 
-TcpClient Bed::control_tcp() const
+std::string Testbed::why_not()
+{
+	return why_no_prestack();
+}
+
+TcpClient Testbed::control_tcp() const
 {
 	return TcpClient(client_ns_, Endpoint(control_address, memcached_port));
 }
 
-UdpFrame Bed::frame(std::string payload) const
+UdpFrame Testbed::frame(std::string payload) const
 {
 	return {.source_mac = link_.client_mac(),
 		.destination_mac = link_.server_mac(),
@@ -113,12 +104,12 @@ UdpFrame Bed::frame(std::string payload) const
 		.payload = std::move(payload)};
 }
 
-std::string Bed::key(const std::string &label)
+std::string Testbed::key(const std::string &label)
 {
 	return label + "-" + std::to_string(++keys_);
 }
 
-std::string Bed::write(std::string_view command, unsigned replies)
+std::string Testbed::write(std::string_view command, unsigned replies)
 {
 	std::string answer = tcp_client_.ask(command, replies);
 	EXPECT_EQ(printable(answer), printable(control_tcp_client_.ask(command, replies)))
@@ -126,7 +117,7 @@ std::string Bed::write(std::string_view command, unsigned replies)
 	return answer;
 }
 
-std::string Bed::read(std::string_view command, unsigned replies)
+std::string Testbed::read(std::string_view command, unsigned replies)
 {
 	std::string answer = udp_client_.ask(command, replies);
 	const std::string right = control_udp_client_.ask(command, replies);
@@ -136,7 +127,7 @@ std::string Bed::read(std::string_view command, unsigned replies)
 	return answer;
 }
 
-std::string Bed::read_hit(std::string_view command)
+std::string Testbed::read_hit(std::string_view command)
 {
 	const std::uint64_t hits_before = hits();
 	const std::uint64_t gets_before = memcached_.stat("cmd_get");
@@ -147,7 +138,7 @@ std::string Bed::read_hit(std::string_view command)
 	return answer;
 }
 
-std::string Bed::read_pass(std::string_view command, unsigned replies)
+std::string Testbed::read_pass(std::string_view command, unsigned replies)
 {
 	const std::uint64_t hits_before = hits();
 	std::string answer = read(command, replies);
@@ -155,12 +146,12 @@ std::string Bed::read_pass(std::string_view command, unsigned replies)
 	return answer;
 }
 
-void Bed::reconnect()
+void Testbed::reconnect()
 {
 	tcp_client_ = tcp();
 }
 
-void Bed::warm(std::string_view key)
+void Testbed::warm(std::string_view key)
 {
 	const std::string get = "get " + std::string(key) + "\r\n";
 	const std::uint64_t before = hits();
@@ -172,7 +163,7 @@ void Bed::warm(std::string_view key)
 			    << prestack_->stats().dump(2);
 }
 
-void Bed::store_and_warm(std::string_view key, std::string_view value, unsigned flags)
+void Testbed::store_and_warm(std::string_view key, std::string_view value, unsigned flags)
 {
 	write(store(key, value, flags));
 	warm(key);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// The test bed: a server namespace with memcached and prestack, a client namespace, and a control
+// The testbed: a server namespace with memcached and prestack, a client namespace, and a control
 // memcached without prestack in a third, which gets the same commands and gives the right answers.
 #pragma once
 
@@ -20,9 +20,7 @@
 namespace prestack::test
 {
 
-inline constexpr std::uint16_t memcached_port = 11211;
-
-struct BedOptions {
+struct TestbedOptions {
 	unsigned associativity = 4;
 	bool ipv6 = false; // which of the two addresses the clients use
 	unsigned vlan_depth = 0; // tags between client and server
@@ -33,19 +31,19 @@ struct BedOptions {
 	std::vector<std::string> allow{"10.0.0.0/8", "fd00::/8"};
 	bool with_prestack = true;
 
-	auto operator<=>(const BedOptions &) const = default;
+	auto operator<=>(const TestbedOptions &) const = default;
 };
 
-class Bed
+class Testbed
 {
 public:
-	explicit Bed(const BedOptions &options);
+	explicit Testbed(const TestbedOptions &options);
 
-	// A bed with these options, kept for later tests that ask for the same: making one takes
-	// longer than most tests. Tests that end or restart parts of a bed make one of their own.
-	static Bed &shared(const BedOptions &options);
-	// Drops all shared beds (at the end of the program, and to save memory).
+	// One with these options, kept for later tests: see TestbedPool.
+	static Testbed &shared(const TestbedOptions &options);
 	static void discard_all();
+	// Why there is nothing to test; empty: there is.
+	static std::string why_not();
 
 	// Fresh connections to the server under test.
 	TcpClient tcp() const { return TcpClient(client_ns_, server_); }
@@ -54,7 +52,7 @@ public:
 	// A frame from the client's end of the link to the server, with `payload` behind the UDP
 	// header, as if udp_client() had sent it: what is answered arrives there.
 	UdpFrame frame(std::string payload) const;
-	// A key that no test has used before on this bed: `label` and a number.
+	// A key that no test has used before on this testbed: `label` and a number.
 	std::string key(const std::string &label);
 
 	// Runs a command over TCP on both servers; the answers must be the same (else a gtest failure).
@@ -82,7 +80,7 @@ public:
 	const Netns &client_ns() const { return client_ns_; }
 	const VethPair &link() const { return link_; }
 	const Endpoint &server() const { return server_; }
-	const BedOptions &options() const { return options_; }
+	const TestbedOptions &options() const { return options_; }
 	std::uint64_t hits() const { return prestack_->counter("hits"); }
 
 	static constexpr const char *server_v4 = "10.0.0.1";
@@ -94,7 +92,7 @@ public:
 	static constexpr const char *client_outside = "192.168.77.2";
 
 private:
-	BedOptions options_;
+	TestbedOptions options_;
 	Endpoint server_;
 	// Order matters: what uses a namespace goes before it.
 	Netns server_ns_;

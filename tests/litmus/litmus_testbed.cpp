@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "scene.hpp"
+#include "litmus_testbed.hpp"
 
 #include <algorithm>
 #include <iostream>
@@ -10,7 +10,7 @@ namespace prestack::test
 namespace
 {
 
-constexpr std::size_t most_told = 5; // violations
+constexpr std::size_t max_printed = 5; // violations
 
 std::uint64_t value_or_zero(const std::map<std::string, std::uint64_t> &map,
 			    const std::string &name)
@@ -21,8 +21,8 @@ std::uint64_t value_or_zero(const std::map<std::string, std::uint64_t> &map,
 
 // The server was killed after `killed`; a new one was there at `ready`. Once that has answered a write,
 // nothing that was written before is to be seen.
-void forget_all(std::vector<Operation> &history, std::uint32_t keys, std::int64_t killed,
-		std::int64_t ready)
+void add_restart_deletions(std::vector<Operation> &history, std::uint32_t keys, std::int64_t killed,
+			   std::int64_t ready)
 {
 	std::int64_t answered = never;
 	for (const Operation &each : history) {
@@ -50,7 +50,7 @@ std::ostream &operator<<(std::ostream &out, const ChaosCounters &counters)
 
 } // namespace
 
-Scene::Scene(const SceneOptions &options)
+LitmusTestbed::LitmusTestbed(const LitmusOptions &options)
 	: options_(options), server_("server"), client_("client"),
 	  link_(with_addresses(VethPair(server_, client_, {}))),
 	  running_(options_.protocol->start(server_, "10.0.0.1"))
@@ -75,14 +75,14 @@ Scene::Scene(const SceneOptions &options)
 				       Endpoint("10.0.0.1", service.port), load);
 }
 
-VethPair Scene::with_addresses(VethPair link)
+VethPair LitmusTestbed::with_addresses(VethPair link)
 {
 	link.server_address("10.0.0.1/24");
 	link.client_address("10.0.0.2/24");
 	return link;
 }
 
-void Scene::run(const std::function<void()> &disturb)
+void LitmusTestbed::run(const std::function<void()> &disturb)
 {
 	const auto begin = Clock::now();
 	for (;;) {
@@ -94,14 +94,14 @@ void Scene::run(const std::function<void()> &disturb)
 	}
 }
 
-void Scene::restart_server()
+void LitmusTestbed::restart_server()
 {
 	const std::int64_t killed = now_ns();
 	running_->restart();
 	restarts_.emplace_back(killed, now_ns());
 }
 
-void Scene::count()
+void LitmusTestbed::count()
 {
 	if (!prestack_)
 		return;
@@ -112,28 +112,28 @@ void Scene::count()
 	}
 }
 
-Verdict Scene::judge(const std::string &name)
+RunResult LitmusTestbed::finish(const std::string &name)
 {
 	std::vector<Operation> history = load_->stop();
 	for (const auto &[killed, ready] : restarts_)
-		forget_all(history, options_.load.keys, killed, ready);
+		add_restart_deletions(history, options_.load.keys, killed, ready);
 	count();
-	Verdict verdict{.violations = test::judge(history, {.seen_within = options_.settle}),
-			.operations = history.size(),
-			.hits = value_or_zero(counters_, "hits"),
-			.fills = value_or_zero(counters_, "fills"),
-			.invalidations = value_or_zero(counters_, "invalidations"),
-			.audited_stale = value_or_zero(counters_, "stale")};
+	RunResult result{.violations = find_violations(history, {.seen_within = options_.settle}),
+			 .operations = history.size(),
+			 .hits = value_or_zero(counters_, "hits"),
+			 .fills = value_or_zero(counters_, "fills"),
+			 .invalidations = value_or_zero(counters_, "invalidations"),
+			 .audited_stale = value_or_zero(counters_, "stale")};
 	if (chaos_) {
-		verdict.chaos = chaos_->to_server();
-		verdict.chaos += chaos_->to_client();
+		result.chaos = chaos_->to_server();
+		result.chaos += chaos_->to_client();
 	}
-	print(name, verdict, history);
-	return verdict;
+	print(name, result, history);
+	return result;
 }
 
-void Scene::print(const std::string &name, const Verdict &verdict,
-		  const std::vector<Operation> &history) const
+void LitmusTestbed::print(const std::string &name, const RunResult &result,
+			  const std::vector<Operation> &history) const
 {
 	std::map<std::string, std::uint64_t> kinds;
 	std::uint64_t reads = 0;
@@ -155,7 +155,7 @@ void Scene::print(const std::string &name, const Verdict &verdict,
 	std::cout << "LITMUS " << name << ": operations " << history.size() << ", reads " << reads
 		  << ", writes " << history.size() - reads << " (" << unacknowledged
 		  << " without acknowledgement, " << slow << " slower than settle), seed "
-		  << load_->seed() << "; violations " << verdict.violations.size() << std::endl;
+		  << load_->seed() << "; violations " << result.violations.size() << std::endl;
 	std::cout << "LITMUS " << name << ": prestack:";
 	for (const char *counter :
 	     {"hits", "requests", "fills", "writes", "invalidations", "replies", "flushes", "flows",
@@ -168,9 +168,9 @@ void Scene::print(const std::string &name, const Verdict &verdict,
 		std::cout << " " << how << " " << count << ",";
 	std::cout << " clients began again " << load_->disturbed() << " times" << std::endl;
 	if (chaos_)
-		std::cout << "LITMUS " << name << ": chaos: " << verdict.chaos << std::endl;
-	for (std::size_t i = 0; i < std::min(verdict.violations.size(), most_told); ++i)
-		std::cout << "  " << describe(verdict.violations[i]) << std::endl;
+		std::cout << "LITMUS " << name << ": chaos: " << result.chaos << std::endl;
+	for (std::size_t i = 0; i < std::min(result.violations.size(), max_printed); ++i)
+		std::cout << "  " << describe(result.violations[i]) << std::endl;
 }
 
 } // namespace prestack::test
