@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// What user space reads of the table, and the answers that it gives.
+// User space reads sampled entries as they are in the table, and its expiry answers take effect.
 #include <gtest/gtest.h>
 
 #include <map>

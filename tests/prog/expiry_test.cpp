@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// When entries expire: learned from the write, or asked of user space. Toy keys that begin with '~' may.
+// An entry is served only while its expiry is known and not past: it is learned from the write or
+// answered by user space. Toy keys that begin with '~' may expire.
 #include <bpf/libbpf.h>
 #include <gtest/gtest.h>
 

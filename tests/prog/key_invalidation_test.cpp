@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Keys that the server says have changed: what is cached of them goes, and what was asked for before.
+// When the server says that a key has changed, its entry goes, and so do the leases of reads from
+// before.
 #include <gtest/gtest.h>
 
 #include <string>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Replies over UDP, and which request they answer.
+// Over UDP, each reply is matched with the pending request that it answers.
 #include <gtest/gtest.h>
 
 #include "fence_fixture.hpp"

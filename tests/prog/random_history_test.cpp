@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Random histories against the promise: once the reply to a write has left, no read that arrives later
-// is answered with what was there before. The server executes requests when it likes and in any order,
-// replies leave when they like or are lost, numbers are used again while replies are under way, and
-// holds run out at any moment.
+// Random histories keep the promise: once the reply to a write has left, no read that arrives later is
+// answered with what was there before. The server executes requests in any order, replies are late or
+// lost, request numbers are used again while replies are under way, and holds run out at any moment.
 #include <gtest/gtest.h>
 
 #include <algorithm>

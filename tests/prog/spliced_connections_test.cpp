@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Which connections would break off without translation, as the map of a loader that was killed tells: one of this
-// version, or of another.
+// From the map that a killed loader left, the loader tells which connections need translation, also
+// when another version wrote the map.
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <gtest/gtest.h>
