@@ -12,7 +12,7 @@
 
 /* struct ps_pending_request; `since`: whether that is PS_PENDING_NS ago, and `tainted_until` whether it is not over */
 mtype p_kind = nothing;
-byte p_who = NOTHING, p_key, p_cohort, p_token, p_count, p_serial, p_forgotten = NOTHING, p_lost;
+byte p_requester = NOTHING, p_key, p_cohort, p_token, p_count, p_serial, p_displaced = NOTHING, p_nr_displaced;
 bool p_old, p_tainted;
 
 #ifdef DROP_KEPT_PENDING
@@ -32,8 +32,8 @@ end:
 /* ps_note_displaced: writes that have no place here any more, or found none */
 inline NoteDisplaced(who, count)
 {
-	p_lost = (p_forgotten == who -> p_lost + count : count);
-	p_forgotten = who
+	p_nr_displaced = (p_displaced == who -> p_nr_displaced + count : count);
+	p_displaced = who
 }
 
 /* ps_note_repeat */
@@ -73,15 +73,15 @@ inline Note(me, sort, its_key, its_cohort, its_token, may)
 		if
 		:: me == APART -> kind = sort; may = true
 #ifdef BREAK_REUSE
-		:: me != APART && sort == read && p_who == me -> may = true
+		:: me != APART && sort == read && p_requester == me -> may = true
 #endif
 		:: else ->
 			may = sort != read;
 			if
-			:: p_who == me && p_count > 0 && !(p_kind == read && sort == read && p_old) ->
+			:: p_requester == me && p_count > 0 && !(p_kind == read && sort == read && p_old) ->
 				NoteRepeat(sort, its_key, its_cohort);
 				p_old = false
-			:: p_who != me && p_count > 0 && !p_old ->
+			:: p_requester != me && p_count > 0 && !p_old ->
 				p_tainted = true;
 				may = false;
 				if
@@ -94,22 +94,22 @@ inline Note(me, sort, its_key, its_cohort, its_token, may)
 				fi
 			:: else ->
 				if
-				:: p_count > 0 && p_kind != read -> NoteDisplaced(p_who, p_count)
+				:: p_count > 0 && p_kind != read -> NoteDisplaced(p_requester, p_count)
 				:: else
 				fi;
 				p_count = 1;
 				p_kind = sort;
 				if
-				:: p_forgotten == me && p_lost > 0 ->
+				:: p_displaced == me && p_nr_displaced > 0 ->
 					p_kind = any;
-					p_count = p_count + p_lost;
-					p_lost = 0
-				:: !(p_forgotten == me && p_lost > 0) && !p_tainted && sort == read ->
+					p_count = p_count + p_nr_displaced;
+					p_nr_displaced = 0
+				:: !(p_displaced == me && p_nr_displaced > 0) && !p_tainted && sort == read ->
 					p_serial++;
 					may = true
 				:: else
 				fi;
-				p_who = me;
+				p_requester = me;
 				p_key = its_key;
 				p_cohort = its_cohort;
 				p_token = its_token;
@@ -134,7 +134,7 @@ inline Leaves(me, reads, ends, expires, kind, key, cohort, count, token, g, ep)
 			key = 0;
 			serial = 0;
 			if
-			:: p_who == me ->
+			:: p_requester == me ->
 				kind = p_kind;
 				key = p_key;
 				count = p_count;
@@ -144,8 +144,8 @@ inline Leaves(me, reads, ends, expires, kind, key, cohort, count, token, g, ep)
 				:: else
 				fi;
 				token = (count == 1 -> p_token : 0)
-			:: p_who != me && p_forgotten == me && p_lost > 0 && ends ->
-				p_lost--;
+			:: p_requester != me && p_displaced == me && p_nr_displaced > 0 && ends ->
+				p_nr_displaced--;
 				kind = any
 			:: else
 			fi
