@@ -19,7 +19,7 @@
 #include "loader/kernel/kernel_config.hpp"
 #include "loader/kernel/service_maps.hpp"
 #include "loader/plugin/registry.hpp"
-#include "support/voucher.hpp"
+#include "support/expiry_questions.hpp"
 
 namespace prestack::bench
 {
@@ -194,18 +194,19 @@ Result<void> Rig::fill()
 				    BPF_ANY);
 		// Two rounds: the first reply only proves the path.
 		for (int round = 0; round < (i == 0 ? 2 : 1); round++) {
-			auto asked = test_run(*objects_.program("ps_xdp"), request, 1, &verdict,
-					      &duration);
+			auto forwarded = test_run(*objects_.program("ps_xdp"), request, 1, &verdict,
+						  &duration);
 			auto answered = test_run(*objects_.program("ps_tc_egress"),
 						 reply_frame(number), 1, &verdict, &duration);
-			if (!asked || !answered) {
+			if (!forwarded || !answered) {
 				return fail("benchmark", "fill the cache", EIO);
 			}
 		}
 		// Before the ring of questions is full, and at the end.
 		if (i % 256 == 0 || i + 2 >= BENCH_KEYS) {
-			if (auto vouched = prestack::test::vouch_for_all(objects_); !vouched) {
-				return tl::unexpected(vouched.error());
+			if (auto taken = prestack::test::answer_expiry_questions(objects_);
+			    !taken) {
+				return tl::unexpected(taken.error());
 			}
 		}
 		add_naive(number);

@@ -111,14 +111,14 @@ void Conformance::leaves(const std::string &payload)
 	if (!dialect().has_datagrams()) {
 		ASSERT_TRUE(reader_);
 		reader_->answers(payload);
-		datapath_.vouch();
+		datapath_.answer_expiry_questions();
 		return;
 	}
 	const std::string frame = client_.reply(payload).bytes();
 	const Outcome outcome = datapath_.egress(frame);
 	EXPECT_EQ(outcome.verdict, kNext);
 	EXPECT_EQ(outcome.frame, frame);
-	datapath_.vouch();
+	datapath_.answer_expiry_questions();
 }
 
 void Conformance::fill(const std::vector<Item> &items)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// The agent against the real server: expiry times asked for, the audit, connections that are older
-// than prestack or do not pass it, and a loader that stops.
+// The agent, with a real server: it asks when items expire, audits the cache, and knows of connections
+// that are older than prestack or bypass it. When the loader stops, nothing is served any more.
 #include <csignal>
 
 #include "fixture.hpp"
@@ -10,7 +10,7 @@ namespace prestack::test
 namespace
 {
 
-class Agent : public BedTest
+class Agent : public E2eTest
 {
 protected:
 	Agent() : link_(server_, client_, {})

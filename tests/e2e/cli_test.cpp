@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// The command line: configuration errors with their place, and an instance found from anywhere.
+// The command line reports configuration errors with their place, and finds an instance from anywhere.
 #include "fixture.hpp"
 
 namespace prestack::test
@@ -7,7 +7,7 @@ namespace prestack::test
 namespace
 {
 
-class Cli : public BedTest
+class Cli : public E2eTest
 {
 protected:
 	static Finished prestack(std::vector<std::string> arguments, const Netns *ns = nullptr)
@@ -162,12 +162,12 @@ TEST_F(Cli, AnInstanceThatIsNotThereIsAFailure)
 
 TEST_F(Cli, StatsHoldWhatIsPromised)
 {
-	Bed &bed = Bed::shared({});
-	const std::string key = bed.key("stats");
-	bed.store_and_warm(key, "value");
-	bed.write(store(key, "other"));
-	bed.warm(key);
-	const nlohmann::json stats = bed.prestack().stats();
+	Testbed &testbed = Testbed::shared({});
+	const std::string key = testbed.key("stats");
+	testbed.store_and_warm(key, "value");
+	testbed.write(store(key, "other"));
+	testbed.warm(key);
+	const nlohmann::json stats = testbed.prestack().stats();
 	ASSERT_EQ(stats.at("services").size(), 1U);
 	const nlohmann::json &service = stats.at("services").at(0);
 	for (const char *counter : {"requests", "hits", "misses", "fills", "invalidations"}) {
@@ -177,18 +177,18 @@ TEST_F(Cli, StatsHoldWhatIsPromised)
 	EXPECT_TRUE(service.at("passed").is_object());
 	EXPECT_GT(stats.at("entries").get<std::uint64_t>(), 0U);
 	EXPECT_GT(stats.at("bytes").get<std::uint64_t>(), 0U);
-	EXPECT_EQ(bed.prestack().cli("stats").exit_code, 0);
-	EXPECT_EQ(bed.prestack().cli("status").exit_code, 0);
+	EXPECT_EQ(testbed.prestack().cli("stats").exit_code, 0);
+	EXPECT_EQ(testbed.prestack().cli("status").exit_code, 0);
 }
 
 // `ip netns exec` mounts a /sys of its own, without /sys/fs/bpf; nsenter --net does not.
 TEST_F(Cli, FindsTheInstanceFromEverywhere)
 {
-	Bed &bed = Bed::shared({});
+	Testbed &testbed = Testbed::shared({});
 	const std::string binary = *prestack_binary();
-	const std::string name = bed.prestack().name();
-	const auto hits = bed.hits();
-	for (const Netns *ns : {&bed.server_ns(), &bed.client_ns()}) {
+	const std::string name = testbed.prestack().name();
+	const auto hits = testbed.hits();
+	for (const Netns *ns : {&testbed.server_ns(), &testbed.client_ns()}) {
 		for (const std::vector<std::string> &prefix :
 		     {std::vector<std::string>{"ip", "netns", "exec", ns->name()},
 		      {"nsenter", "--net=/run/netns/" + ns->name()}}) {
@@ -204,7 +204,7 @@ TEST_F(Cli, FindsTheInstanceFromEverywhere)
 			}
 		}
 	}
-	EXPECT_EQ(bed.hits(), hits);
+	EXPECT_EQ(testbed.hits(), hits);
 }
 
 // And an instance that was itself started under `ip netns exec` is found from outside.

@@ -1,22 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Once per test program: clean up what a killed run left, and the shared beds at the end.
+// Registers the pool of testbeds of this suite.
 #include <gtest/gtest.h>
 
-#include "support/bed.hpp"
+#include "support/testbed.hpp"
+#include "support/testbed_pool.hpp"
 
 namespace prestack::test
 {
 namespace
 {
 
-class Environment : public testing::Environment
-{
-	void SetUp() override { Netns::remove_leftovers(); }
-	void TearDown() override { Bed::discard_all(); }
-};
-
 [[maybe_unused]] const testing::Environment *const environment =
-	testing::AddGlobalTestEnvironment(new Environment);
+	testing::AddGlobalTestEnvironment(new PoolEnvironment<Testbed>);
 
 } // namespace
 } // namespace prestack::test

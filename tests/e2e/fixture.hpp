@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// What the end-to-end tests share: a test on a bed with prestack.
+// The fixtures of the end-to-end tests: a test on a testbed with prestack.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -7,34 +7,20 @@
 #include <string>
 #include <tuple>
 
-#include "support/bed.hpp"
+#include "support/testbed.hpp"
+#include "support/testbed_pool.hpp"
 #include "support/text_protocol.hpp"
 
 namespace prestack::test
 {
 
-// Skips where there is no binary to test, and drops the shared beds when a test failed, so that
-// it cannot take later ones with it.
-class BedTest : public testing::Test
-{
-protected:
-	void SetUp() override
-	{
-		if (!prestack_binary())
-			GTEST_SKIP() << "no prestack binary: set PRESTACK_BIN";
-	}
-	void TearDown() override
-	{
-		if (HasFailure())
-			Bed::discard_all();
-	}
-};
+using E2eTest = TestbedTest<Testbed>;
 
 // The same at one associativity.
-class AssociativityTest : public BedTest, public testing::WithParamInterface<unsigned>
+class AssociativityTest : public E2eTest, public testing::WithParamInterface<unsigned>
 {
 protected:
-	Bed &bed() { return Bed::shared({.associativity = GetParam()}); }
+	Testbed &testbed() { return Testbed::shared({.associativity = GetParam()}); }
 };
 
 inline const auto every_associativity = testing::Values(1U, 2U, 4U, 8U, 16U);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Every text command that can change an item: cached, changed, read again. Never the old value.
+// After any text command that can change an item, nobody reads the old value, over TCP and over UDP.
 #include <vector>
 
 #include "fixture.hpp"
@@ -113,11 +113,11 @@ std::string base64(std::string_view bytes)
 	return out;
 }
 
-class Invalidation : public BedTest,
+class Invalidation : public E2eTest,
 		     public testing::WithParamInterface<std::tuple<unsigned, Change>>
 {
 protected:
-	Bed &bed() { return Bed::shared({.associativity = std::get<0>(GetParam())}); }
+	Testbed &testbed() { return Testbed::shared({.associativity = std::get<0>(GetParam())}); }
 	const Change &change() const { return std::get<1>(GetParam()); }
 
 	std::string command(const std::string &key, TcpClient &client) const
@@ -132,24 +132,24 @@ protected:
 	// Reads until the changed item is cached again, each time against the control server.
 	void expect_changed(const std::string &key, const std::string &before)
 	{
-		const std::string after = bed().read(get(key));
+		const std::string after = testbed().read(get(key));
 		EXPECT_NE(after, before) << "this change is expected to show";
 		for (int round = 0; round < 3; ++round)
-			EXPECT_EQ(bed().read(get(key)), after);
+			EXPECT_EQ(testbed().read(get(key)), after);
 		// The agent does not vouch for an item whose key is in base64: mg answers otherwise.
 		const bool plain = std::string_view(change().name) != "MetaSetBase64Key";
 		if (after != "END\r\n" && plain)
-			bed().warm(key);
+			testbed().warm(key);
 	}
 };
 
 TEST_P(Invalidation, OverTcp)
 {
-	TcpClient server = bed().tcp();
-	TcpClient control = bed().control_tcp();
-	const std::string key = bed().key("tcp");
-	bed().store_and_warm(key, change().initial);
-	const std::string before = bed().read_hit(get(key));
+	TcpClient server = testbed().tcp();
+	TcpClient control = testbed().control_tcp();
+	const std::string key = testbed().key("tcp");
+	testbed().store_and_warm(key, change().initial);
+	const std::string before = testbed().read_hit(get(key));
 	// Same commands on both sides, except for the cas uniques.
 	const std::string for_control = command(key, control);
 	const std::string for_server = command(key, server);
@@ -164,15 +164,15 @@ TEST_P(Invalidation, OverTcp)
 
 TEST_P(Invalidation, OverUdp)
 {
-	TcpClient server = bed().tcp();
-	TcpClient control = bed().control_tcp();
-	const std::string key = bed().key("udp");
-	bed().store_and_warm(key, change().initial);
-	const std::string before = bed().read_hit(get(key));
+	TcpClient server = testbed().tcp();
+	TcpClient control = testbed().control_tcp();
+	const std::string key = testbed().key("udp");
+	testbed().store_and_warm(key, change().initial);
+	const std::string before = testbed().read_hit(get(key));
 	const std::string for_control = command(key, control);
 	const std::string for_server = command(key, server);
-	const std::string reply = bed().udp_client().ask(for_server, change().replies);
-	const std::string right = bed().control_udp().ask(for_control, change().replies);
+	const std::string reply = testbed().udp_client().ask(for_server, change().replies);
+	const std::string right = testbed().control_udp().ask(for_control, change().replies);
 	if (for_server == for_control) {
 		EXPECT_EQ(printable(reply), printable(right));
 	}
@@ -189,14 +189,14 @@ INSTANTIATE_TEST_SUITE_P(Memcached, Invalidation,
 // `add` changes nothing that exists; it must not make the old value come back either.
 TEST(InvalidationOfNothing, AddToACachedKeyIsRefused)
 {
-	if (!prestack_binary())
-		GTEST_SKIP() << "no prestack binary: set PRESTACK_BIN";
-	Bed &bed = Bed::shared({});
-	const std::string key = bed.key("add");
-	bed.store_and_warm(key, "old");
-	EXPECT_EQ(bed.write(store(key, "new", 0, "add")), "NOT_STORED\r\n");
-	bed.read(get(key));
-	bed.warm(key);
+	if (const std::string why_not = why_no_prestack(); !why_not.empty())
+		GTEST_SKIP() << why_not;
+	Testbed &testbed = Testbed::shared({});
+	const std::string key = testbed.key("add");
+	testbed.store_and_warm(key, "old");
+	EXPECT_EQ(testbed.write(store(key, "new", 0, "add")), "NOT_STORED\r\n");
+	testbed.read(get(key));
+	testbed.warm(key);
 }
 
 } // namespace

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// A client library that people use: libmemcached, over TCP for reads and writes and over UDP for
-// writes. It cannot read over UDP (it answers NOT SUPPORTED, checked below), so that what the
-// kernel answers is read with the harness's own UDP client.
+// libmemcached, a client library in wide use, reads and writes over TCP and writes over UDP. It cannot
+// read over UDP (it answers NOT SUPPORTED, checked below), so the harness's own client reads there.
 #include <libmemcached/memcached.h>
 
 #include "fixture.hpp"
@@ -25,7 +24,7 @@ protected:
 		memcached_behavior_set(client.get(), MEMCACHED_BEHAVIOR_USE_UDP, udp ? 1 : 0);
 		memcached_behavior_set(client.get(), MEMCACHED_BEHAVIOR_BINARY_PROTOCOL,
 				       binary ? 1 : 0);
-		EXPECT_EQ(memcached_server_add(client.get(), Bed::server_v4, memcached_port),
+		EXPECT_EQ(memcached_server_add(client.get(), Testbed::server_v4, memcached_port),
 			  MEMCACHED_SUCCESS);
 		return client;
 	}
@@ -34,7 +33,7 @@ protected:
 	template <typename Function>
 	auto in_client(Function function)
 	{
-		return bed().client_ns().in(function);
+		return testbed().client_ns().in(function);
 	}
 
 	// What the cache in front and memcached behind (read over TCP) have to say about the key.
@@ -42,23 +41,23 @@ protected:
 	{
 		const std::string right = "VALUE " + key + " 0 " + std::to_string(value.size()) +
 					  "\r\n" + value + "\r\nEND\r\n";
-		TcpClient tcp = bed().tcp();
+		TcpClient tcp = testbed().tcp();
 		EXPECT_TRUE(eventually([&] { return tcp.ask(get(key)) == right; }))
 			<< "the write never arrived";
-		EXPECT_EQ(bed().udp_client().ask(get(key)), right);
+		EXPECT_EQ(testbed().udp_client().ask(get(key)), right);
 	}
 	void cache(const std::string &key)
 	{
-		const std::uint64_t before = bed().hits();
+		const std::uint64_t before = testbed().hits();
 		EXPECT_TRUE(eventually([&] {
-			bed().udp_client().ask(get(key));
-			return bed().hits() > before;
+			testbed().udp_client().ask(get(key));
+			return testbed().hits() > before;
 		}));
 	}
 
 	void check_writes(memcached_st *client)
 	{
-		const std::string key = bed().key("lib");
+		const std::string key = testbed().key("lib");
 		const auto set = [&](auto function, const std::string &value) {
 			return in_client([&] {
 				return function(client, key.data(), key.size(), value.data(),
@@ -87,7 +86,7 @@ TEST_P(Libmemcached, WritesOverTcp)
 {
 	const Client client = connect(false);
 	check_writes(client.get());
-	const std::string key = bed().key("lib");
+	const std::string key = testbed().key("lib");
 	in_client([&] { memcached_set(client.get(), key.data(), key.size(), "5", 1, 0, 0); });
 	cache(key);
 	std::uint64_t value = 0;
@@ -99,7 +98,7 @@ TEST_P(Libmemcached, WritesOverTcp)
 			  return memcached_delete(client.get(), key.data(), key.size(), 0);
 		  }),
 		  MEMCACHED_SUCCESS);
-	EXPECT_EQ(bed().udp_client().ask(get(key)), "END\r\n");
+	EXPECT_EQ(testbed().udp_client().ask(get(key)), "END\r\n");
 }
 
 TEST_P(Libmemcached, WritesOverUdp)
@@ -116,8 +115,8 @@ TEST_P(Libmemcached, WritesOverTheBinaryProtocol)
 
 TEST_P(Libmemcached, ReadsOverTcpAndNotOverUdp)
 {
-	const std::string key = bed().key("lib");
-	bed().store_and_warm(key, "value");
+	const std::string key = testbed().key("lib");
+	testbed().store_and_warm(key, "value");
 	std::size_t size = 0;
 	std::uint32_t flags = 0;
 	memcached_return_t outcome = MEMCACHED_FAILURE;

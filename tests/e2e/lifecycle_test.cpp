@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Start, stop, crash, restart and refusal. Includes defect (i) of BMC: an egress hook attached by hand.
+// Instances start, stop, crash, restart and refuse to start, and leave nothing behind. The loader
+// attaches the egress hook itself, which BMC leaves to the user: defect (i).
 #include <sys/stat.h>
 
 #include "fixture.hpp"
@@ -10,23 +11,23 @@ namespace prestack::test
 namespace
 {
 
-class Lifecycle : public BedTest
+class Lifecycle : public E2eTest
 {
 protected:
 	// Of its own for every test: each stops, kills or restarts something.
-	Bed &bed()
+	Testbed &testbed()
 	{
-		if (!bed_)
-			bed_ = std::make_unique<Bed>(BedOptions{});
-		return *bed_;
+		if (!testbed_)
+			testbed_ = std::make_unique<Testbed>(TestbedOptions{});
+		return *testbed_;
 	}
-	Hooks hooks() { return hooks_of(bed().server_ns(), "veth0"); }
+	Hooks hooks() { return hooks_of(testbed().server_ns(), "veth0"); }
 
 	// Starts another instance from its own file, which must refuse; returns what it said.
 	Finished refused_run(const std::string &toml, const std::string &name)
 	{
 		TempDir directory;
-		Process second = spawn_prestack_run(bed().server_ns(),
+		Process second = spawn_prestack_run(testbed().server_ns(),
 						    directory.write("second.toml", toml), name);
 		const auto code = second.wait();
 		if (!code)
@@ -36,37 +37,37 @@ protected:
 	}
 
 private:
-	std::unique_ptr<Bed> bed_;
+	std::unique_ptr<Testbed> testbed_;
 };
 
-class DefectI : public Lifecycle
+class EgressHook : public Lifecycle
 {
 };
 
-TEST_F(DefectI, TheLoaderAttachesTheEgressHookAndStopRemovesIt)
+TEST_F(EgressHook, TheLoaderAttachesTheEgressHookAndStopRemovesIt)
 {
 	EXPECT_TRUE(hooks().xdp);
 	EXPECT_GE(hooks().tc_egress, 1U);
-	const std::string key = bed().key("egress");
-	bed().store_and_warm(key, "value");
-	EXPECT_EQ(bed().prestack().stop(), 0) << bed().prestack().process().errors();
+	const std::string key = testbed().key("egress");
+	testbed().store_and_warm(key, "value");
+	EXPECT_EQ(testbed().prestack().stop(), 0) << testbed().prestack().process().errors();
 	EXPECT_EQ(hooks(), Hooks{}) << "left attached after stop";
 }
 
 TEST_F(Lifecycle, StopLeavesNothingAndTrafficFlows)
 {
-	const std::string key = bed().key("stop");
-	bed().store_and_warm(key, "value");
-	const std::string name = bed().prestack().name();
-	const auto gets = bed().memcached().stat("cmd_get");
-	EXPECT_EQ(bed().prestack().stop(), 0);
-	EXPECT_EQ(bed().read(get(key)), "VALUE " + key + " 0 5\r\nvalue\r\nEND\r\n");
-	EXPECT_EQ(bed().memcached().stat("cmd_get"), gets + 1);
+	const std::string key = testbed().key("stop");
+	testbed().store_and_warm(key, "value");
+	const std::string name = testbed().prestack().name();
+	const auto gets = testbed().memcached().stat("cmd_get");
+	EXPECT_EQ(testbed().prestack().stop(), 0);
+	EXPECT_EQ(testbed().read(get(key)), "VALUE " + key + " 0 5\r\nvalue\r\nEND\r\n");
+	EXPECT_EQ(testbed().memcached().stat("cmd_get"), gets + 1);
 	EXPECT_EQ(hooks(), Hooks{});
 	struct stat unused;
 	EXPECT_NE(::stat(("/sys/fs/bpf/prestack/" + name).c_str(), &unused), 0) << "still pinned";
 	for (const char *command : {"status", "stats --json", "flush"}) {
-		const Finished finished = bed().prestack().cli(command);
+		const Finished finished = testbed().prestack().cli(command);
 		EXPECT_EQ(finished.exit_code, 1) << command << ": " << finished.output;
 		EXPECT_NE(finished.errors, "") << command;
 	}
@@ -74,8 +75,8 @@ TEST_F(Lifecycle, StopLeavesNothingAndTrafficFlows)
 
 TEST_F(Lifecycle, InterruptStopsCleanlyToo)
 {
-	bed().prestack().process().signal(SIGINT);
-	EXPECT_EQ(bed().prestack().process().wait(), 0);
+	testbed().prestack().process().signal(SIGINT);
+	EXPECT_EQ(testbed().prestack().process().wait(), 0);
 	EXPECT_EQ(hooks(), Hooks{});
 }
 
@@ -83,62 +84,63 @@ TEST_F(Lifecycle, ASecondRunOnTheSameInterfaceIsRefused)
 {
 	const Hooks before = hooks();
 	const Finished second =
-		refused_run(PrestackOptions{}.toml(), bed().prestack().name() + "-b");
+		refused_run(PrestackOptions{}.toml(), testbed().prestack().name() + "-b");
 	EXPECT_EQ(second.exit_code, 1) << second.errors;
 	EXPECT_NE(second.errors.find("veth0"), std::string::npos) << second.errors;
 	EXPECT_EQ(hooks(), before);
-	const std::string key = bed().key("refused");
-	bed().store_and_warm(key, "value");
-	bed().read_hit(get(key));
+	const std::string key = testbed().key("refused");
+	testbed().store_and_warm(key, "value");
+	testbed().read_hit(get(key));
 }
 
 TEST_F(Lifecycle, ASecondRunOfTheSameNameIsRefused)
 {
 	const Hooks before = hooks();
-	const Finished second = refused_run(PrestackOptions{}.toml(), bed().prestack().name());
+	const Finished second = refused_run(PrestackOptions{}.toml(), testbed().prestack().name());
 	EXPECT_EQ(second.exit_code, 1) << second.errors;
-	EXPECT_NE(second.errors.find(bed().prestack().name()), std::string::npos) << second.errors;
+	EXPECT_NE(second.errors.find(testbed().prestack().name()), std::string::npos)
+		<< second.errors;
 	EXPECT_EQ(hooks(), before);
-	const std::string key = bed().key("refused");
-	bed().store_and_warm(key, "value");
-	bed().read_hit(get(key));
+	const std::string key = testbed().key("refused");
+	testbed().store_and_warm(key, "value");
+	testbed().read_hit(get(key));
 }
 
 TEST_F(Lifecycle, KillLeavesTrafficFlowingAndANewRunRecovers)
 {
-	const std::string key = bed().key("kill");
-	bed().store_and_warm(key, "old");
+	const std::string key = testbed().key("kill");
+	testbed().store_and_warm(key, "old");
 	for (int round = 0; round < 3; ++round) {
-		bed().prestack().kill9();
+		testbed().prestack().kill9();
 		// What is attached goes on following connections, and soon serves nothing.
 		EXPECT_TRUE(hooks().xdp);
 		const std::string value = "written while nobody looked " + std::to_string(round);
-		bed().write(store(key, value));
-		EXPECT_EQ(bed().read(get(key)), "VALUE " + key + " 0 " +
-							std::to_string(value.size()) + "\r\n" +
-							value + "\r\nEND\r\n");
+		testbed().write(store(key, value));
+		EXPECT_EQ(testbed().read(get(key)), "VALUE " + key + " 0 " +
+							    std::to_string(value.size()) + "\r\n" +
+							    value + "\r\nEND\r\n");
 		EXPECT_TRUE(eventually([&] {
-			const Finished status = bed().prestack().cli("status --json");
+			const Finished status = testbed().prestack().cli("status --json");
 			return !nlohmann::json::parse(status.output)["services"][0]["watched"];
 		})) << "something still serves";
-		EXPECT_EQ(bed().prestack().cli("status").exit_code, 1);
-		bed().prestack().start();
-		bed().reconnect();
-		bed().read(get(key));
-		bed().warm(key);
-		bed().read_hit(get(key));
+		EXPECT_EQ(testbed().prestack().cli("status").exit_code, 1);
+		testbed().prestack().start();
+		testbed().reconnect();
+		testbed().read(get(key));
+		testbed().warm(key);
+		testbed().read_hit(get(key));
 		EXPECT_EQ(hooks().tc_egress, 1U)
 			<< "the killed run's hook is replaced, not kept beside";
 	}
-	EXPECT_EQ(bed().prestack().stop(), 0);
+	EXPECT_EQ(testbed().prestack().stop(), 0);
 	EXPECT_EQ(hooks(), Hooks{});
 }
 
 TEST_F(Lifecycle, AStartThatFailsLeavesNothingAttached)
 {
-	bed().prestack().stop();
+	testbed().prestack().stop();
 	const PrestackOptions missing{.interfaces = {"veth0", "nosuch0"}};
-	const Finished finished = refused_run(missing.toml(), bed().prestack().name());
+	const Finished finished = refused_run(missing.toml(), testbed().prestack().name());
 	EXPECT_NE(finished.exit_code, 0);
 	EXPECT_NE(finished.errors.find("nosuch0"), std::string::npos) << finished.errors;
 	EXPECT_EQ(hooks(), Hooks{});
@@ -146,72 +148,72 @@ TEST_F(Lifecycle, AStartThatFailsLeavesNothingAttached)
 
 TEST_F(Lifecycle, FlushEmptiesTheCache)
 {
-	const std::string key = bed().key("flush");
-	bed().store_and_warm(key, "value");
-	EXPECT_GT(bed().prestack().stats().at("entries").get<std::uint64_t>(), 0U);
-	bed().prestack().flush();
-	EXPECT_EQ(bed().prestack().stats().at("entries").get<std::uint64_t>(), 0U);
-	bed().read_pass(get(key));
-	bed().warm(key);
-	bed().read_hit(get(key));
+	const std::string key = testbed().key("flush");
+	testbed().store_and_warm(key, "value");
+	EXPECT_GT(testbed().prestack().stats().at("entries").get<std::uint64_t>(), 0U);
+	testbed().prestack().flush();
+	EXPECT_EQ(testbed().prestack().stats().at("entries").get<std::uint64_t>(), 0U);
+	testbed().read_pass(get(key));
+	testbed().warm(key);
+	testbed().read_hit(get(key));
 }
 
 // The new process has none of the items. What the cache still holds must go once the loader has
 // noticed, and never come back.
 TEST_F(Lifecycle, ARestartOfMemcachedEmptiesTheCache)
 {
-	const std::string key = bed().key("restart");
-	bed().store_and_warm(key, "of the first process");
-	bed().memcached().restart();
-	EXPECT_TRUE(eventually([&] { return bed().udp_client().ask(get(key)) == "END\r\n"; }));
+	const std::string key = testbed().key("restart");
+	testbed().store_and_warm(key, "of the first process");
+	testbed().memcached().restart();
+	EXPECT_TRUE(eventually([&] { return testbed().udp_client().ask(get(key)) == "END\r\n"; }));
 	for (int round = 0; round < 20; ++round)
-		EXPECT_EQ(bed().udp_client().ask(get(key)), "END\r\n");
-	bed().tcp().ask(store(key, "of the second process"));
-	const std::uint64_t hits = bed().hits();
+		EXPECT_EQ(testbed().udp_client().ask(get(key)), "END\r\n");
+	testbed().tcp().ask(store(key, "of the second process"));
+	const std::uint64_t hits = testbed().hits();
 	EXPECT_TRUE(eventually([&] {
-		EXPECT_EQ(bed().udp_client().ask(get(key)),
+		EXPECT_EQ(testbed().udp_client().ask(get(key)),
 			  "VALUE " + key + " 0 21\r\nof the second process\r\nEND\r\n");
-		return bed().hits() > hits;
+		return testbed().hits() > hits;
 	})) << "the new process's replies are not cached\n"
-	    << bed().prestack().stats().dump(2);
+	    << testbed().prestack().stats().dump(2);
 }
 
 TEST_F(Lifecycle, TwoInstancesByNameOnTwoInterfaces)
 {
-	const VethPair second_link(bed().server_ns(), bed().client_ns(),
+	const VethPair second_link(testbed().server_ns(), testbed().client_ns(),
 				   {.name = "veth1", .id = 1});
 	second_link.server_address("10.1.0.1/24");
 	second_link.client_address("10.1.0.2/24");
 	constexpr std::uint16_t port = 11'212;
-	Memcached second_server(bed().server_ns(), {.addresses = {"10.1.0.1"}, .port = port});
+	Memcached second_server(testbed().server_ns(), {.addresses = {"10.1.0.1"}, .port = port});
 	PrestackOptions options{.interfaces = {"veth1"}};
 	options.services.front().port = port;
 	options.services.front().server = "10.1.0.1:11212";
-	Prestack second(bed().server_ns(), options);
-	UdpClient client(bed().client_ns(), {"10.1.0.1", port});
-	TcpClient(bed().client_ns(), {"10.1.0.1", port}).ask(store("key", "second"));
+	Prestack second(testbed().server_ns(), options);
+	UdpClient client(testbed().client_ns(), {"10.1.0.1", port});
+	TcpClient(testbed().client_ns(), {"10.1.0.1", port}).ask(store("key", "second"));
 	EXPECT_TRUE(eventually([&] {
 		EXPECT_EQ(client.ask(get("key")), "VALUE key 0 6\r\nsecond\r\nEND\r\n");
 		return second.counter("hits") > 0;
 	}));
-	EXPECT_EQ(bed().hits(), 0U);
+	EXPECT_EQ(testbed().hits(), 0U);
 	EXPECT_EQ(second.stop(), 0);
-	const std::string key = bed().key("both");
-	bed().store_and_warm(key, "first");
-	bed().read_hit(get(key));
+	const std::string key = testbed().key("both");
+	testbed().store_and_warm(key, "first");
+	testbed().read_hit(get(key));
 }
 
 TEST_F(Lifecycle, AnInterfaceThatGoesAwayTakesNothingWithIt)
 {
-	const std::string key = bed().key("gone");
-	bed().store_and_warm(key, "value");
-	bed().server_ns().ip("link del veth0");
+	const std::string key = testbed().key("gone");
+	testbed().store_and_warm(key, "value");
+	testbed().server_ns().ip("link del veth0");
 	// It may end by itself (with a reason) or wait to be stopped; either way it ends cleanly.
-	if (bed().prestack().process().running()) {
-		EXPECT_EQ(bed().prestack().stop(), 0);
+	if (testbed().prestack().process().running()) {
+		EXPECT_EQ(testbed().prestack().stop(), 0);
 	}
-	EXPECT_LT(bed().prestack().process().wait().value_or(255), 128)
-		<< bed().prestack().process().errors();
+	EXPECT_LT(testbed().prestack().process().wait().value_or(255), 128)
+		<< testbed().prestack().process().errors();
 }
 
 } // namespace

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Malformed, truncated, fragmented, oversized and random packets: they change no answer and crash
-// nothing. After each batch all known keys still answer right, and the kernel still serves.
+// Malformed, truncated, fragmented, oversized and random packets change no answer and crash nothing.
+// After each batch, all known keys still have the right answer, and the kernel still serves.
 #include <netinet/in.h>
 
 #include <random>
@@ -14,34 +14,34 @@ namespace prestack::test
 namespace
 {
 
-class OddTraffic : public BedTest, public testing::WithParamInterface<std::tuple<bool, unsigned>>
+class OddTraffic : public E2eTest, public testing::WithParamInterface<std::tuple<bool, unsigned>>
 {
 protected:
 	void SetUp() override
 	{
-		BedTest::SetUp();
+		E2eTest::SetUp();
 		if (IsSkipped())
 			return;
-		socket =
-			std::make_unique<PacketSocket>(bed().client_ns(), bed().link().interface());
+		socket = std::make_unique<PacketSocket>(testbed().client_ns(),
+							testbed().link().interface());
 		for (int count = 0; count < 5; ++count) {
-			known.push_back(bed().key("known"));
-			bed().store_and_warm(known.back(), "value " + std::to_string(count));
+			known.push_back(testbed().key("known"));
+			testbed().store_and_warm(known.back(), "value " + std::to_string(count));
 		}
 	}
 
-	Bed &bed()
+	Testbed &testbed()
 	{
 		const auto [ipv6, vlan_depth] = GetParam();
-		return Bed::shared({.ipv6 = ipv6, .vlan_depth = vlan_depth});
+		return Testbed::shared({.ipv6 = ipv6, .vlan_depth = vlan_depth});
 	}
 	bool ipv6() const { return std::get<0>(GetParam()); }
 
 	// A request frame for the first key.
 	UdpFrame request()
 	{
-		return bed().frame(
-			UdpHeader{.request_id = bed().udp_client().next_request_id()}.encode() +
+		return testbed().frame(
+			UdpHeader{.request_id = testbed().udp_client().next_request_id()}.encode() +
 			get(known.front()));
 	}
 	void send(const UdpFrame &frame) { send_bytes(encode(frame)); }
@@ -50,17 +50,17 @@ protected:
 	{
 		socket->send(frame);
 		if (++sent % 20 == 0)
-			bed().udp_client().ask("version\r\n");
+			testbed().udp_client().ask("version\r\n");
 	}
 
 	void expect_all_is_well(const std::string &after)
 	{
 		SCOPED_TRACE("after " + after);
-		bed().udp_client().strays(); // drops what memcached had to say
+		testbed().udp_client().strays(); // drops what memcached had to say
 		for (const std::string &key : known)
-			bed().read(get(key));
-		bed().warm(known.front());
-		bed().read_hit(get(known.front()));
+			testbed().read(get(key));
+		testbed().warm(known.front());
+		testbed().read_hit(get(known.front()));
 	}
 
 	unsigned sent = 0;
@@ -83,7 +83,7 @@ TEST_P(OddTraffic, TruncatedWrites)
 	const std::string line = "set " + known.front() + " 0 0 5\r\n";
 	const std::string payload = UdpHeader{}.encode() + line;
 	for (std::size_t size = 0; size < payload.size() - 1; ++size)
-		send(bed().frame(payload.substr(0, size)));
+		send(testbed().frame(payload.substr(0, size)));
 	expect_all_is_well("writes cut off at every byte");
 }
 
@@ -100,8 +100,8 @@ TEST_P(OddTraffic, WrongLengthsAndChecksums)
 		send(frame);
 	}
 	expect_all_is_well("wrong lengths");
-	const std::uint64_t hits = bed().hits();
-	const unsigned strays = bed().udp_client().strays();
+	const std::uint64_t hits = testbed().hits();
+	const unsigned strays = testbed().udp_client().strays();
 	for (const int damage : {1, 0x100, 0x8000, 0xffff}) {
 		UdpFrame frame = request();
 		frame.damage_udp_checksum = static_cast<std::uint16_t>(damage);
@@ -112,10 +112,10 @@ TEST_P(OddTraffic, WrongLengthsAndChecksums)
 			send(frame);
 		}
 	}
-	EXPECT_EQ(bed().udp_client().ask("version\r\n").substr(0, 8), "VERSION ");
-	EXPECT_EQ(bed().udp_client().strays(), strays)
+	EXPECT_EQ(testbed().udp_client().ask("version\r\n").substr(0, 8), "VERSION ");
+	EXPECT_EQ(testbed().udp_client().strays(), strays)
 		<< "the server's stack drops a wrong checksum";
-	EXPECT_EQ(bed().hits(), hits);
+	EXPECT_EQ(testbed().hits(), hits);
 	expect_all_is_well("wrong checksums");
 }
 
@@ -126,11 +126,11 @@ TEST_P(OddTraffic, PaddingBehindThePacketIsIgnored)
 		UdpFrame frame = request();
 		frame.trailer = "set " + known.front() + " 0 0 1\r\nx\r\n";
 		frame.trailer.resize(size, 'x');
-		const std::uint16_t id = bed().udp_client().next_request_id();
+		const std::uint16_t id = testbed().udp_client().next_request_id();
 		frame.payload.replace(0, 8, UdpHeader{.request_id = id}.encode());
 		send(frame);
-		EXPECT_EQ(bed().udp_client().collect(id),
-			  bed().control_udp().ask(get(known.front())));
+		EXPECT_EQ(testbed().udp_client().collect(id),
+			  testbed().control_udp().ask(get(known.front())));
 	}
 	expect_all_is_well("frames with padding");
 }
@@ -139,15 +139,15 @@ TEST_P(OddTraffic, FragmentedReadsAreAnsweredByMemcached)
 {
 	std::uint32_t fragment_id = 1;
 	for (const std::size_t first : {8U, 16U, 24U}) {
-		const std::uint16_t id = bed().udp_client().next_request_id();
+		const std::uint16_t id = testbed().udp_client().next_request_id();
 		const UdpFrame frame =
-			bed().frame(UdpHeader{.request_id = id}.encode() + get(known.front()));
-		const std::uint64_t hits = bed().hits();
+			testbed().frame(UdpHeader{.request_id = id}.encode() + get(known.front()));
+		const std::uint64_t hits = testbed().hits();
 		for (const std::string &each : encode_fragments(frame, first, 8, ++fragment_id))
 			send_bytes(each);
-		EXPECT_EQ(bed().udp_client().collect(id),
-			  bed().control_udp().ask(get(known.front())));
-		EXPECT_EQ(bed().hits(), hits);
+		EXPECT_EQ(testbed().udp_client().collect(id),
+			  testbed().control_udp().ask(get(known.front())));
+		EXPECT_EQ(testbed().hits(), hits);
 	}
 	expect_all_is_well("fragmented reads");
 }
@@ -157,15 +157,16 @@ TEST_P(OddTraffic, FragmentedWritesInvalidate)
 	std::uint32_t fragment_id = 100;
 	for (const std::size_t first : {8U, 16U, 24U, 32U}) {
 		const std::string key = known.front();
-		bed().warm(key);
+		testbed().warm(key);
 		const std::string command =
 			store(key, "written in fragments " + std::to_string(first));
-		const std::uint16_t id = bed().udp_client().next_request_id();
-		const UdpFrame frame = bed().frame(UdpHeader{.request_id = id}.encode() + command);
+		const std::uint16_t id = testbed().udp_client().next_request_id();
+		const UdpFrame frame =
+			testbed().frame(UdpHeader{.request_id = id}.encode() + command);
 		for (const std::string &each : encode_fragments(frame, first, 16, ++fragment_id))
 			send_bytes(each);
-		EXPECT_EQ(bed().udp_client().collect(id), bed().control_udp().ask(command));
-		bed().read(get(key));
+		EXPECT_EQ(testbed().udp_client().collect(id), testbed().control_udp().ask(command));
+		testbed().read(get(key));
 	}
 	expect_all_is_well("fragmented writes");
 }
@@ -186,16 +187,17 @@ TEST_P(OddTraffic, OversizedDatagrams)
 		GTEST_SKIP() << "a veth drops frames of full MTU with two tags";
 	const std::string key = known.front();
 	for (const std::size_t size : {1'200U, 1'400U, 2'000U, 4'000U, 20'000U}) {
-		bed().warm(key);
-		bed().read(store(key, std::string(size, 'x'))); // in IP fragments where it must be
-		bed().read(get(key));
-		bed().read(store(key, "short again"));
-		bed().read(get(key));
+		testbed().warm(key);
+		testbed().read(
+			store(key, std::string(size, 'x'))); // in IP fragments where it must be
+		testbed().read(get(key));
+		testbed().read(store(key, "short again"));
+		testbed().read(get(key));
 	}
 	std::string many = "get";
 	for (int count = 0; count < 150; ++count)
 		many += " " + known[static_cast<unsigned>(count) % known.size()];
-	bed().read(many + "\r\n");
+	testbed().read(many + "\r\n");
 	expect_all_is_well("oversized datagrams");
 }
 
@@ -208,7 +210,7 @@ TEST_P(OddTraffic, RandomBytes)
 			each = static_cast<char>(random());
 		if (random() % 2 == 0 && payload.size() >= 8)
 			payload.replace(0, 8, UdpHeader{}.encode());
-		send(bed().frame(payload));
+		send(testbed().frame(payload));
 	}
 	expect_all_is_well("random payloads");
 	for (int count = 0; count < 500; ++count) {
@@ -250,23 +252,23 @@ std::string link_name(const testing::TestParamInfo<OddTraffic::ParamType> &info)
 INSTANTIATE_TEST_SUITE_P(Memcached, OddTraffic,
 			 testing::Combine(testing::Bool(), testing::Values(0U, 1U, 2U)), link_name);
 
-class OddHeaders : public BedTest
+class OddHeaders : public E2eTest
 {
 };
 
 TEST_F(OddHeaders, WritesBehindIPv6ExtensionHeadersInvalidate)
 {
-	Bed &bed = Bed::shared({.ipv6 = true});
-	const std::string key = bed.key("extension");
+	Testbed &testbed = Testbed::shared({.ipv6 = true});
+	const std::string key = testbed.key("extension");
 	const char padding[8] = {0, 0, 1, 4, 0, 0, 0, 0};
 	for (const int option : {IPV6_HOPOPTS, IPV6_DSTOPTS}) {
-		bed.store_and_warm(key, "old");
-		UdpClient client = bed.udp();
+		testbed.store_and_warm(key, "old");
+		UdpClient client = testbed.udp();
 		check(::setsockopt(client.fd(), IPPROTO_IPV6, option, padding, sizeof(padding)),
 		      "extension header");
 		EXPECT_EQ(client.ask(store(key, "new")), "STORED\r\n");
-		EXPECT_EQ(bed.control_udp().ask(store(key, "new")), "STORED\r\n");
-		EXPECT_EQ(bed.read(get(key)), "VALUE " + key + " 0 3\r\nnew\r\nEND\r\n");
+		EXPECT_EQ(testbed.control_udp().ask(store(key, "new")), "STORED\r\n");
+		EXPECT_EQ(testbed.read(get(key)), "VALUE " + key + " 0 3\r\nnew\r\nEND\r\n");
 		EXPECT_EQ(client.ask(get(key)), "VALUE " + key + " 0 3\r\nnew\r\nEND\r\n");
 	}
 }

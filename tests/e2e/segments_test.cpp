@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Commands that meet TCP segment boundaries in awkward places.
+// A command invalidates wherever TCP cuts it into segments.
 #include "fixture.hpp"
 
 namespace prestack::test
@@ -14,11 +14,11 @@ protected:
 	// servers, and compares what is read afterwards.
 	void check(const std::vector<std::string> &pieces, unsigned replies)
 	{
-		const std::string key = bed().key("segment");
-		bed().store_and_warm(key, "old-value");
-		const std::string before = bed().read_hit(get(key));
-		TcpClient server = bed().tcp();
-		TcpClient control = bed().control_tcp();
+		const std::string key = testbed().key("segment");
+		testbed().store_and_warm(key, "old-value");
+		const std::string before = testbed().read_hit(get(key));
+		TcpClient server = testbed().tcp();
+		TcpClient control = testbed().control_tcp();
 		std::vector<std::string> mine = pieces;
 		for (std::string &piece : mine) {
 			const auto at = piece.find("{k}");
@@ -29,11 +29,11 @@ protected:
 		const std::string reply = server.receive(replies);
 		control.send_segments(mine);
 		EXPECT_EQ(reply, control.receive(replies));
-		const std::string after = bed().read(get(key));
+		const std::string after = testbed().read(get(key));
 		EXPECT_NE(after, before);
-		EXPECT_EQ(bed().read(get(key)), after);
+		EXPECT_EQ(testbed().read(get(key)), after);
 		if (after != "END\r\n")
-			bed().warm(key);
+			testbed().warm(key);
 	}
 };
 
@@ -81,21 +81,21 @@ INSTANTIATE_TEST_SUITE_P(Memcached, Segments, every_associativity, associativity
 
 // A command line that is cut in two. What is not followed over segments yet is listed in
 // docs/limitations.md; each cut that already works is kept working here.
-class CutLine : public BedTest, public testing::WithParamInterface<std::size_t>
+class CutLine : public E2eTest, public testing::WithParamInterface<std::size_t>
 {
 };
 
 TEST_P(CutLine, NeverLeavesTheOldValue)
 {
-	Bed &bed = Bed::shared({});
-	const std::string key = bed.key("cut");
-	bed.store_and_warm(key, "old-value");
+	Testbed &testbed = Testbed::shared({});
+	const std::string key = testbed.key("cut");
+	testbed.store_and_warm(key, "old-value");
 	const std::string command = store(key, "new-value");
-	TcpClient server = bed.tcp();
+	TcpClient server = testbed.tcp();
 	server.send_segments({command.substr(0, GetParam()), command.substr(GetParam())});
 	EXPECT_EQ(server.receive(), "STORED\r\n");
-	bed.control_tcp().ask(command);
-	const std::string after = bed.read(get(key));
+	testbed.control_tcp().ask(command);
+	const std::string after = testbed.read(get(key));
 	EXPECT_EQ(after, "VALUE " + key + " 0 9\r\nnew-value\r\nEND\r\n");
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// `prestack stop`, and signals to `run`: connections that need translation are waited for or reset.
+// `prestack stop`, and signals to `run`, wait for connections that need translation, or reset them.
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -25,14 +25,14 @@ protected:
 	// A connection on which the kernel has answered.
 	void spliced(TcpClient &client, const std::string &key)
 	{
-		bed().store_and_warm(key, "value");
+		testbed().store_and_warm(key, "value");
 		splice(client, key, "value");
 	}
 	void expect_now_resets(bool dead)
 	{
-		const std::string key = bed().key("now");
-		TcpClient client = bed().tcp();
-		TcpClient plain = bed().tcp();
+		const std::string key = testbed().key("now");
+		TcpClient client = testbed().tcp();
+		TcpClient plain = testbed().tcp();
 		spliced(client, key);
 		ASSERT_EQ(plain.ask("version\r\n").substr(0, 8), "VERSION ");
 		if (dead)
@@ -42,15 +42,15 @@ protected:
 		EXPECT_GE(nlohmann::json::parse(stopped.output).at("reset").get<int>(), 1);
 		EXPECT_TRUE(eventually([&] { return is_reset(client); }));
 		EXPECT_EQ(plain.ask("version\r\n").substr(0, 8), "VERSION ");
-		EXPECT_EQ(bed().tcp().ask(get(key)), found(key, "value"));
+		EXPECT_EQ(testbed().tcp().ask(get(key)), found(key, "value"));
 		expect_nothing_left();
 	}
 };
 
 TEST_F(Stop, EndsARunningInstance)
 {
-	TcpClient client = bed().tcp();
-	const std::string key = bed().key("stop");
+	TcpClient client = testbed().tcp();
+	const std::string key = testbed().key("stop");
 	ASSERT_EQ(client.ask(store(key, "value")), "STORED\r\n");
 	const Finished stopped = prestack().cli("stop --json");
 	EXPECT_EQ(stopped.exit_code, 0) << stopped.errors;
@@ -65,8 +65,8 @@ TEST_F(Stop, EndsARunningInstance)
 
 TEST_F(Stop, EndsAKilledInstance)
 {
-	TcpClient client = bed().tcp();
-	const std::string key = bed().key("stop");
+	TcpClient client = testbed().tcp();
+	const std::string key = testbed().key("stop");
 	ASSERT_EQ(client.ask(store(key, "value")), "STORED\r\n");
 	prestack().kill9();
 	ASSERT_TRUE(hooks().xdp);
@@ -83,8 +83,8 @@ TEST_F(Stop, WaitsForSplicedConnectionsToClose)
 {
 	if (!serves_tcp())
 		GTEST_SKIP() << "this build does not answer over TCP";
-	const std::string key = bed().key("drain");
-	auto client = std::make_unique<TcpClient>(bed().tcp());
+	const std::string key = testbed().key("drain");
+	auto client = std::make_unique<TcpClient>(testbed().tcp());
 	spliced(*client, key);
 	Process stop = Process::spawn({.argv = {*prestack_binary(), "stop", "--timeout", "600s",
 						"--name", prestack().name()}});
@@ -125,8 +125,8 @@ TEST_F(Stop, AfterTheTimeoutSplicedConnectionsAreReset)
 {
 	if (!serves_tcp())
 		GTEST_SKIP() << "this build does not answer over TCP";
-	const std::string key = bed().key("timeout");
-	TcpClient client = bed().tcp();
+	const std::string key = testbed().key("timeout");
+	TcpClient client = testbed().tcp();
 	spliced(client, key);
 	EXPECT_EQ(prestack().cli("stop --timeout 100ms").exit_code, 0);
 	EXPECT_EQ(prestack().process().wait(), 0);
@@ -141,9 +141,9 @@ TEST_F(Stop, ASecondSignalDoesNotWait)
 	prestack().stop();
 	change_config("drain_timeout = \"0s\"", "drain_timeout = \"600s\"");
 	prestack().start();
-	bed().reconnect();
-	const std::string key = bed().key("signals");
-	TcpClient client = bed().tcp();
+	testbed().reconnect();
+	const std::string key = testbed().key("signals");
+	TcpClient client = testbed().tcp();
 	spliced(client, key);
 	prestack().process().signal(SIGTERM);
 	EXPECT_TRUE(

@@ -20,18 +20,18 @@ inline std::string found(const std::string &key, const std::string &value)
 	       "\r\nEND\r\n";
 }
 
-class TakeoverTest : public BedTest
+class TakeoverTest : public E2eTest
 {
 protected:
 	// Of its own for every test: each kills something.
-	Bed &bed()
+	Testbed &testbed()
 	{
-		if (!bed_)
-			bed_ = std::make_unique<Bed>(BedOptions{});
-		return *bed_;
+		if (!testbed_)
+			testbed_ = std::make_unique<Testbed>(TestbedOptions{});
+		return *testbed_;
 	}
-	Prestack &prestack() { return bed().prestack(); }
-	Hooks hooks() { return hooks_of(bed().server_ns(), "veth0"); }
+	Prestack &prestack() { return testbed().prestack(); }
+	Hooks hooks() { return hooks_of(testbed().server_ns(), "veth0"); }
 	nlohmann::json status()
 	{
 		return nlohmann::json::parse(prestack().cli("status --json").output);
@@ -64,9 +64,9 @@ protected:
 	}
 	bool serves_tcp()
 	{
-		TcpClient client = bed().tcp();
-		const std::string key = bed().key("probe");
-		bed().store_and_warm(key, "value");
+		TcpClient client = testbed().tcp();
+		const std::string key = testbed().key("probe");
+		testbed().store_and_warm(key, "value");
 		return eventually(
 			[&] {
 				return client.ask(get(key)) == found(key, "value") &&
@@ -97,7 +97,7 @@ protected:
 	}
 
 private:
-	std::unique_ptr<Bed> bed_;
+	std::unique_ptr<Testbed> testbed_;
 };
 
 } // namespace prestack::test

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// What outlives a killed loader, and what takes over: connections go on, whoever is there.
+// When a loader is killed, its connections go on, and the next loader takes them over.
 #include <cstdlib>
 
 #include "takeover.hpp"
@@ -13,8 +13,8 @@ using Takeover = TakeoverTest;
 
 TEST_F(Takeover, AKilledLoaderLeavesItsProgramsAndSaysSo)
 {
-	TcpClient client = bed().tcp();
-	const std::string key = bed().key("killed");
+	TcpClient client = testbed().tcp();
+	const std::string key = testbed().key("killed");
 	use(client, key, "before");
 	prestack().kill9();
 	EXPECT_TRUE(hooks().xdp);
@@ -29,16 +29,16 @@ TEST_F(Takeover, AKilledLoaderLeavesItsProgramsAndSaysSo)
 	EXPECT_GE(status().at("connections").at("followed").get<int>(), 1);
 	// What was served a second ago is not any more.
 	EXPECT_TRUE(eventually([&] { return !status().at("services").at(0).at("watched"); }));
-	bed().write(store(key, "written while nobody is there"));
-	bed().read(get(key));
+	testbed().write(store(key, "written while nobody is there"));
+	testbed().read(get(key));
 }
 
 TEST_F(Takeover, ConnectionsAreFollowedThroughIt)
 {
-	TcpClient client = bed().tcp();
-	const std::string key = bed().key("follow");
+	TcpClient client = testbed().tcp();
+	const std::string key = testbed().key("follow");
 	use(client, key, "before");
-	bed().store_and_warm(key, "warm");
+	testbed().store_and_warm(key, "warm");
 	const auto flows = prestack().counter("flows");
 	const auto lost = prestack().counter("flows_lost");
 	const auto unknown = prestack().counter("flows_unknown");
@@ -57,10 +57,11 @@ TEST_F(Takeover, ConnectionsAreFollowedThroughIt)
 		ASSERT_EQ(client.ask(get(key)), found(key, "0123456789"));
 		use(client, key, label);
 		// The cache works, and knows nothing of before.
-		bed().store_and_warm(key, label);
-		bed().read_hit(get(key));
+		testbed().store_and_warm(key, label);
+		testbed().read_hit(get(key));
 		ASSERT_EQ(client.ask(store(key, "over the old connection")), "STORED\r\n");
-		EXPECT_EQ(bed().udp_client().ask(get(key)), found(key, "over the old connection"));
+		EXPECT_EQ(testbed().udp_client().ask(get(key)),
+			  found(key, "over the old connection"));
 	}
 	EXPECT_EQ(prestack().counter("flows"), flows);
 	EXPECT_EQ(prestack().counter("flows_lost"), lost);
@@ -68,7 +69,7 @@ TEST_F(Takeover, ConnectionsAreFollowedThroughIt)
 	EXPECT_EQ(hooks().tc_egress, 1U);
 	EXPECT_EQ(prestack().stop(), 0);
 	expect_nothing_left();
-	TcpClient after = bed().tcp();
+	TcpClient after = testbed().tcp();
 	use(after, key, "without prestack");
 }
 
@@ -76,12 +77,12 @@ TEST_F(Takeover, SplicedConnectionsGoOn)
 {
 	if (!serves_tcp())
 		GTEST_SKIP() << "this build does not answer over TCP";
-	TcpClient client = bed().tcp();
-	TcpClient other = bed().tcp();
-	const std::string key = bed().key("spliced");
+	TcpClient client = testbed().tcp();
+	TcpClient other = testbed().tcp();
+	const std::string key = testbed().key("spliced");
 	for (int round = 0; round < 5; ++round) {
 		SCOPED_TRACE("round " + std::to_string(round));
-		bed().store_and_warm(key, "value");
+		testbed().store_and_warm(key, "value");
 		splice(client, key, "value");
 		splice(other, key, "value");
 		const auto both = translated();
@@ -103,9 +104,9 @@ TEST_F(Takeover, SplicedConnectionsGoOnWithOtherTables)
 {
 	if (!serves_tcp())
 		GTEST_SKIP() << "this build does not answer over TCP";
-	TcpClient client = bed().tcp();
-	const std::string key = bed().key("spliced");
-	bed().store_and_warm(key, "value");
+	TcpClient client = testbed().tcp();
+	const std::string key = testbed().key("spliced");
+	testbed().store_and_warm(key, "value");
 	splice(client, key, "value");
 	prestack().kill9();
 	change_tables();
@@ -122,8 +123,8 @@ TEST_F(Takeover, SplicedConnectionsGoOnWithOtherTables)
 // The new loader has other tables: connections go on, and what they write is noticed all the same.
 TEST_F(Takeover, WithOtherTables)
 {
-	TcpClient client = bed().tcp();
-	const std::string key = bed().key("tables");
+	TcpClient client = testbed().tcp();
+	const std::string key = testbed().key("tables");
 	use(client, key, "before");
 	prestack().kill9();
 	change_tables();
@@ -133,10 +134,10 @@ TEST_F(Takeover, WithOtherTables)
 	EXPECT_FALSE(status().at("services").at(0).at("waiting"));
 	use(client, key, "after");
 	for (int i = 0; i < 10; ++i) {
-		bed().udp_client().ask(get(key));
+		testbed().udp_client().ask(get(key));
 		const std::string value = "over the old connection " + std::to_string(i);
 		ASSERT_EQ(client.ask(store(key, value)), "STORED\r\n");
-		EXPECT_EQ(bed().udp_client().ask(get(key)), found(key, value));
+		EXPECT_EQ(testbed().udp_client().ask(get(key)), found(key, value));
 	}
 	EXPECT_EQ(prestack().stop(), 0);
 	expect_nothing_left();
@@ -146,9 +147,9 @@ TEST_F(Takeover, WithOtherTables)
 TEST_F(Takeover, WithClsact)
 {
 	::setenv("PRESTACK_TC", "clsact", 1);
-	bed();
-	TcpClient client = bed().tcp();
-	const std::string key = bed().key("clsact");
+	testbed();
+	TcpClient client = testbed().tcp();
+	const std::string key = testbed().key("clsact");
 	use(client, key, "before");
 	const auto unknown = prestack().counter("flows_unknown");
 	for (int round = 0; round < 3; ++round) {
@@ -172,8 +173,8 @@ TEST_F(Takeover, WithClsact)
 TEST_F(Takeover, OfAnInterfaceThatIsGone)
 {
 	prestack().kill9();
-	bed().server_ns().ip("link del veth0");
-	const VethPair again(bed().server_ns(), bed().client_ns(), {});
+	testbed().server_ns().ip("link del veth0");
+	const VethPair again(testbed().server_ns(), testbed().client_ns(), {});
 	again.server_address("10.0.0.1/24");
 	again.client_address("10.0.0.2/24");
 	prestack().start();
@@ -183,14 +184,14 @@ TEST_F(Takeover, OfAnInterfaceThatIsGone)
 }
 
 // Without TCP nothing is translated: there a killed loader leaves nothing attached.
-TEST_F(BedTest, DatagramsAloneNeedNothingToOutliveTheLoader)
+TEST_F(E2eTest, DatagramsAloneNeedNothingToOutliveTheLoader)
 {
-	Bed bed({.transports = {"udp"}});
-	bed.prestack().kill9();
-	EXPECT_FALSE(hooks_of(bed.server_ns(), "veth0").xdp);
-	bed.prestack().start();
-	EXPECT_EQ(bed.prestack().stop(), 0);
-	EXPECT_EQ(hooks_of(bed.server_ns(), "veth0"), Hooks{});
+	Testbed testbed({.transports = {"udp"}});
+	testbed.prestack().kill9();
+	EXPECT_FALSE(hooks_of(testbed.server_ns(), "veth0").xdp);
+	testbed.prestack().start();
+	EXPECT_EQ(testbed.prestack().stop(), 0);
+	EXPECT_EQ(hooks_of(testbed.server_ns(), "veth0"), Hooks{});
 }
 
 } // namespace

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// The bad network itself: it really does what it counts, and breaks nothing else.
+// The bad network itself does what it counts, and breaks nothing else.
 #include "support/chaos.hpp"
 
 #include <gtest/gtest.h>

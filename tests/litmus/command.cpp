@@ -19,11 +19,11 @@ constexpr std::uint64_t most_subtracted = 1ULL << 28;
 constexpr std::uint64_t most_set = 1ULL << 48;
 
 // Makes commands of one key.
-class Maker
+class CommandGenerator
 {
 public:
-	Maker(std::mt19937 &random, std::uint32_t key, std::uint64_t version,
-	      const CommandOptions &options)
+	CommandGenerator(std::mt19937 &random, std::uint32_t key, std::uint64_t version,
+			 const CommandOptions &options)
 		: random_(random), key_(key), kind_(kind_of(key)), name_(key_name(key)),
 		  version_(version), options_(options), noreply_(below(6) == 0)
 	{
@@ -308,12 +308,12 @@ Command any_command(std::mt19937 &random, std::uint32_t key, std::uint64_t versi
 			.done = "OK\r\n",
 			.how = "flush_all"};
 	}
-	return Maker(random, key, version, options).any();
+	return CommandGenerator(random, key, version, options).any();
 }
 
 Command plain_set(std::mt19937 &random, std::uint32_t key, std::uint64_t version)
 {
-	return Maker(random, key, version, {}).set();
+	return CommandGenerator(random, key, version, {}).set();
 }
 
 Command compare_and_store(std::uint32_t key, std::uint64_t version, std::string_view unique)

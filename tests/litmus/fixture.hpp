@@ -4,17 +4,17 @@
 
 #include <gtest/gtest.h>
 
-#include "scene.hpp"
+#include "litmus_testbed.hpp"
 #include "support/held_thread.hpp"
 
 namespace prestack::test
 {
 
 // How often the clients write. Relaxed: long enough for many hits between the writes of a key;
-// furious: as many fills that meet a write as possible.
-inline constexpr LoadOptions relaxed{.write_interval = std::chrono::milliseconds{300}};
-inline constexpr LoadOptions brisk{.write_interval = std::chrono::milliseconds{60}};
-inline constexpr LoadOptions furious{.write_interval = std::chrono::milliseconds{12}};
+// constant_writes: as many fills that meet a write as possible.
+inline constexpr LoadOptions rare_writes{.write_interval = std::chrono::milliseconds{300}};
+inline constexpr LoadOptions frequent_writes{.write_interval = std::chrono::milliseconds{60}};
+inline constexpr LoadOptions constant_writes{.write_interval = std::chrono::milliseconds{12}};
 inline constexpr Milliseconds settle_short{5};
 inline constexpr Milliseconds settle_shortest{1};
 
@@ -30,8 +30,8 @@ protected:
 	static void SetUpTestSuite() { Netns::remove_leftovers(); }
 	void SetUp() override
 	{
-		if (!prestack_binary())
-			GTEST_SKIP() << "no prestack binary: set PRESTACK_BIN";
+		if (const std::string why_not = why_no_prestack(); !why_not.empty())
+			GTEST_SKIP() << why_not;
 	}
 
 	static void pause(Milliseconds time = Milliseconds{50})
@@ -44,38 +44,38 @@ protected:
 		return testing::UnitTest::GetInstance()->current_test_info()->name();
 	}
 
-	// Runs undisturbed and judges.
-	static void expect_coherent(const SceneOptions &options)
+	// Runs undisturbed and checks.
+	static void expect_coherent(const LitmusOptions &options)
 	{
-		Scene scene(options);
-		scene.run([] { pause(); });
-		expect_coherent(scene, options);
+		LitmusTestbed testbed(options);
+		testbed.run([] { pause(); });
+		expect_coherent(testbed, options);
 	}
 
-	static void expect_coherent(Scene &scene, const SceneOptions &options)
+	static void expect_coherent(LitmusTestbed &testbed, const LitmusOptions &options)
 	{
-		const Verdict verdict = scene.judge(name());
-		EXPECT_TRUE(verdict.violations.empty()) << "see LITMUS " << name();
-		EXPECT_EQ(verdict.audited_stale, 0U);
-		EXPECT_GE(verdict.operations, options.operations);
+		const RunResult result = testbed.finish(name());
+		EXPECT_TRUE(result.violations.empty()) << "see LITMUS " << name();
+		EXPECT_EQ(result.audited_stale, 0U);
+		EXPECT_GE(result.operations, options.operations);
 		if (options.with_prestack) {
-			EXPECT_GT(verdict.hits, 1'000U) << "little was tested";
-			EXPECT_GT(verdict.fills, 10U) << "little was tested";
-			EXPECT_GT(verdict.invalidations, 10U) << "little was tested";
+			EXPECT_GT(result.hits, 1'000U) << "little was tested";
+			EXPECT_GT(result.fills, 10U) << "little was tested";
+			EXPECT_GT(result.invalidations, 10U) << "little was tested";
 		}
 		if (options.chaos) {
-			EXPECT_GT(verdict.chaos.dropped, 0U);
-			EXPECT_GT(verdict.chaos.duplicated, 0U);
-			EXPECT_GT(verdict.chaos.delayed, 0U);
-			EXPECT_GT(verdict.chaos.reordered, 0U);
+			EXPECT_GT(result.chaos.dropped, 0U);
+			EXPECT_GT(result.chaos.duplicated, 0U);
+			EXPECT_GT(result.chaos.delayed, 0U);
+			EXPECT_GT(result.chaos.reordered, 0U);
 		}
 	}
 
 	// Each of memcached's four threads stands still now and then, for longer than `settle`: its clients'
 	// writes wait, while the other threads answer reads of the same keys.
-	static void stumble(Scene &scene)
+	static void stall_workers(LitmusTestbed &testbed)
 	{
-		for (const pid_t worker : scene.memcached().workers()) {
+		for (const pid_t worker : testbed.memcached().workers()) {
 			pause(Milliseconds{10});
 			const HeldThread held(worker);
 			pause(Milliseconds{30});
@@ -84,14 +84,14 @@ protected:
 
 	// How many violations there are in up to sixteen runs of a build that is known to be wrong.
 	static std::size_t violations_of(
-		const SceneOptions &broken,
-		const std::function<void(Scene &)> &disturb = [](Scene &) { pause(); })
+		const LitmusOptions &broken, const std::function<void(LitmusTestbed &)> &disturb =
+						     [](LitmusTestbed &) { pause(); })
 	{
 		std::size_t found = 0;
 		for (int attempt = 0; attempt < 16 && found == 0; ++attempt) {
-			Scene scene(broken);
-			scene.run([&] { disturb(scene); });
-			found = scene.judge(name()).violations.size();
+			LitmusTestbed testbed(broken);
+			testbed.run([&] { disturb(testbed); });
+			found = testbed.finish(name()).violations.size();
 		}
 		return found;
 	}

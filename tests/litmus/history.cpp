@@ -108,7 +108,7 @@ private:
 class Key
 {
 public:
-	explicit Key(const JudgeOptions &options) : options_(options) {}
+	explicit Key(const HistoryOptions &options) : options_(options) {}
 
 	void add(const Operation &operation)
 	{
@@ -118,7 +118,7 @@ public:
 			add_write(operation);
 	}
 
-	void judge(std::vector<Violation> &violations)
+	void check(std::vector<Violation> &violations)
 	{
 		prepare();
 		for (const Operation *read : reads_) {
@@ -126,7 +126,7 @@ public:
 				pass(coming_.top());
 				coming_.pop();
 			}
-			if (auto violation = judge(*read))
+			if (auto violation = check(*read))
 				violations.push_back(*violation);
 			else
 				witness(*read);
@@ -176,15 +176,15 @@ private:
 		return found == written_.end() ? nullptr : found->second;
 	}
 
-	std::optional<Violation> judge(const Operation &read) const
+	std::optional<Violation> check(const Operation &read) const
 	{
 		if (read.version == absent_version)
-			return judge_spells(read, absent_version, deletions_);
+			return check_spells(read, absent_version, deletions_);
 		const Operation *written = find(read.version);
 		if (written == nullptr) {
 			if (read.version == garbage_version || !unknown_.any_by(read.end))
 				return Violation{Why::never_written, read};
-			return judge_spells(read, unknown_version, unknown_);
+			return check_spells(read, unknown_version, unknown_);
 		}
 		if (read.end < written->start)
 			return Violation{Why::from_the_future, read, *written};
@@ -197,7 +197,7 @@ private:
 		return std::nullopt;
 	}
 
-	std::optional<Violation> judge_spells(const Operation &read, std::uint64_t version,
+	std::optional<Violation> check_spells(const Operation &read, std::uint64_t version,
 					      const Spells &spells) const
 	{
 		for (const auto &newer : newer_than(version)) {
@@ -244,7 +244,7 @@ private:
 			coming_.push({read.end, read.start, version, &read});
 	}
 
-	const JudgeOptions &options_;
+	const HistoryOptions &options_;
 	std::unordered_map<std::uint64_t, const Operation *> written_;
 	std::unordered_map<std::uint64_t, std::int64_t> first_seen_; // earliest end of its reads
 	Spells deletions_;
@@ -320,14 +320,15 @@ std::string describe(const Violation &violation)
 	return text + " (at " + std::to_string(read.start) + " ns)";
 }
 
-std::vector<Violation> judge(const std::vector<Operation> &history, const JudgeOptions &options)
+std::vector<Violation> find_violations(const std::vector<Operation> &history,
+				       const HistoryOptions &options)
 {
 	std::map<std::uint32_t, Key> keys;
 	for (const Operation &each : history)
 		keys.try_emplace(each.key, options).first->second.add(each);
 	std::vector<Violation> violations;
 	for (auto &[number, key] : keys)
-		key.judge(violations);
+		key.check(violations);
 	return violations;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Judges a recorded run of concurrent clients: was any answer older than what had been acknowledged,
+// Checks a recorded run of concurrent clients: was any answer older than what had been acknowledged,
 // or seen, before it was asked for?
 #pragma once
 
@@ -68,7 +68,7 @@ struct Violation {
 // The operations involved, one per line, with times relative to the first.
 std::string describe(const Violation &violation);
 
-struct JudgeOptions {
+struct HistoryOptions {
 	// A version that nobody knows to have taken effect within this time of its write's start
 	// makes no other version old by being seen, until its write is acknowledged.
 	std::chrono::nanoseconds seen_within = std::chrono::nanoseconds::max();
@@ -85,7 +85,7 @@ struct JudgeOptions {
 //
 // Writes of one key may overlap. All versions but absent_version and unknown_version are written
 // once; every key is absent at first. A read that is wrong makes no other read wrong.
-std::vector<Violation> judge(const std::vector<Operation> &history,
-			     const JudgeOptions &options = {});
+std::vector<Violation> find_violations(const std::vector<Operation> &history,
+				       const HistoryOptions &options = {});
 
 } // namespace prestack::test

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// The same runs with Redis, whose writers also use scripts, transactions and times to live, and one of which
+// The same with Redis. Its writers also use scripts, transactions and times to live, and one of them
 // does not pass prestack.
 #include "fixture.hpp"
 #include "support/redis.hpp"
@@ -39,7 +39,7 @@ protected:
 			GTEST_SKIP() << why;
 	}
 
-	static SceneOptions options(const LoadOptions &load)
+	static LitmusOptions options(const LoadOptions &load)
 	{
 		return {.protocol = &redis_protocol(),
 			.settle = Milliseconds{20},
@@ -48,36 +48,36 @@ protected:
 			.at_least = std::chrono::seconds{3}};
 	}
 
-	static SceneOptions hardly_settling(const std::string &binary = "")
+	static LitmusOptions hardly_settling(const std::string &binary = "")
 	{
-		SceneOptions many = options(redis_furious);
+		LitmusOptions many = options(redis_furious);
 		many.settle = settle_shortest;
 		many.binary = binary;
 		return many;
 	}
 
 	// Nothing stands in the way of its clients: none of them has to begin again.
-	static void expect_smooth(const SceneOptions &options)
+	static void expect_smooth(const LitmusOptions &options)
 	{
-		Scene scene(options);
-		scene.run([] { pause(); });
-		expect_coherent(scene, options);
-		EXPECT_EQ(scene.load().disturbed(), 0U);
+		LitmusTestbed testbed(options);
+		testbed.run([] { pause(); });
+		expect_coherent(testbed, options);
+		EXPECT_EQ(testbed.load().disturbed(), 0U);
 	}
 
 	// Redis stands still now and then, for longer than `settle`, and finds many requests waiting.
-	static void stumble(Scene &scene)
+	static void stall_workers(LitmusTestbed &testbed)
 	{
 		pause(Milliseconds{20});
-		scene.server().pause();
+		testbed.server().pause();
 		pause(Milliseconds{10});
-		scene.server().resume();
+		testbed.server().resume();
 	}
 };
 
 TEST_F(RedisLitmus, Alone)
 {
-	SceneOptions alone = options(redis_furious);
+	LitmusOptions alone = options(redis_furious);
 	alone.load.keys = with_mortal;
 	alone.with_prestack = false;
 	expect_smooth(alone);
@@ -90,19 +90,19 @@ TEST_F(RedisLitmus, ManyHits)
 
 TEST_F(RedisLitmus, ManyWrites)
 {
-	SceneOptions many = options(redis_furious);
+	LitmusOptions many = options(redis_furious);
 	many.settle = settle_short;
 	expect_smooth(many);
 }
 
-// The same on the right build and on the one with a defect: what the judge finds there is that defect, and
+// The same on the right build and on the one with a defect: what the checker finds there is that defect, and
 // nothing else.
 TEST_F(RedisLitmus, ManyWritesThatHardlySettle)
 {
-	const SceneOptions many = hardly_settling();
-	Scene scene(many);
-	scene.run([&] { stumble(scene); });
-	expect_coherent(scene, many);
+	const LitmusOptions many = hardly_settling();
+	LitmusTestbed testbed(many);
+	testbed.run([&] { stall_workers(testbed); });
+	expect_coherent(testbed, many);
 }
 
 #ifdef PRESTACK_BROKEN_REDIS_EXPERIMENTAL_GENERATION_BINARY
@@ -110,7 +110,7 @@ TEST_F(RedisLitmus, FindsTheMissingGenerationCheck)
 {
 	EXPECT_GT(
 		violations_of(hardly_settling(PRESTACK_BROKEN_REDIS_EXPERIMENTAL_GENERATION_BINARY),
-			      stumble),
+			      stall_workers),
 		0U)
 		<< "the litmus is blind";
 }
@@ -119,7 +119,7 @@ TEST_F(RedisLitmus, FindsTheMissingGenerationCheck)
 // One key's strings live a second or less, by SET PX and PEXPIRE.
 TEST_F(RedisLitmus, StringsThatExpire)
 {
-	SceneOptions mortal = options(redis_relaxed);
+	LitmusOptions mortal = options(redis_relaxed);
 	mortal.load.keys = with_mortal;
 	mortal.at_least = std::chrono::seconds{6};
 	expect_smooth(mortal);
@@ -127,7 +127,7 @@ TEST_F(RedisLitmus, StringsThatExpire)
 
 TEST_F(RedisLitmus, ChaosOfOneInAHundred)
 {
-	SceneOptions bad = options(redis_relaxed);
+	LitmusOptions bad = options(redis_relaxed);
 	bad.load.keys = with_mortal;
 	bad.chaos = chaos_of(10);
 	expect_coherent(bad);
@@ -135,25 +135,25 @@ TEST_F(RedisLitmus, ChaosOfOneInAHundred)
 
 TEST_F(RedisLitmus, PrestackKilledAndStartedAgain)
 {
-	const SceneOptions killed = options(redis_relaxed);
-	Scene scene(killed);
+	const LitmusOptions killed = options(redis_relaxed);
+	LitmusTestbed testbed(killed);
 	pause(Milliseconds{1'500});
-	scene.count();
-	scene.prestack().kill9();
+	testbed.count();
+	testbed.prestack().kill9();
 	pause(Milliseconds{300});
-	scene.prestack().start();
-	scene.run([] { pause(); });
-	expect_coherent(scene, killed);
+	testbed.prestack().start();
+	testbed.run([] { pause(); });
+	expect_coherent(testbed, killed);
 }
 
 TEST_F(RedisLitmus, RedisKilledAndStartedAgain)
 {
-	const SceneOptions killed = options(redis_relaxed);
-	Scene scene(killed);
+	const LitmusOptions killed = options(redis_relaxed);
+	LitmusTestbed testbed(killed);
 	pause(Milliseconds{1'500});
-	scene.restart_server();
-	scene.run([] { pause(); });
-	expect_coherent(scene, killed);
+	testbed.restart_server();
+	testbed.run([] { pause(); });
+	expect_coherent(testbed, killed);
 }
 
 } // namespace

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Runs in which prestack or memcached is killed and started again, also on a bad network.
+// Clients see no old value when prestack or memcached is killed and started again, on a bad network
+// too.
 #include "fixture.hpp"
 
 namespace prestack::test
@@ -14,11 +15,11 @@ constexpr std::uint64_t enough_operations = 100'000;
 class Restart : public Litmus, public testing::WithParamInterface<unsigned>
 {
 protected:
-	static SceneOptions options(const LoadOptions &load)
+	static LitmusOptions options(const LoadOptions &load)
 	{
-		SceneOptions options{.load = load,
-				     .operations = enough_operations,
-				     .at_least = std::chrono::seconds{3}};
+		LitmusOptions options{.load = load,
+				      .operations = enough_operations,
+				      .at_least = std::chrono::seconds{3}};
 		if (GetParam() != 0) {
 			options.chaos = chaos_of(GetParam());
 			options.operations /= 2;
@@ -29,57 +30,57 @@ protected:
 
 TEST_P(Restart, FlushedAllTheTime)
 {
-	const SceneOptions options = Restart::options(brisk);
-	Scene scene(options);
-	scene.run([&] {
+	const LitmusOptions options = Restart::options(frequent_writes);
+	LitmusTestbed testbed(options);
+	testbed.run([&] {
 		pause(Milliseconds{100});
-		scene.prestack().flush();
+		testbed.prestack().flush();
 	});
-	expect_coherent(scene, options);
+	expect_coherent(testbed, options);
 }
 
 // While it is gone, and until a new one is attached, nobody sees the writes.
 TEST_P(Restart, PrestackKilledAndStartedAgain)
 {
-	const SceneOptions options = Restart::options(relaxed);
-	Scene scene(options);
+	const LitmusOptions options = Restart::options(rare_writes);
+	LitmusTestbed testbed(options);
 	for (unsigned i = 0; i < disturbances; ++i) {
 		pause(between_disturbances);
-		scene.count();
-		scene.prestack().kill9();
+		testbed.count();
+		testbed.prestack().kill9();
 		pause(Milliseconds{300});
-		scene.prestack().start();
+		testbed.prestack().start();
 	}
-	scene.run([] { pause(); });
-	expect_coherent(scene, options);
+	testbed.run([] { pause(); });
+	expect_coherent(testbed, options);
 }
 
 // In order: what is stopped is detached, and what was under way goes by unseen.
 TEST_P(Restart, PrestackStoppedAndStartedAgain)
 {
-	const SceneOptions options = Restart::options(relaxed);
-	Scene scene(options);
+	const LitmusOptions options = Restart::options(rare_writes);
+	LitmusTestbed testbed(options);
 	for (unsigned i = 0; i < disturbances; ++i) {
 		pause(between_disturbances);
-		scene.count();
-		scene.prestack().stop();
-		scene.prestack().start();
+		testbed.count();
+		testbed.prestack().stop();
+		testbed.prestack().start();
 	}
-	scene.run([] { pause(); });
-	expect_coherent(scene, options);
+	testbed.run([] { pause(); });
+	expect_coherent(testbed, options);
 }
 
 // All is lost then: absent is right, and nothing that the old process said may be seen again.
 TEST_P(Restart, MemcachedKilledAndStartedAgain)
 {
-	const SceneOptions options = Restart::options(relaxed);
-	Scene scene(options);
+	const LitmusOptions options = Restart::options(rare_writes);
+	LitmusTestbed testbed(options);
 	for (unsigned i = 0; i < disturbances; ++i) {
 		pause(between_disturbances);
-		scene.restart_server();
+		testbed.restart_server();
 	}
-	scene.run([] { pause(); });
-	expect_coherent(scene, options);
+	testbed.run([] { pause(); });
+	expect_coherent(testbed, options);
 }
 
 INSTANTIATE_TEST_SUITE_P(Chaos, Restart, testing::Values(0, 10),
@@ -89,25 +90,25 @@ INSTANTIATE_TEST_SUITE_P(Chaos, Restart, testing::Values(0, 10),
 // arrive. They take less than `settle`, so no older value may be kept.
 TEST_F(Litmus, WritesUnderWayWhenPrestackStarts)
 {
-	LoadOptions load = relaxed;
+	LoadOptions load = rare_writes;
 	load.write_interval = std::chrono::milliseconds{1'600};
 	load.datagram_life = Milliseconds{10'000};
-	Scene scene({.settle = Milliseconds{3'000}, .load = load});
+	LitmusTestbed testbed({.settle = Milliseconds{3'000}, .load = load});
 	for (int round = 0; round < 2; ++round) {
-		scene.count();
-		scene.prestack().kill9();
-		scene.memcached().pause();
+		testbed.count();
+		testbed.prestack().kill9();
+		testbed.memcached().pause();
 		pause(Milliseconds{300}); // until writers wait for an answer
-		scene.prestack().start();
-		scene.memcached().resume();
+		testbed.prestack().start();
+		testbed.memcached().resume();
 		pause(Milliseconds{5'000}); // past settle
 	}
 	/* Replies to what was asked before each start match nothing, and flush: that takes a while to end. */
-	for (int more = 0; more < 5 && scene.prestack().counter("hits") == 0; ++more)
+	for (int more = 0; more < 5 && testbed.prestack().counter("hits") == 0; ++more)
 		pause(Milliseconds{5'000});
-	const Verdict verdict = scene.judge(name());
-	EXPECT_TRUE(verdict.violations.empty());
-	EXPECT_GT(verdict.hits, 0U);
+	const RunResult result = testbed.finish(name());
+	EXPECT_TRUE(result.violations.empty());
+	EXPECT_GT(result.hits, 0U);
 }
 
 } // namespace

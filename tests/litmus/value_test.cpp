@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+// A value tells which write made it, and a damaged one is recognised.
 #include "value.hpp"
 
 #include <gtest/gtest.h>

@@ -20,8 +20,8 @@
  */
 #define NOTHING 255 /* no value; no expiry known */
 
-/* The server. `told` is the newest version whose write's reply has left. */
-byte version, told;
+/* The server. `acknowledged` is the newest version whose write's reply has left. */
+byte version, acknowledged;
 
 /* struct ps_fence and struct ps_service_state */
 byte generation, epoch = 1;
@@ -112,7 +112,7 @@ inline Release(cohort)
 #define SETTLES d_step { if :: settle_until < stamp -> settle_until = stamp :: else fi; now = 0; stamp = 0 }
 #else
 /* If it may be over at any moment, it may always be: then nothing of it matters. */
-#define FLOOR told
+#define FLOOR acknowledged
 #define QUICK skip
 #define BEGINS skip
 #define ENDS skip

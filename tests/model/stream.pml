@@ -26,7 +26,7 @@ byte requests, replies, overflow_ordinal, pushed, popped, maybes;
 byte r_ordinal[RING], r_cohort[RING];
 
 /* On the way to the server */
-mtype asked[REQUESTS];
+mtype kinds[REQUESTS];
 byte sent;
 
 proctype Client()
@@ -72,7 +72,7 @@ proctype Client()
 			:: kind == maybe -> maybes++
 			:: else
 			fi;
-			asked[i] = kind;
+			kinds[i] = kind;
 			sent++;
 			kind = 0;
 			token = 0
@@ -91,16 +91,16 @@ proctype Server()
 		sent > i;
 		d_step {
 			if
-			:: asked[i] == write || asked[i] == noreply -> version++; made = version
+			:: kinds[i] == write || kinds[i] == noreply -> version++; made = version
 			:: else
 			fi
 		};
 		if
-		:: asked[i] == write -> replied = true
-		:: asked[i] == noreply -> ENDS
-		:: asked[i] == plain -> replied = true
-		:: asked[i] == maybe -> replied = true
-		:: asked[i] == maybe
+		:: kinds[i] == write -> replied = true
+		:: kinds[i] == noreply -> ENDS
+		:: kinds[i] == plain -> replied = true
+		:: kinds[i] == maybe -> replied = true
+		:: kinds[i] == maybe
 		fi;
 		if
 		:: replied ->
@@ -134,10 +134,10 @@ proctype Server()
 			:: else
 			fi;
 			d_step {
-				told = made; replied = false; first = 0; j = 0; cohort = 0; exact = false
+				acknowledged = made; replied = false; first = 0; j = 0; cohort = 0; exact = false
 			};
 			if
-			:: asked[i] == write -> ENDS
+			:: kinds[i] == write -> ENDS
 			:: else
 			fi
 		:: else

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Requests and replies over UDP, on top of cache.pml and asked.pml. Writes and reads of several clients
+ * Requests and replies over UDP, on top of cache.pml and pending_request.pml. Writes and reads of several clients
  * are executed by the server in any order, at any time after they arrived.
  *
  * Who asks (a client with a request number) is a small number. W0, W1 and R0..R2 say who the writes and
@@ -60,7 +60,7 @@ bool asking;
 bool restarted, known;
 byte restart;
 #define BY by = restarted
-#define SENT d_step { if :: by && told < restart -> told = restart :: else fi; by = false }
+#define SENT d_step { if :: by && acknowledged < restart -> acknowledged = restart :: else fi; by = false }
 inline Sends()
 {
 	if
@@ -106,7 +106,7 @@ inline Leaves(me, reads, ends, expires, kind, key, cohort, count, token, g, ep)
 	d_step { kind = 0; cohort = 0; token = 0 }
 }
 #else
-#include "asked.pml"
+#include "pending_request.pml"
 #endif
 
 #ifdef GAT
@@ -165,7 +165,7 @@ proctype Write(byte me; byte key)
 #endif
 	Sends();
 	Leaves(me, READS, true, TOLD, kind, key, cohort, count, token, g, ep);
-	d_step { told = (told < made -> made : told) };
+	d_step { acknowledged = (acknowledged < made -> made : acknowledged) };
 	SENT;
 lost:	atomic { ENDS; missed = missed - !may; may = false; made = 0; key = 0; kind = 0; cohort = 0; token = 0 };
 done:	skip
@@ -224,18 +224,18 @@ done:	atomic { found = 0; me = 0 }
 /* The agent: asks the server, and answers through ps_set_expiry. */
 active proctype Agent()
 {
-	byte asked, answer;
+	byte asked_entry, answer;
 
 end:
 	do
-	:: d_step { asking -> asking = false; asked = question };
+	:: d_step { asking -> asking = false; asked_entry = question };
 		answer = version;
-#ifdef BREAK_VOUCH
+#ifdef BREAK_EXPIRY_ANSWER
 		LOCKED(e_expires = answer);
 #else
-		LOCKED(if :: e_seq == asked -> e_expires = answer :: else fi);
+		LOCKED(if :: e_seq == asked_entry -> e_expires = answer :: else fi);
 #endif
-		d_step { asked = 0; answer = 0 }
+		d_step { asked_entry = 0; answer = 0 }
 	od
 }
 #endif

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Programs that leave other people's packets alone, on the way out and on the way in; and replies
-// that are handed over to TC.
+// The programs leave other people's packets alone, in both directions, and replies that are handed
+// over to TC leave from there.
 #include <bpf/bpf.h>
 #include <gtest/gtest.h>
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// When entries expire: learned from the write, or asked of user space. Toy keys that begin with '~' may.
+// An entry is served only while its expiry is known and not past: it is learned from the write or
+// answered by user space. Toy keys that begin with '~' may expire.
 #include <bpf/libbpf.h>
 #include <gtest/gtest.h>
 
@@ -54,7 +55,7 @@ protected:
 		return questions_;
 	}
 	// Whether the answer was taken.
-	bool vouch(const ps_expiry_question &question, std::uint64_t expires)
+	bool set_expiry(const ps_expiry_question &question, std::uint64_t expires)
 	{
 		ps_expiry_answers frame{};
 		frame.count = 2;
@@ -86,9 +87,9 @@ protected:
 	ps_expiry_question fill_and_ask(std::string_view key, std::string_view value)
 	{
 		EXPECT_TRUE(fill(key, value));
-		const auto asked = questions();
-		EXPECT_EQ(asked.size(), 1u);
-		return asked.empty() ? ps_expiry_question{} : asked[0];
+		const auto pending = questions();
+		EXPECT_EQ(pending.size(), 1u);
+		return pending.empty() ? ps_expiry_question{} : pending[0];
 	}
 
 	std::vector<ps_expiry_question> questions_;
@@ -108,11 +109,11 @@ TEST_F(Expiry, AnEntryIsServedOnceItsExpiryIsKnown)
 			std::string(reinterpret_cast<const char *>(question.key), question.key_len),
 			key);
 		EXPECT_FALSE(cached(key));
-		EXPECT_TRUE(vouch(question, now() + 3600 * kSecond));
+		EXPECT_TRUE(set_expiry(question, now() + 3600 * kSecond));
 		EXPECT_EQ(ask(key), toy_value(key, value));
-		EXPECT_TRUE(vouch(question, now() - 1));
+		EXPECT_TRUE(set_expiry(question, now() - 1));
 		EXPECT_FALSE(cached(key));
-		EXPECT_TRUE(vouch(question, PS_EXPIRES_NEVER));
+		EXPECT_TRUE(set_expiry(question, PS_EXPIRES_NEVER));
 		EXPECT_TRUE(cached(key));
 	}
 }
@@ -132,13 +133,13 @@ TEST_F(Expiry, AnAnswerAboutWhatIsGoneIsNotTaken)
 {
 	const ps_expiry_question question = fill_and_ask("~key", "old");
 	set("~key", 2);
-	EXPECT_FALSE(vouch(question, PS_EXPIRES_NEVER));
+	EXPECT_FALSE(set_expiry(question, PS_EXPIRES_NEVER));
 	ok(2);
-	EXPECT_FALSE(vouch(question, PS_EXPIRES_NEVER));
+	EXPECT_FALSE(set_expiry(question, PS_EXPIRES_NEVER));
 	const ps_expiry_question next = fill_and_ask("~key", "new");
-	EXPECT_FALSE(vouch(question, PS_EXPIRES_NEVER));
+	EXPECT_FALSE(set_expiry(question, PS_EXPIRES_NEVER));
 	EXPECT_FALSE(cached("~key"));
-	EXPECT_TRUE(vouch(next, PS_EXPIRES_NEVER));
+	EXPECT_TRUE(set_expiry(next, PS_EXPIRES_NEVER));
 	EXPECT_EQ(ask("~key"), toy_value("~key", "new"));
 }
 
@@ -146,7 +147,7 @@ TEST_F(Expiry, AnAnswerAboutAnEarlierEpochServesNothing)
 {
 	const ps_expiry_question question = fill_and_ask("~key", "old");
 	datapath_.bump_epoch();
-	vouch(question, PS_EXPIRES_NEVER);
+	set_expiry(question, PS_EXPIRES_NEVER);
 	EXPECT_FALSE(cached("~key"));
 }
 
@@ -161,7 +162,7 @@ TEST_F(Expiry, AnEntryIsLeftAloneWhileItsAnswerIsWaitedFor)
 			questions();
 			continue;
 		}
-		EXPECT_TRUE(vouch(question, PS_EXPIRES_NEVER));
+		EXPECT_TRUE(set_expiry(question, PS_EXPIRES_NEVER));
 		EXPECT_TRUE(cached(key));
 		return;
 	}
@@ -180,8 +181,8 @@ TEST_F(Expiry, AQuestionWithoutAnAnswerIsAskedAgain)
 	std::memcpy(bytes.data(), &entry, sizeof entry);
 	ASSERT_EQ(bpf_map_update_elem(fd, &question.index, bytes.data(), BPF_ANY), 0);
 	const ps_expiry_question next = fill_and_ask("~key", "value");
-	EXPECT_FALSE(vouch(question, PS_EXPIRES_NEVER));
-	EXPECT_TRUE(vouch(next, PS_EXPIRES_NEVER));
+	EXPECT_FALSE(set_expiry(question, PS_EXPIRES_NEVER));
+	EXPECT_TRUE(set_expiry(next, PS_EXPIRES_NEVER));
 }
 
 TEST_F(Expiry, IsLearnedFromTheWrite)

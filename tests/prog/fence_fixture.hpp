@@ -21,8 +21,10 @@ class FenceTest : public ProgTest
 {
 protected:
 	// A write is held for longer than a test takes, unless let_holds_run_out().
-	explicit FenceTest(std::uint32_t asked = 32768)
-		: ProgTest({.fences = 64, .settle = std::chrono::hours(1), .asked = asked})
+	explicit FenceTest(std::uint32_t pending_requests = 32768)
+		: ProgTest({.fences = 64,
+			    .settle = std::chrono::hours(1),
+			    .pending_requests = pending_requests})
 	{
 		prove_path();
 		moved_now();
@@ -50,9 +52,9 @@ protected:
 	// All requests that wait for replies have done so for long.
 	void let_requests_grow_old()
 	{
-		each<ps_pending_request>("ps_pending_requests", [](ps_pending_request &asked) {
-			const bool used = asked.kind != 0 || asked.tainted_until != 0;
-			asked.since = asked.tainted_until = 0;
+		each<ps_pending_request>("ps_pending_requests", [](ps_pending_request &pending) {
+			const bool used = pending.kind != 0 || pending.tainted_until != 0;
+			pending.since = pending.tainted_until = 0;
 			return used;
 		});
 	}

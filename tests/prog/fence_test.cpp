@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// A write is fenced from its arrival until its reply has left.
+// A write fences its key from its arrival until its reply has left.
 #include <gtest/gtest.h>
 
 #include "fence_fixture.hpp"

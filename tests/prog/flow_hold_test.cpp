@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// How long the writes of a connection hold their fences: from their arrival, which is when all of their segment
-// is read, until their replies leave. The time that would release them otherwise does not pass here.
+// The writes of a connection hold their fences from the moment when all of their segment is read until
+// their replies leave. The time that would release them otherwise does not pass here.
 #include <gtest/gtest.h>
 
 #include <algorithm>

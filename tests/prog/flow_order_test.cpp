@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Segments that come twice, late, early, in other pieces, or from somebody else.
+// Segments that arrive twice, late, early, in other pieces or from somebody else do not confuse the
+// following of a connection.
 #include <gtest/gtest.h>
 
 #include "flow_fixture.hpp"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Replies that leave: which writes they answer, and what that does.
+// Each reply of a connection that leaves is matched with the writes that it answers, and releases
+// them.
 #include <bpf/bpf.h>
 #include <gtest/gtest.h>
 
@@ -28,7 +29,7 @@ protected:
 		EXPECT_EQ(sends(requests), kPass);
 		cache(back);
 	}
-	std::uint32_t outstanding() const
+	std::uint32_t pending_writes() const
 	{
 		const auto state = flow();
 		EXPECT_TRUE(state);
@@ -40,10 +41,10 @@ TEST_F(FlowReply, TheReplyToAWriteRaisesTheFenceAgain)
 {
 	sent(kSet, {"key", "other"});
 	moved_now();
-	EXPECT_EQ(outstanding(), 1u);
+	EXPECT_EQ(pending_writes(), 1u);
 	answers(kStreamOk);
 	EXPECT_EQ(count(PS_COUNT_replies), 1u);
-	EXPECT_EQ(outstanding(), 0u);
+	EXPECT_EQ(pending_writes(), 0u);
 	EXPECT_FALSE(cached("key"));
 	EXPECT_TRUE(cached("other"));
 	EXPECT_EQ(flow()->replies, 1u);
@@ -72,14 +73,14 @@ TEST_F(FlowReply, OnlyWhenItLeaves)
 	// The reply to the read is not the write's, whatever it says.
 	answers(kStreamNone);
 	EXPECT_TRUE(cached("key"));
-	EXPECT_EQ(outstanding(), 1u);
+	EXPECT_EQ(pending_writes(), 1u);
 	// Nor is a part of it, or what is sent again.
 	server_next_ -= static_cast<std::uint32_t>(kStreamNone.size());
 	answers(kStreamNone);
 	answers(kStreamOk.substr(0, 7));
-	EXPECT_EQ(outstanding(), 1u);
+	EXPECT_EQ(pending_writes(), 1u);
 	answers(kStreamOk.substr(7));
-	EXPECT_EQ(outstanding(), 0u);
+	EXPECT_EQ(pending_writes(), 0u);
 	EXPECT_FALSE(cached("key"));
 	EXPECT_EQ(lost(), PS_LOST_NOT);
 }
@@ -109,7 +110,7 @@ TEST_F(FlowReply, PipelinesInAnySegments)
 		request_.source_port++;
 		connect(static_cast<std::uint32_t>(random()), static_cast<std::uint32_t>(random()));
 		std::string replies;
-		std::uint32_t asked = 0;
+		std::uint32_t requests = 0;
 		for (unsigned i = 0; i < 20; ++i) {
 			const unsigned kind = random() % 3;
 			sends(kind == 0 ? kGet : kind == 1 ? kSet : kOther);
@@ -118,20 +119,20 @@ TEST_F(FlowReply, PipelinesInAnySegments)
 				: random() % 2 == 0
 					? kStreamNone
 					: stream_value("third", std::string(random() % 3000, 'v'));
-			asked++;
+			requests++;
 		}
 		cache({"key", "other", "third"});
 		sends(kOther + kSet);
 		replies += kStreamOk + kStreamOk;
 		cache({"key"});
 		while (!replies.empty()) {
-			EXPECT_GT(outstanding(), 0u);
+			EXPECT_GT(pending_writes(), 0u);
 			const std::size_t length = 1 + random() % 3000;
 			answers(replies.substr(0, length));
 			replies.erase(0, length);
 		}
-		EXPECT_EQ(outstanding(), 0u);
-		EXPECT_EQ(flow()->replies, asked + 2);
+		EXPECT_EQ(pending_writes(), 0u);
+		EXPECT_EQ(flow()->replies, requests + 2);
 		EXPECT_FALSE(cached("key"));
 		EXPECT_FALSE(cached("other"));
 		EXPECT_TRUE(cached("third"));
@@ -171,7 +172,7 @@ TEST_F(FlowReply, AFlushIsRepeatedWhenItsReplyLeaves)
 TEST_F(FlowReply, SeveralKeysOfOneRequest)
 {
 	sent(stream_delete({"key", "other", "fourth"}), {"key", "other", "fourth", "third"});
-	EXPECT_EQ(outstanding(), 3u);
+	EXPECT_EQ(pending_writes(), 3u);
 	answers(kStreamOk);
 	for (const char *key : {"key", "other", "fourth"})
 		EXPECT_FALSE(cached(key)) << key;
@@ -182,11 +183,11 @@ TEST_F(FlowReply, SeveralKeysOfOneRequest)
 TEST_F(FlowReply, WithoutAReply)
 {
 	sent(stream_quiet_set("key", "new"));
-	EXPECT_EQ(outstanding(), 1u);
+	EXPECT_EQ(pending_writes(), 1u);
 	EXPECT_TRUE(cached("key"));
 	sent(kGet, {});
 	answers(kStreamNone);
-	EXPECT_EQ(outstanding(), 0u);
+	EXPECT_EQ(pending_writes(), 0u);
 	EXPECT_FALSE(cached("key"));
 	EXPECT_EQ(lost(), PS_LOST_NOT);
 }
@@ -247,7 +248,7 @@ TEST_F(FlowReply, QuietRequests)
 	EXPECT_FALSE(cached("key"));
 	EXPECT_FALSE(cached("other"));
 	EXPECT_TRUE(cached("third"));
-	EXPECT_EQ(outstanding(), 2u);
+	EXPECT_EQ(pending_writes(), 2u);
 	cache({"key", "other"});
 	answers(kStreamOk);
 	EXPECT_FALSE(cached("key"));
@@ -257,7 +258,7 @@ TEST_F(FlowReply, QuietRequests)
 	answers(kStreamOk + kStreamMark);
 	EXPECT_FALSE(cached("key"));
 	EXPECT_FALSE(cached("other"));
-	EXPECT_EQ(outstanding(), 0u);
+	EXPECT_EQ(pending_writes(), 0u);
 	// From here on all is counted again.
 	sent(kGet + kSet);
 	answers(kStreamNone);
@@ -290,11 +291,11 @@ TEST_F(FlowReply, OnlyTheLastMarkTellsThePlace)
 	sends(stream_quiet_get("third") + kStreamMark + stream_quiet_get("third"));
 	sent(kSet + kStreamMark);
 	answers(kStreamMark);
-	EXPECT_EQ(outstanding(), 1u);
+	EXPECT_EQ(pending_writes(), 1u);
 	answers(kStreamOk);
 	EXPECT_FALSE(cached("key"));
 	answers(kStreamMark);
-	EXPECT_EQ(outstanding(), 0u);
+	EXPECT_EQ(pending_writes(), 0u);
 	EXPECT_EQ(flow()->replies, 3u);
 	EXPECT_EQ(lost(), PS_LOST_NOT);
 }
@@ -305,9 +306,9 @@ TEST_F(FlowReply, MoreWritesThanTheRingHolds)
 	for (unsigned i = 0; i < PS_RING; ++i)
 		requests += kOther;
 	sends(requests);
-	EXPECT_EQ(outstanding(), static_cast<std::uint32_t>(PS_RING));
+	EXPECT_EQ(pending_writes(), static_cast<std::uint32_t>(PS_RING));
 	sent(kGet + kSet, {"key", "third"});
-	EXPECT_EQ(outstanding(), static_cast<std::uint32_t>(PS_RING));
+	EXPECT_EQ(pending_writes(), static_cast<std::uint32_t>(PS_RING));
 	EXPECT_EQ(flow()->overflow_ordinal, PS_RING + 2u);
 	// Up to the reply to the last one that had no room everything is flushed.
 	const auto flushes = count(PS_COUNT_flushes);
@@ -326,80 +327,6 @@ TEST_F(FlowReply, MoreWritesThanTheRingHolds)
 	answers(kStreamOk);
 	EXPECT_EQ(count(PS_COUNT_flushes), flushes + 3);
 	EXPECT_EQ(lost(), PS_LOST_NOT);
-}
-
-TEST_F(FlowReply, AReadFillsOverTcp)
-{
-	sends(stream_get("key"));
-	moved_now();
-	answers(stream_value("key", "value"));
-	EXPECT_EQ(moved_now(), "fills+1");
-	EXPECT_EQ(ask("key"), toy_value("key", "value"));
-}
-
-TEST_F(FlowReply, AReadFillsWhateverIsAroundIt)
-{
-	const std::string value(1000, 'v');
-	sends(kGet + stream_get("key") + kGet);
-	answers(stream_value("third", std::string(1500, 'x')) + stream_value("key", value) +
-		kStreamNone);
-	EXPECT_EQ(ask("key"), toy_value("key", value));
-	EXPECT_EQ(lost(), PS_LOST_NOT);
-}
-
-TEST_F(FlowReply, AReadThatAWriteOvertakesFillsNothing)
-{
-	sends(stream_get("key"));
-	sends(kSet);
-	answers(stream_value("key", "old"));
-	EXPECT_FALSE(cached("key"));
-	answers(kStreamOk);
-	EXPECT_FALSE(cached("key"));
-	// The order of a pipeline.
-	sends(kSet + stream_get("key"));
-	answers(kStreamOk + stream_value("key", "new"));
-	EXPECT_NE(ask("key"), toy_value("key", "old"));
-}
-
-// In one segment: the read may be answered before or after the write, and fills in no case.
-TEST_F(FlowReply, AReadBesideAWriteInOneSegmentFillsNothing)
-{
-	for (const bool first : {true, false}) {
-		SCOPED_TRACE(first);
-		const std::string get = stream_get("key");
-		sends(first ? get + kSet : kSet + get);
-		moved_now();
-		if (first)
-			answers(stream_value("key", "old") + kStreamOk);
-		else
-			answers(kStreamOk + stream_value("key", "new"));
-		EXPECT_EQ(count(PS_COUNT_fills), 0u);
-		EXPECT_FALSE(cached("key"));
-	}
-	// And one behind that is not held off by what they have left.
-	sends(stream_get("key"));
-	answers(stream_value("key", "new"));
-	EXPECT_EQ(count(PS_COUNT_fills), 1u);
-}
-
-TEST_F(FlowReply, AReplyToAnotherReadFillsNothing)
-{
-	sends(stream_get("other") + stream_get("key"));
-	answers(stream_value("key", "value"));
-	EXPECT_FALSE(cached("key"));
-	// Half a value is none.
-	const std::string reply = stream_value("key", "value");
-	answers(reply.substr(0, reply.size() - 3));
-	answers(reply.substr(reply.size() - 3));
-	EXPECT_FALSE(cached("key"));
-	EXPECT_EQ(lost(), PS_LOST_NOT);
-}
-
-TEST_F(FlowReply, AQuietReadTakesNoLease)
-{
-	sends(stream_quiet_get("third") + stream_get("key"));
-	answers(stream_value("key", "value"));
-	EXPECT_FALSE(cached("key"));
 }
 
 // Also those of connections that are not followed any more.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Following a connection: which keys its requests invalidate, whatever segments they come in.
+// The requests of a connection invalidate their keys, whatever segments they come in.
 #include <gtest/gtest.h>
 
 #include <algorithm>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Connections that are not followed: what of them flushes, and what may begin one.
+// Connections that are not followed flush the cache where they may write, and are followed only from a
+// known beginning.
 #include <bpf/bpf.h>
 #include <gtest/gtest.h>
 

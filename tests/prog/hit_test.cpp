@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// A hit, over each form of header that the dispatcher understands.
+// A hit is answered over each form of header that the dispatcher understands.
 #include <gtest/gtest.h>
 
 #include <vector>

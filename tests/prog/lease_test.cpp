@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Which replies may fill the cache, and which may not.
+// Only a reply with a valid lease fills the cache.
 #include <bpf/bpf.h>
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Packets that are cut off or lie about their lengths: whatever is made of them, nothing that is
-// sent back is wrong, and no program gives up.
+// Packets that are cut off or lie about their lengths are never answered wrongly, and no program gives
+// up on them.
 #include <gtest/gtest.h>
 
 #include <algorithm>

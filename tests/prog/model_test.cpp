@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Random operations against a model: whatever the kernel answers is what the server's memory holds
-// at that moment, however late, often and in whatever order the server's replies leave.
+// Random operations against a model: what the kernel answers is what the server's memory holds at that
+// moment, however late, often and in whatever order the server's replies leave.
 #include <gtest/gtest.h>
 
 #include <deque>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// What is not answered: it passes unchanged, with its reason counted, and changes nothing that it
-// must not change.
+// A request that is not answered passes unchanged, with its reason counted, and changes nothing that
+// it must not change.
 #include <bpf/bpf.h>
 #include <gtest/gtest.h>
 

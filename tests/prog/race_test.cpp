@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// A writer and a filler at the same time, on two CPUs: a fill that a write overtakes while it copies
-// must not be served. And two writers that want the same place in ps_pending_requests.
+// On two CPUs at the same time: a fill that a write overtakes is not served, and two writers share one
+// element of ps_pending_requests.
 #include <bpf/bpf.h>
 #include <gtest/gtest.h>
 #include <pthread.h>
@@ -162,10 +162,10 @@ TEST_F(Race, OfRequestsForOnePlace)
 	first.join();
 	second.join();
 	std::uint32_t counted = 0;
-	ps_pending_request asked{};
+	ps_pending_request pending{};
 	for (std::uint32_t i = 0;
-	     bpf_map_lookup_elem(datapath_.map("ps_pending_requests"), &i, &asked) == 0; ++i)
-		counted += asked.count;
+	     bpf_map_lookup_elem(datapath_.map("ps_pending_requests"), &i, &pending) == 0; ++i)
+		counted += pending.count;
 	EXPECT_EQ(counted, 2 * each);
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Requests over TCP that are left to the server, each for its reason. docs/tcp.md, "When a segment is answered".
+// Requests over TCP that are left to the server, each for the reason that docs/tcp.md gives under
+// "When a segment is answered".
 #include "splice_fixture.hpp"
 
 namespace prestack::test

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Requests of a TCP connection that the kernel answers, and what becomes of the connection's other
-// segments. docs/tcp.md.
+// The kernel answers requests of a TCP connection, and translates the connection's other segments. See
+// docs/tcp.md.
 #include <bpf/bpf.h>
 
 #include <cstring>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// The tables when they are full: never another key's value, and what is used stays.
+// Full tables never give another key's value, and keep the entries that are used.
 #include <bpf/bpf.h>
 #include <gtest/gtest.h>
 

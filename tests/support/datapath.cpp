@@ -10,6 +10,7 @@
 #include <system_error>
 #include <utility>
 
+#include "expiry_questions.hpp"
 #include "loader/base/address.hpp"
 #include "loader/config/geometry.hpp"
 #include "loader/kernel/entry_tables.hpp"
@@ -17,7 +18,6 @@
 #include "loader/kernel/libbpf_options.hpp"
 #include "loader/plugin/registry.hpp"
 #include "loader/report/counters.hpp"
-#include "voucher.hpp"
 
 namespace prestack::test
 {
@@ -46,7 +46,7 @@ Geometry geometry_of(const DatapathOptions &options)
 	geometry.small_sets = options.sets;
 	geometry.large_sets = options.large_sets;
 	geometry.fences = options.fences;
-	geometry.pending = options.asked;
+	geometry.pending = options.pending_requests;
 	geometry.flows = options.flows;
 	return geometry;
 }
@@ -129,9 +129,9 @@ Outcome Datapath::tc_ingress(std::string_view frame) const
 	return run(program("ps_tc_ingress"), frame);
 }
 
-unsigned Datapath::vouch() const
+unsigned Datapath::answer_expiry_questions() const
 {
-	return value_or_throw(vouch_for_all(objects_));
+	return value_or_throw(test::answer_expiry_questions(objects_));
 }
 
 Counts Datapath::counts() const

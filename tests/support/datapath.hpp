@@ -28,7 +28,7 @@ struct DatapathOptions {
 	std::uint32_t max_key = PS_MAX_KEY;
 	std::uint32_t max_value = PS_MAX_VALUE;
 	std::chrono::nanoseconds settle{0};
-	std::uint32_t asked =
+	std::uint32_t pending_requests =
 		32768; // places of requests that wait for their replies; a power of two
 	// Take replies from any sender: under BPF_PROG_TEST_RUN no packet belongs to a socket.
 	bool trust_sender = true;
@@ -66,7 +66,7 @@ public:
 	std::uint32_t epoch() const { return maps_.epoch(0); }
 	// The server has everything, for ever: entries whose expiry was asked for can be served.
 	// Returns how many there were.
-	unsigned vouch() const;
+	unsigned answer_expiry_questions() const;
 	// As `prestack flush` does it.
 	void bump_epoch() { maps_.bump_epoch(0); }
 	// The heartbeat: nothing is served after `span` from now. At first it is a year.

@@ -12,9 +12,11 @@
 namespace prestack::test
 {
 
+inline constexpr std::uint16_t memcached_port = 11211;
+
 struct MemcachedOptions {
 	std::vector<std::string> addresses; // numeric; the first is used for statistics
-	std::uint16_t port = 11211; // TCP and UDP
+	std::uint16_t port = memcached_port; // TCP and UDP
 	std::vector<std::string> extra{}; // further command line arguments
 };
 

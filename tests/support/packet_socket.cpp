@@ -5,10 +5,10 @@
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
 #include <net/if.h>
-#include <poll.h>
 
 #include <cstring>
 
+#include "poll.hpp"
 #include "system_error.hpp"
 
 namespace prestack::test
@@ -89,11 +89,7 @@ std::optional<std::string> PacketSocket::receive(Milliseconds patience)
 {
 	const auto deadline = Clock::now() + patience;
 	for (;;) {
-		pollfd ready{fd_.get(), POLLIN, 0};
-		const int count = ::poll(&ready, 1, remaining_ms(deadline));
-		if (count < 0 && errno == EINTR)
-			continue;
-		if (count <= 0)
+		if (!wait_readable(fd_.get(), deadline))
 			return std::nullopt;
 		if (auto frame = receive_one(fd_.get()))
 			return frame;

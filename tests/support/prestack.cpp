@@ -34,7 +34,7 @@ std::string binary_or_throw(const std::string &chosen)
 		return chosen;
 	const auto binary = prestack_binary();
 	if (!binary)
-		throw std::runtime_error("no prestack binary: set PRESTACK_BIN");
+		throw std::runtime_error(why_no_prestack());
 	return *binary;
 }
 
@@ -71,6 +71,11 @@ std::optional<std::string> prestack_binary()
 #else
 	return std::nullopt;
 #endif
+}
+
+std::string why_no_prestack()
+{
+	return prestack_binary() ? "" : "no prestack binary: set PRESTACK_BIN";
 }
 
 std::string PrestackOptions::toml() const

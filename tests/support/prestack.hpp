@@ -33,6 +33,8 @@ private:
 
 // The binary: $PRESTACK_BIN, else the one this build made. Nullopt when there is none.
 std::optional<std::string> prestack_binary();
+// Why there is nothing to test: no binary. Empty: there is one.
+std::string why_no_prestack();
 
 struct ServiceOptions {
 	std::string protocol = "memcached";

@@ -87,10 +87,10 @@ ServiceOptions redis_service(const std::string &address)
 
 std::string why_no_redis()
 {
-	const auto binary = prestack_binary();
-	if (!binary)
-		return "no prestack binary: set PRESTACK_BIN";
-	if (run({.argv = {*binary, "plugins"}}).output.find(redis_plugin) == std::string::npos)
+	if (std::string why_not = why_no_prestack(); !why_not.empty())
+		return why_not;
+	if (run({.argv = {*prestack_binary(), "plugins"}}).output.find(redis_plugin) ==
+	    std::string::npos)
 		return std::string("this prestack has no plug-in ") + redis_plugin;
 	if (run({.argv = {"which", "redis-server"}}).exit_code != 0)
 		return "no redis-server (package redis-server)";

@@ -4,12 +4,12 @@
 #include <arpa/inet.h>
 #include <linux/sockios.h>
 #include <netinet/tcp.h>
-#include <poll.h>
 #include <sys/ioctl.h>
 
 #include <array>
 #include <utility>
 
+#include "poll.hpp"
 #include "system_error.hpp"
 #include "tcp_options.hpp"
 
@@ -87,11 +87,7 @@ std::string TcpClient::receive(unsigned replies, ReplyLength length_of)
 			buffer_.erase(0, length);
 			return result;
 		}
-		pollfd ready{fd_.get(), POLLIN, 0};
-		const int count = ::poll(&ready, 1, remaining_ms(deadline));
-		if (count < 0 && errno == EINTR)
-			continue;
-		if (count <= 0)
+		if (!wait_readable(fd_.get(), deadline))
 			throw std::runtime_error("no reply over TCP; got " + printable(buffer_));
 		const auto size =
 			check(::recv(fd_.get(), chunk.data(), chunk.size(), 0), "recv over TCP");
@@ -126,11 +122,7 @@ std::string TcpClient::receive_to_servers_end()
 	std::array<char, 65'536> chunk;
 	const auto deadline = Clock::now() + default_patience;
 	for (;;) {
-		pollfd ready{fd_.get(), POLLIN, 0};
-		const int count = ::poll(&ready, 1, remaining_ms(deadline));
-		if (count < 0 && errno == EINTR)
-			continue;
-		if (count <= 0)
+		if (!wait_readable(fd_.get(), deadline))
 			throw std::runtime_error("not closed by the server; got " +
 						 printable(buffer_));
 		// A server that closes with input unread resets the connection.

@@ -2,11 +2,11 @@
 #include "udp_client.hpp"
 
 #include <arpa/inet.h>
-#include <poll.h>
 
 #include <array>
 #include <cstring>
 
+#include "poll.hpp"
 #include "system_error.hpp"
 #include "text_protocol.hpp"
 
@@ -69,11 +69,7 @@ std::optional<Datagram> UdpClient::receive(Milliseconds patience)
 	std::array<char, 65'536> buffer;
 	const auto deadline = Clock::now() + patience;
 	for (;;) {
-		pollfd ready{fd_.get(), POLLIN, 0};
-		const int count = ::poll(&ready, 1, remaining_ms(deadline));
-		if (count < 0 && errno == EINTR)
-			continue;
-		if (count <= 0)
+		if (!wait_readable(fd_.get(), deadline))
 			return std::nullopt;
 		const ssize_t size = ::recv(fd_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
 		// An ICMP error of an earlier datagram surfaces here once; the socket is still good.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// The same conversations on a bad network, and with prestack ended and started in between.
+// Every client receives the right bytes on a bad network, and while prestack is ended and started
+// again.
 #include <thread>
 
 #include "fixture.hpp"
@@ -38,7 +39,7 @@ std::string weather_name(const testing::TestParamInfo<Weather> &info)
 	       (weather.sack ? "Sack" : "") + (weather.timestamps ? "Timestamps" : "");
 }
 
-StandOptions in_weather(const Weather &weather)
+TcpTestbedOptions in_weather(const Weather &weather)
 {
 	return {.protocol = weather.protocol,
 		.ipv6 = weather.ipv6,
@@ -56,18 +57,18 @@ TEST_P(Chaotic, EachConnectionGetsAllOfItsReplies)
 	skip_without(GetParam().protocol);
 	if (IsSkipped())
 		return;
-	Stand stand(in_weather(GetParam()));
-	const auto plays = stand.rehearse(the_seed(), 10'000, connections, short_ones());
-	expect_all_complete(stand.perform(plays, {.at_a_time = 48}), plays.size());
-	print_counters(stand);
-	ChaosCounters all = stand.chaos().to_server();
-	all += stand.chaos().to_client();
+	TcpTestbed testbed(in_weather(GetParam()));
+	const auto scripts = testbed.record(test_seed(), 10'000, connections, short_ones());
+	expect_all_complete(testbed.run_scripts(scripts, {.at_a_time = 48}), scripts.size());
+	print_counters(testbed);
+	ChaosCounters all = testbed.chaos().to_server();
+	all += testbed.chaos().to_client();
 	EXPECT_GT(all.dropped, 0U);
 	EXPECT_GT(all.duplicated, 0U);
 	EXPECT_GT(all.delayed, 0U);
-	expect_hits(stand, 50);
+	expect_hits(testbed, 50);
 	if (GetParam().rate >= 50) {
-		EXPECT_GT(stand.counter("replays"), 0U);
+		EXPECT_GT(testbed.counter("replays"), 0U);
 	}
 }
 
@@ -111,13 +112,13 @@ protected:
 				<< "this prestack has no `stop`: connections do not outlive it";
 	}
 
-	static void end(Stand &stand)
+	static void end(TcpTestbed &testbed)
 	{
-		print_counters(stand);
+		print_counters(testbed);
 		if (GetParam().kill)
-			stand.prestack().kill9();
+			testbed.prestack().kill9();
 		else
-			EXPECT_EQ(stand.prestack().stop(), 0);
+			EXPECT_EQ(testbed.prestack().stop(), 0);
 	}
 	static void wait_for(const std::atomic<unsigned> &clients, unsigned count)
 	{
@@ -130,36 +131,37 @@ TEST_P(Restarted, NoClientGetsAWrongByteNorHangs)
 	skip_without(GetParam().protocol);
 	if (IsSkipped())
 		return;
-	StandOptions options{.protocol = GetParam().protocol, .ipv6 = GetParam().ipv6};
+	TcpTestbedOptions options{.protocol = GetParam().protocol, .ipv6 = GetParam().ipv6};
 	if (GetParam().rate != 0)
 		options.chaos = chaos_of(GetParam().rate);
-	Stand stand(options);
+	TcpTestbed testbed(options);
 	ScriptOptions long_ones = short_ones();
 	long_ones.phases = 4;
-	const auto plays = stand.rehearse(the_seed(), 20'000, connections, long_ones);
+	const auto scripts = testbed.record(test_seed(), 20'000, connections, long_ones);
 	Phases phases;
 	Tally tally;
 	// A reset is sent once. Where it may get lost, who waits for the rest of a reply has to ask.
 	const bool asks = !GetParam().kill && GetParam().rate != 0;
-	std::thread crowd([&] {
-		tally = stand.perform(plays, {.at_a_time = connections,
-					      .socket = {.keep_alive = asks, .phases = &phases}});
+	std::thread run_options([&] {
+		tally = testbed.run_scripts(scripts,
+					    {.at_a_time = connections,
+					     .socket = {.keep_alive = asks, .phases = &phases}});
 	});
 	wait_for(phases.reached[1], connections / 2);
-	end(stand);
+	end(testbed);
 	phases.now = 1;
 	wait_for(phases.reached[2], connections / 4);
-	stand.prestack().start();
+	testbed.prestack().start();
 	phases.now = 2;
 	wait_for(phases.reached[3], connections / 4);
-	end(stand);
-	stand.prestack().start();
+	end(testbed);
+	testbed.prestack().start();
 	phases.now = 3;
-	crowd.join();
-	print_counters(stand);
+	run_options.join();
+	print_counters(testbed);
 	if (GetParam().kill) {
 		// That is no end of any connection.
-		expect_all_complete(tally, plays.size());
+		expect_all_complete(tally, scripts.size());
 	} else {
 		// Translated connections that go on for longer than it waits are reset.
 		EXPECT_EQ(tally.count(Outcome::wrong), 0U) << details(tally);
@@ -167,9 +169,9 @@ TEST_P(Restarted, NoClientGetsAWrongByteNorHangs)
 		EXPECT_GT(tally.count(Outcome::complete), 0U) << details(tally);
 		EXPECT_GT(tally.count(Outcome::broken), 0U);
 	}
-	const auto more = stand.rehearse(the_seed(), 21'000, connections, short_ones());
-	expect_all_complete(stand.perform(more), more.size());
-	print_counters(stand);
+	const auto more = testbed.record(test_seed(), 21'000, connections, short_ones());
+	expect_all_complete(testbed.run_scripts(more), more.size());
+	print_counters(testbed);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Restarted,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Clients that people use, unchanged: with prestack in front they make of the replies what they make of
-// memcached's own, and the kernel has answered many of their reads.
+// Clients in wide use, unchanged, see the same behind prestack as with memcached alone, and the kernel
+// has answered many of their reads.
 #include <libmemcached/memcached.h>
 
 #include <cstdlib>
@@ -63,9 +63,9 @@ TEST_F(RealClient, MemcachedTool)
 	if (!std::filesystem::exists(tool))
 		GTEST_SKIP() << "no " << tool;
 	const std::string server =
-		std::string(Stand::server_address) + ":" + std::to_string(stand_.port());
+		std::string(TcpTestbed::server_address) + ":" + std::to_string(testbed_.port());
 	const auto ask = [&](const std::string &what) {
-		return run_ok({.argv = {tool, server, what}, .netns_fd = stand_.client_ns().fd()})
+		return run_ok({.argv = {tool, server, what}, .netns_fd = testbed_.client_ns().fd()})
 			.output;
 	};
 	EXPECT_NE(ask("stats").find("cmd_get"), std::string::npos);
@@ -134,11 +134,13 @@ std::string libmemcached_session(const char *host, std::uint16_t port, bool bina
 TEST_F(RealClient, Libmemcached)
 {
 	for (const bool binary : {false, true}) {
-		const std::string with = stand_.client_ns().in([&] {
-			return libmemcached_session(Stand::server_address, stand_.port(), binary);
+		const std::string with = testbed_.client_ns().in([&] {
+			return libmemcached_session(TcpTestbed::server_address, testbed_.port(),
+						    binary);
 		});
-		const std::string alone = stand_.beside_ns().in([&] {
-			return libmemcached_session(Stand::beside_address, stand_.port(), binary);
+		const std::string alone = testbed_.reference_ns().in([&] {
+			return libmemcached_session(TcpTestbed::reference_address, testbed_.port(),
+						    binary);
 		});
 		EXPECT_EQ(with, alone);
 		EXPECT_NE(with.find("text 77 SUCCESS"), std::string::npos);

@@ -29,18 +29,18 @@ constexpr std::size_t context = 60; // bytes told around the first wrong one
 class Conversation
 {
 public:
-	Conversation(const Endpoint &server, const Play &play, const SocketOptions &options,
-		     Milliseconds patience)
-		: server_(server), play_(play), options_(options), patience_(patience)
+	Conversation(const Endpoint &server, const RecordedScript &recorded,
+		     const SocketOptions &options, Milliseconds patience)
+		: server_(server), recorded_(recorded), options_(options), patience_(patience)
 	{
 	}
 
-	Result perform()
+	Result run()
 	{
 		try {
 			open();
 			greet();
-			for (const Step &step : play_.script.steps)
+			for (const Step &step : recorded_.script.steps)
 				follow(step);
 			end();
 		} catch (const Over &) {
@@ -57,7 +57,7 @@ private:
 	[[noreturn]] void over(Outcome outcome, const std::string &detail)
 	{
 		result_ = {outcome, detail + ", after " + std::to_string(got_) + " of " +
-					    std::to_string(play_.replies.size()) + " bytes"};
+					    std::to_string(recorded_.replies.size()) + " bytes"};
 		throw Over{};
 	}
 
@@ -127,10 +127,10 @@ private:
 	// Sends the opening, and takes the reply to it.
 	void greet()
 	{
-		if (play_.script.opening.empty())
+		if (recorded_.script.opening.empty())
 			return;
 		greeting_.emplace();
-		follow({.bytes = play_.script.opening});
+		follow({.bytes = recorded_.script.opening});
 		while (greeting_) {
 			if (ended_)
 				over(Outcome::broken, "closed by the server");
@@ -142,7 +142,7 @@ private:
 	{
 		if (greeting_) {
 			greeting_->append(bytes);
-			const std::size_t length = play_.reply_length(*greeting_);
+			const std::size_t length = recorded_.reply_length(*greeting_);
 			if (length == 0)
 				return;
 			if (length < greeting_->size())
@@ -151,7 +151,7 @@ private:
 			return;
 		}
 		const std::string_view right =
-			std::string_view(play_.replies).substr(got_, bytes.size());
+			std::string_view(recorded_.replies).substr(got_, bytes.size());
 		if (bytes == right) {
 			got_ += bytes.size();
 			return;
@@ -189,7 +189,7 @@ private:
 				turn(false, nap_ms);
 			break;
 		case Then::wait_for_replies:
-			receive(play_.due[step.replies]);
+			receive(recorded_.due[step.replies]);
 			break;
 		case Then::pause:
 			std::this_thread::sleep_for(step.pause);
@@ -233,10 +233,10 @@ private:
 
 	void end()
 	{
-		const Ending ending = play_.script.ending;
+		const Ending ending = recorded_.script.ending;
 		if (ending == Ending::half_close)
 			::shutdown(fd_.get(), SHUT_WR);
-		receive(play_.replies.size());
+		receive(recorded_.replies.size());
 		if (ending == Ending::late_half_close)
 			::shutdown(fd_.get(), SHUT_WR);
 		if (ending != Ending::close && ending != Ending::reset) {
@@ -251,7 +251,7 @@ private:
 	int patience_int() const { return static_cast<int>(patience_.count()); }
 
 	const Endpoint &server_;
-	const Play &play_;
+	const RecordedScript &recorded_;
 	const SocketOptions &options_;
 	const Milliseconds patience_;
 	Clock::time_point deadline_ = Clock::now() + patience_;
@@ -265,28 +265,28 @@ private:
 
 } // namespace
 
-Result perform(const Endpoint &server, const Play &play, const SocketOptions &options,
-	       Milliseconds patience)
+Result run_script(const Endpoint &server, const RecordedScript &recorded,
+		  const SocketOptions &options, Milliseconds patience)
 {
-	return Conversation(server, play, options, patience).perform();
+	return Conversation(server, recorded, options, patience).run();
 }
 
-Play make_play(Script script, std::string replies, ReplyLength length_of)
+RecordedScript make_recorded_script(Script script, std::string replies, ReplyLength length_of)
 {
-	Play play{std::move(script), std::move(replies), {0}, length_of};
-	for (std::size_t at = 0; at < play.replies.size(); play.due.push_back(at)) {
-		const std::size_t length = length_of(std::string_view(play.replies).substr(at));
+	RecordedScript recorded{std::move(script), std::move(replies), {0}, length_of};
+	for (std::size_t at = 0; at < recorded.replies.size(); recorded.due.push_back(at)) {
+		const std::size_t length = length_of(std::string_view(recorded.replies).substr(at));
 		if (length == 0)
-			throw std::runtime_error(play.script.name + ": half a reply: " +
-						 printable(play.replies.substr(at)));
+			throw std::runtime_error(recorded.script.name + ": half a reply: " +
+						 printable(recorded.replies.substr(at)));
 		at += length;
 	}
 	const Step *last = nullptr;
-	for (const Step &step : play.script.steps)
+	for (const Step &step : recorded.script.steps)
 		last = step.then == Then::wait_for_replies ? &step : last;
-	if (last != nullptr && last->replies >= play.due.size())
-		throw std::runtime_error(play.script.name + ": fewer replies than foreseen");
-	return play;
+	if (last != nullptr && last->replies >= recorded.due.size())
+		throw std::runtime_error(recorded.script.name + ": fewer replies than foreseen");
+	return recorded;
 }
 
 } // namespace prestack::test

@@ -19,7 +19,7 @@ namespace prestack::test
 {
 
 // A script with the answers that the server alone gives to it.
-struct Play {
+struct RecordedScript {
 	Script script;
 	std::string replies;
 	std::vector<std::size_t> due; // bytes of the first n replies
@@ -55,10 +55,10 @@ struct Result {
 };
 
 // Speaks from the caller's network namespace. Gives up after `patience` without progress.
-Result perform(const Endpoint &server, const Play &play, const SocketOptions &options,
-	       Milliseconds patience);
+Result run_script(const Endpoint &server, const RecordedScript &recorded,
+		  const SocketOptions &options, Milliseconds patience);
 
 // Adds `due`; throws if `replies` does not hold as many as the script foresees.
-Play make_play(Script script, std::string replies, ReplyLength length);
+RecordedScript make_recorded_script(Script script, std::string replies, ReplyLength length);
 
 } // namespace prestack::test

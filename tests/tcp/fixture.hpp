@@ -7,8 +7,8 @@
 #include <iostream>
 #include <numeric>
 
-#include "stand.hpp"
 #include "support/redis.hpp"
+#include "tcp_testbed.hpp"
 
 namespace prestack::test
 {
@@ -19,8 +19,8 @@ protected:
 	static void SetUpTestSuite() { Netns::remove_leftovers(); }
 	void SetUp() override
 	{
-		if (!prestack_binary())
-			GTEST_SKIP() << "no prestack binary: set PRESTACK_BIN";
+		if (const std::string why_not = why_no_prestack(); !why_not.empty())
+			GTEST_SKIP() << why_not;
 	}
 
 	static void skip_without(const Protocol *protocol)
@@ -48,14 +48,14 @@ protected:
 	}
 
 	// The kernel has answered at least one read of so many.
-	static void expect_hits(const Stand &stand, std::uint64_t one_in)
+	static void expect_hits(const TcpTestbed &testbed, std::uint64_t one_in)
 	{
-		EXPECT_GT(stand.counter("stream_hits"), stand.counter("requests") / one_in)
+		EXPECT_GT(testbed.counter("stream_hits"), testbed.counter("requests") / one_in)
 			<< "little was tested";
 	}
 
 	// Worth seeing also when all is well.
-	static void print_counters(const Stand &stand)
+	static void print_counters(const TcpTestbed &testbed)
 	{
 		const auto *test = testing::UnitTest::GetInstance()->current_test_info();
 		std::cout << "TCP " << test->name() << ":";
@@ -63,9 +63,9 @@ protected:
 		     {"requests", "hits", "stream_hits", "stream_acks", "replays", "translations",
 		      "flows", "flows_spliced", "flows_lost", "flows_unknown", "fills", "writes",
 		      "flushes"})
-			std::cout << " " << name << " " << stand.counter(name);
+			std::cout << " " << name << " " << testbed.counter(name);
 		std::cout << "; passed:";
-		for (const auto &[reason, count] : stand.passed())
+		for (const auto &[reason, count] : testbed.passed())
 			std::cout << " " << reason << " " << count;
 		std::cout << std::endl;
 	}

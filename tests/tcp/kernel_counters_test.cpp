@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// The server's stack notices nothing odd: what it counts of segments that come again, out of order or too late is
-// the same with prestack as without.
+// The server's TCP notices nothing odd: it counts as many retransmitted, reordered and late segments
+// as without prestack.
 #include "kernel_counters.hpp"
 
 #include <chrono>
@@ -70,18 +70,18 @@ protected:
 
 	static Run run(bool with_prestack)
 	{
-		const Stand stand({.with_prestack = with_prestack});
-		const auto plays = stand.rehearse(the_seed(), 40'000, connections,
-						  {.most = 20'000, .resets = false});
+		const TcpTestbed testbed({.with_prestack = with_prestack});
+		const auto scripts = testbed.record(test_seed(), 40'000, connections,
+						    {.most = 20'000, .resets = false});
 		Run result;
-		for (const Play &play : plays)
-			result.replies += play.due.size() - 1;
-		const KernelCounters before = kernel_counters(stand.server_ns());
-		expect_all_complete(stand.perform(plays, {.at_a_time = 8}), plays.size());
-		result.server = growth(before, kernel_counters(stand.server_ns()));
-		result.stream_hits = stand.counter("stream_hits");
+		for (const RecordedScript &recorded : scripts)
+			result.replies += recorded.due.size() - 1;
+		const KernelCounters before = kernel_counters(testbed.server_ns());
+		expect_all_complete(testbed.run_scripts(scripts, {.at_a_time = 8}), scripts.size());
+		result.server = growth(before, kernel_counters(testbed.server_ns()));
+		result.stream_hits = testbed.counter("stream_hits");
 		if (with_prestack)
-			print_counters(stand);
+			print_counters(testbed);
 		return result;
 	}
 
@@ -126,16 +126,16 @@ TEST_F(Kernel, TheServersTcpNoticesNothing)
 TEST_F(Kernel, TheServerGetsItsAcknowledgementWhileTheKernelAnswers)
 {
 	constexpr unsigned rounds = 10;
-	const Stand stand;
-	TcpClient client(stand.client_ns(), stand.server());
+	const TcpTestbed testbed;
+	TcpClient client(testbed.client_ns(), testbed.server());
 	ASSERT_EQ(client.ask("set key 0 0 5\r\nvalue\r\n"), "STORED\r\n");
 	const std::string hit = "VALUE key 0 5\r\nvalue\r\nEND\r\n";
 	ASSERT_TRUE(eventually([&] {
 		EXPECT_EQ(client.ask("get key\r\n"), hit);
-		return stand.counter("stream_hits") > 0;
+		return testbed.counter("stream_hits") > 0;
 	}));
-	const std::uint64_t acks = stand.counter("stream_acks");
-	const KernelCounters before = kernel_counters(stand.server_ns());
+	const std::uint64_t acks = testbed.counter("stream_acks");
+	const KernelCounters before = kernel_counters(testbed.server_ns());
 	for (unsigned i = 0; i < rounds; ++i) {
 		ASSERT_EQ(client.ask("get absent\r\n"), "END\r\n");
 		const auto end = std::chrono::steady_clock::now() + Milliseconds{400};
@@ -143,8 +143,8 @@ TEST_F(Kernel, TheServerGetsItsAcknowledgementWhileTheKernelAnswers)
 			ASSERT_EQ(client.ask("get key\r\n"), hit);
 	}
 	/* A client that was late has acknowledged by itself: then there is nothing to hand over. */
-	EXPECT_GE(stand.counter("stream_acks"), acks + rounds / 2);
-	const KernelCounters grown = growth(before, kernel_counters(stand.server_ns()));
+	EXPECT_GE(testbed.counter("stream_acks"), acks + rounds / 2);
+	const KernelCounters grown = growth(before, kernel_counters(testbed.server_ns()));
 	/* A busy machine may be late now and then. */
 	for (const char *name : {"TcpRetransSegs", "TcpExtTCPLossProbes"})
 		EXPECT_LE(grown.at(name), rounds / 4) << name;

@@ -2,8 +2,8 @@
 // What can be said to memcached.
 #include <array>
 
-#include "author.hpp"
 #include "protocol.hpp"
+#include "script_generator.hpp"
 #include "support/memcached.hpp"
 #include "support/text_protocol.hpp"
 
@@ -13,11 +13,11 @@ namespace prestack::test
 namespace
 {
 
-class MemcachedAuthor : public Author
+class MemcachedScriptGenerator : public ScriptGenerator
 {
 public:
-	MemcachedAuthor(std::uint64_t seed, unsigned number, const ScriptOptions &options)
-		: Author(seed, number, options), number_key_(name() + "-number"),
+	MemcachedScriptGenerator(std::uint64_t seed, unsigned number, const ScriptOptions &options)
+		: ScriptGenerator(seed, number, options), number_key_(name() + "-number"),
 		  aging_key_(name() + "-aging") // only here expiry is set
 	{
 	}
@@ -31,7 +31,7 @@ private:
 
 	Command first() override { return storage("set", keys()[0]); }
 	Command simple_read() override { return {"get " + any_key() + "\r\n"}; }
-	Command farewell() override { return {"quit\r\n", 0}; }
+	Command closing_command() override { return {"quit\r\n", 0}; }
 
 	Command storage(std::string_view verb, const std::string &to)
 	{
@@ -108,7 +108,7 @@ private:
 
 Script make_script(std::uint64_t seed, unsigned number, const ScriptOptions &options)
 {
-	return MemcachedAuthor(seed, number, options).write();
+	return MemcachedScriptGenerator(seed, number, options).write();
 }
 
 std::vector<std::string> shared_items()

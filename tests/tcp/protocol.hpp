@@ -28,8 +28,8 @@ struct Protocol {
 	std::string first_read{};
 	// A server that forgets its replies when the client says that it is done: what makes it close
 	// after the last one, and what it replies to that. Empty: it sends all of them.
-	std::string last_words{};
-	std::string last_reply{};
+	std::string closing_request{};
+	std::string closing_reply{};
 };
 
 extern const Protocol memcached_protocol;

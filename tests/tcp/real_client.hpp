@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Clients that people use, run for the server behind prestack and for the one beside.
+// Clients that people use, run for the server behind prestack and for the reference server.
 #pragma once
 
 #include <string>
@@ -15,14 +15,16 @@ namespace prestack::test
 class RealClient : public TcpReads
 {
 protected:
-	explicit RealClient(const StandOptions &options = {}) : stand_(options) {}
+	explicit RealClient(const TcpTestbedOptions &options = {}) : testbed_(options) {}
 
-	// Runs the command for the server under test and for the one beside: "{host}" and "{port}" are
+	// Runs the command for the server under test and for the reference server: "{host}" and "{port}" are
 	// replaced. Both have to end well and to print the same.
 	std::string compare(const std::vector<std::string> &argv)
 	{
-		const std::string with = run_for(argv, Stand::server_address, stand_.client_ns());
-		const std::string alone = run_for(argv, Stand::beside_address, stand_.beside_ns());
+		const std::string with =
+			run_for(argv, TcpTestbed::server_address, testbed_.client_ns());
+		const std::string alone =
+			run_for(argv, TcpTestbed::reference_address, testbed_.reference_ns());
 		EXPECT_FALSE(with.empty());
 		EXPECT_EQ(with, alone);
 		return with;
@@ -30,8 +32,8 @@ protected:
 
 	void expect_many_hits() const
 	{
-		print_counters(stand_);
-		expect_hits(stand_, 4);
+		print_counters(testbed_);
+		expect_hits(testbed_, 4);
 	}
 
 	static std::string script(const std::string &name)
@@ -39,7 +41,7 @@ protected:
 		return std::string(PRESTACK_SOURCE_DIR) + "/tests/tcp/clients/" + name;
 	}
 
-	Stand stand_;
+	TcpTestbed testbed_;
 
 private:
 	std::string run_for(const std::vector<std::string> &argv, const std::string &host,
@@ -53,7 +55,7 @@ private:
 		for (std::string word : argv) {
 			for (const auto &[name, value] :
 			     {std::pair<std::string, std::string>{"{host}", host},
-			      {"{port}", std::to_string(stand_.port())}}) {
+			      {"{port}", std::to_string(testbed_.port())}}) {
 				if (const auto at = word.find(name); at != std::string::npos)
 					word.replace(at, name.size(), value);
 			}

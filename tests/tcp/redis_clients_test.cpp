@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Clients of Redis, unchanged: see clients_test.cpp.
+// The same as clients_test.cpp, with clients of Redis.
 #include <filesystem>
 
 #include "real_client.hpp"
@@ -51,8 +51,9 @@ std::string hiredis_session(const Netns &ns, const std::string &host, std::uint1
 TEST_F(RedisClients, Hiredis)
 {
 	const std::string with =
-		hiredis_session(stand_.client_ns(), Stand::server_address, stand_.port());
-	EXPECT_EQ(with, hiredis_session(stand_.beside_ns(), Stand::beside_address, stand_.port()));
+		hiredis_session(testbed_.client_ns(), TcpTestbed::server_address, testbed_.port());
+	EXPECT_EQ(with, hiredis_session(testbed_.reference_ns(), TcpTestbed::reference_address,
+					testbed_.port()));
 	EXPECT_NE(with.find("[\"one\", nil, \"three\"]"), std::string::npos);
 	expect_many_hits();
 }

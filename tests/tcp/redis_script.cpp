@@ -3,8 +3,8 @@
 // random choices, times, the order of sets of strings, and what tells of other connections.
 #include <array>
 
-#include "author.hpp"
 #include "protocol.hpp"
+#include "script_generator.hpp"
 #include "support/process.hpp"
 #include "support/redis.hpp"
 #include "support/resp.hpp"
@@ -15,11 +15,11 @@ namespace prestack::test
 namespace
 {
 
-class RedisAuthor : public Author
+class RedisScriptGenerator : public ScriptGenerator
 {
 public:
-	RedisAuthor(std::uint64_t seed, unsigned number, const ScriptOptions &options)
-		: Author(seed, number, options), protocol3_(one_in(3))
+	RedisScriptGenerator(std::uint64_t seed, unsigned number, const ScriptOptions &options)
+		: ScriptGenerator(seed, number, options), protocol3_(one_in(3))
 	{
 	}
 
@@ -81,7 +81,7 @@ private:
 
 	Command first() override { return {resp({"SET", keys()[0], any_value()})}; }
 	Command simple_read() override { return {resp({one_in(9) ? "get" : "GET", any_key()})}; }
-	Command farewell() override { return {resp({"QUIT"})}; }
+	Command closing_command() override { return {resp({"QUIT"})}; }
 	Ending usual_ending() const override { return Ending::late_half_close; }
 
 	Command read() override
@@ -323,9 +323,9 @@ private:
 
 Script make_script(std::uint64_t seed, unsigned number, const ScriptOptions &options)
 {
-	RedisAuthor author(seed, number, options);
-	Script script = author.write();
-	script.opening = author.opening();
+	RedisScriptGenerator generator(seed, number, options);
+	Script script = generator.write();
+	script.opening = generator.opening();
 	return script;
 }
 
@@ -352,8 +352,8 @@ const Protocol redis_protocol{
 	.make_script = make_script,
 	.shared_items = shared_items,
 	.first_read = resp({"GET", shared_key(0)}),
-	.last_words = resp({"QUIT"}),
-	.last_reply = "+OK\r\n",
+	.closing_request = resp({"QUIT"}),
+	.closing_reply = "+OK\r\n",
 };
 
 } // namespace prestack::test

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Links, sockets and ends of connections that are not the usual ones.
+// Every client receives the right bytes over unusual links and sockets, and however the connection
+// ends.
 #include <sys/socket.h>
 
 #include <memory>
@@ -20,14 +21,15 @@ constexpr unsigned connections = 120;
 class Variant : public TcpReads
 {
 protected:
-	static void converse(const StandOptions &options, const CrowdOptions &crowd = {},
-			     const ScriptOptions &scripts = {})
+	static void converse(const TcpTestbedOptions &options, const RunOptions &run_options = {},
+			     const ScriptOptions &script_options = {})
 	{
-		const Stand stand(options);
-		const auto plays = stand.rehearse(the_seed(), 30'000, connections, scripts);
-		expect_all_complete(stand.perform(plays, crowd), plays.size());
-		print_counters(stand);
-		expect_hits(stand, 20);
+		const TcpTestbed testbed(options);
+		const auto scripts =
+			testbed.record(test_seed(), 30'000, connections, script_options);
+		expect_all_complete(testbed.run_scripts(scripts, run_options), scripts.size());
+		print_counters(testbed);
+		expect_hits(testbed, 20);
 	}
 };
 
@@ -70,20 +72,20 @@ TEST_F(Variant, ASmallWindow)
 
 TEST_F(Variant, AClientWhoseNumbersComeRound)
 {
-	const Stand stand;
+	const TcpTestbed testbed;
 	unsigned first = 31'000;
 	for (const std::uint32_t before : {1U, 40U, 300U, 2'000U}) {
-		const auto plays = stand.rehearse(the_seed(), first, connections / 3);
+		const auto scripts = testbed.record(test_seed(), first, connections / 3);
 		first += connections;
 		expect_all_complete(
-			stand.perform(plays, {.socket = {.first_sequence = 0U - before}}),
-			plays.size());
+			testbed.run_scripts(scripts, {.socket = {.first_sequence = 0U - before}}),
+			scripts.size());
 	}
-	print_counters(stand);
-	expect_hits(stand, 10);
+	print_counters(testbed);
+	expect_hits(testbed, 10);
 }
 
-// One connection, on which the kernel has answered already. One stand for all tests.
+// One connection, on which the kernel has answered already. One testbed for all tests.
 class Connection : public TcpReads
 {
 protected:
@@ -91,7 +93,7 @@ protected:
 	{
 		TcpReads::SetUpTestSuite();
 		if (prestack_binary())
-			shared_ = std::make_unique<Stand>();
+			shared_ = std::make_unique<TcpTestbed>();
 	}
 	static void TearDownTestSuite() { shared_.reset(); }
 	void SetUp() override
@@ -115,7 +117,7 @@ protected:
 	const std::string value_ = std::string("\r\nEND\r\n\0", 8);
 	const std::string get_ = "get key\r\n";
 	const std::string right_ = "VALUE key 0 8\r\n" + value_ + "\r\nEND\r\n";
-	static inline std::unique_ptr<Stand> shared_;
+	static inline std::unique_ptr<TcpTestbed> shared_;
 	std::unique_ptr<TcpClient> client_;
 };
 

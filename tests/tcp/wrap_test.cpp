@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// A connection on which the server's sequence numbers come round. The server's kernel chooses the first one: a hash
-// of the addresses and ports, plus a clock that ticks each 64 ns and so comes round in 274 s. So many
-// ports are tried, and the one whose turn is next is used again when its time has come.
+// A connection survives the wrap-around of the server's sequence numbers.
+//
+// The server's kernel chooses the first number: a hash of addresses and ports, plus a clock that ticks
+// each 64 ns and so wraps in 274 s. So many ports are tried, and the port whose wrap comes next is
+// used again at that time.
 #include <linux/tcp.h> // not netinet/tcp.h, which lacks the repair queues
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -49,7 +51,7 @@ protected:
 
 	TcpClient connect(std::uint16_t port) const
 	{
-		return TcpClient(stand_.client_ns(), stand_.server(), {.source_port = port});
+		return TcpClient(testbed_.client_ns(), testbed_.server(), {.source_port = port});
 	}
 
 	// How long until a connection from this port would begin `ahead` bytes before the turn.
@@ -61,7 +63,7 @@ protected:
 		return tick * (0U - ahead - first);
 	}
 
-	Stand stand_;
+	TcpTestbed testbed_;
 };
 
 TEST_F(Wrap, TheServersNumbersComeRound)
@@ -69,7 +71,7 @@ TEST_F(Wrap, TheServersNumbersComeRound)
 	const std::string value(1'000, 'v');
 	const std::string get = "get key\r\n";
 	const std::string right = "VALUE key 0 1000\r\n" + value + "\r\nEND\r\n";
-	TcpClient(stand_.client_ns(), stand_.server()).ask(store("key", value));
+	TcpClient(testbed_.client_ns(), testbed_.server()).ask(store("key", value));
 
 	std::map<Clock::time_point, std::uint16_t> turns;
 	for (unsigned i = 0; i < ports; ++i) {
@@ -91,7 +93,7 @@ TEST_F(Wrap, TheServersNumbersComeRound)
 			close_with_reset_later(client.fd());
 			continue; // too late, or too early
 		}
-		const std::uint64_t hits = stand_.counter("stream_hits");
+		const std::uint64_t hits = testbed_.counter("stream_hits");
 		for (std::uint32_t got = 0; got < left + 100'000;) {
 			const std::string reply = client.ask(get);
 			ASSERT_EQ(reply, right) << got << " bytes after " << first;
@@ -100,7 +102,7 @@ TEST_F(Wrap, TheServersNumbersComeRound)
 		EXPECT_LT(expected(client.fd()), first);
 		EXPECT_EQ(client.ask(store("other", "x")), "STORED\r\n");
 		EXPECT_EQ(client.receive_to_end(), "");
-		const std::uint64_t answers = stand_.counter("stream_hits") - hits;
+		const std::uint64_t answers = testbed_.counter("stream_hits") - hits;
 		std::cout << "TCP wrap: " << left << " bytes before it, " << answers
 			  << " answers of the kernel" << std::endl;
 		EXPECT_GT(answers, left / right.size());

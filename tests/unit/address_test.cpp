@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Addresses, prefixes and endpoints.
+// Addresses, prefixes and endpoints are parsed, compared and printed.
 #include <gtest/gtest.h>
 
 #include "base/address.hpp"

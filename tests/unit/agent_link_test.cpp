@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// The agent's connection, against a server that the test plays, with a codec of one line each way.
+// The agent's connection sends questions and matches the answers. The test plays the server, with a
+// codec of one line each way.
 #include <thread>
 
 #include <gtest/gtest.h>

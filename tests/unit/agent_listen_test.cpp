@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// The agent's connection to a server that tells of changes, against one that the test plays.
+// The agent's connection hears of changes that the server announces. The test plays the server.
 #include <gtest/gtest.h>
 
 #include "agent_link_fixture.hpp"

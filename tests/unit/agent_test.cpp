@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// What the agent makes of answers.
+// The agent draws the right conclusion from each answer of the server.
 #include <cstring>
 
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// The command line.
+// The command line is parsed, and its mistakes are reported.
 #include <string>
 #include <vector>
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// TCP connections of a server: which are old, which bypass, which flows have no socket.
+// The TCP connections of a server are listed: which are old, which bypass prestack, and which flows
+// have no socket.
 #include <array>
 #include <cerrno>
 #include <cstring>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// prestack/cursor.h: each function, at both ends of the buffer, with leftovers behind the end.
+// prestack/cursor.h: each function is right at both ends of the buffer, with leftovers behind the end.
 #include <gtest/gtest.h>
 #include <prestack/cursor.h>
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// The event loop: readiness both ways, and descriptors that are forgotten while events are under way.
+// The event loop reports readiness both ways, and never calls for a descriptor that was removed in the
+// same turn.
 #include <array>
 #include <cerrno>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Division of the memory into tables.
+// The memory is divided into tables that fit it.
 #include <bit>
 
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Which sockets are a service's server, and who owns them.
+// The sockets of a service's server are told apart from others, with their owner.
 #include <gtest/gtest.h>
 
 #include "watch/server_sockets.hpp"

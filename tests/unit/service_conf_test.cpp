@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// A service as the kernel is told of it.
+// A service of the configuration becomes the record that the kernel reads.
 #include <cstring>
 
 #include <gtest/gtest.h>

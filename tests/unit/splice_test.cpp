@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// prestack/splice.h: the numbers of a connection on which the kernel has answered.
+// prestack/splice.h: the sequence numbers of a connection on which the kernel has answered are
+// translated.
 #include <gtest/gtest.h>
 
 #include <arpa/inet.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// core/include/prestack/stream.h: reading one direction of a connection in order.
+// prestack/stream.h: one direction of a connection is read in order.
 #include <gtest/gtest.h>
 #include <prestack/stream.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// What a new loader may take over from one that was killed.
+// A new loader takes over from a killed one what is safe to take over, and no more.
 #include <cstring>
 
 #include <gtest/gtest.h>

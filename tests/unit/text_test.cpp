@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Sizes, durations, suggestions and errors as text.
+// Sizes, durations, suggestions and errors are printed and parsed.
 #include <array>
 #include <cerrno>
 #include <chrono>

@@ -7,27 +7,7 @@
 #include "../stream.h"
 #include "input.h"
 
-#define MOST 4096
-
-/* What was told of a stream: a hash, and how far it got. */
-struct told {
-	uint64_t hash;
-	uint32_t messages;
-	int lost;
-};
-
-static void tell(struct told *t, const void *data, size_t size)
-{
-	const uint8_t *bytes = (const uint8_t *)data;
-
-	for (size_t i = 0; i < size; i++)
-		t->hash = (t->hash ^ bytes[i]) * 0x100000001b3ULL;
-}
-
-static void tell_number(struct told *t, uint32_t number)
-{
-	tell(t, &number, sizeof(number));
-}
+#include "tests/support/fuzz_stream.h"
 
 static void require_same(const struct ps_message *a, const struct ps_message *b)
 {
@@ -52,7 +32,7 @@ static void require_plain_set(const struct ps_cursor *c, const struct ps_message
 	REQUIRE(e->cmd.expiry == cmd.expiry && e->cmd.seconds == cmd.seconds);
 }
 
-static void request(struct told *t, const struct ps_cursor *c, struct ps_message *m)
+static void request(struct digest *d, const struct ps_cursor *c, struct ps_message *m)
 {
 	const struct ps_message before = *m;
 	struct mc_event e;
@@ -64,13 +44,13 @@ static void request(struct told *t, const struct ps_cursor *c, struct ps_message
 	require_plain_set(c, &before, m, &e);
 	if (e.kind) {
 		REQUIRE(m->kind == PS_MESSAGE_WHOLE);
-		tell_number(t, e.kind);
-		tell_number(t, e.cmd.expiry);
-		tell(t, c->buf + e.cmd.key, e.kind == MC_EVENT_FLUSH ? 0 : e.cmd.key_len);
+		digest_number(d, e.kind);
+		digest_number(d, e.cmd.expiry);
+		digest_bytes(d, c->buf + e.cmd.key, e.kind == MC_EVENT_FLUSH ? 0 : e.cmd.key_len);
 	}
 	/* How a line of keys is cut up may differ. */
 	if (m->kind == PS_MESSAGE_WHOLE && (!(line | (m->state & MC_STREAM_KEYS)) || m->replies))
-		tell_number(t, m->replies << 8 | m->flags);
+		digest_number(d, m->replies << 8 | m->flags);
 }
 
 /* A row is what the replies in it are told to be, one by one. */
@@ -116,7 +96,7 @@ static void require_plain_value(const struct ps_cursor *c, const struct ps_messa
 	require_same(&plain, &end);
 }
 
-static void reply(struct told *t, const struct ps_cursor *c, struct ps_message *m)
+static void reply(struct digest *d, const struct ps_cursor *c, struct ps_message *m)
 {
 	struct ps_message plain = *m;
 	__u32 skips = m->state & MC_STREAM_SKIPS, is_plain = mc_stream_plain_reply(c, &plain);
@@ -132,80 +112,23 @@ static void reply(struct told *t, const struct ps_cursor *c, struct ps_message *
 			require_row(c, &plain);
 	}
 	if (a.value) {
-		tell_number(t, a.v.data_len);
-		tell(t, c->buf + a.v.key, a.v.key_len);
+		digest_number(d, a.v.data_len);
+		digest_bytes(d, c->buf + a.v.key, a.v.key_len);
 	}
 	if (m->kind == PS_MESSAGE_WHOLE && !skips && (m->replies || m->body))
-		tell_number(t, m->replies << 8 | m->flags);
-}
-
-static void read_segment(struct told *t, struct ps_stream *st, const uint8_t *data, uint32_t size,
-			 int requests, uint8_t *window)
-{
-	struct ps_reader r;
-	int step;
-
-	ps_stream_open(st, &r, size);
-	step = ps_stream_step(st, &r);
-	while (step == PS_STEP_LOAD || step == PS_STEP_PARSE) {
-		struct ps_message m = {0};
-		struct ps_cursor c = {.buf = window};
-
-		if (step == PS_STEP_LOAD) {
-			uint32_t carried = ps_stream_uncarry(st, &r, window), fresh;
-			uint32_t from = r.pos + carried - r.carried;
-
-			fresh = size - from < PS_IN_SIZE - carried ? size - from
-								   : PS_IN_SIZE - carried;
-			memset(window + carried, 'k', PS_IN_BUFFER - carried);
-			memcpy(window + carried, data + from, fresh);
-			r.base = r.pos;
-			r.len = carried + fresh;
-		}
-		c.pos = r.pos - r.base;
-		c.end = r.len;
-		m.state = st->state;
-		if (requests)
-			request(t, &c, &m);
-		else
-			reply(t, &c, &m);
-		t->messages++;
-		step = ps_stream_take(st, &r, &m);
-		if (step == PS_STEP_PARSE)
-			step = ps_stream_step(st, &r);
-	}
-	t->lost = step == PS_STEP_LOST;
-	if (!t->lost)
-		ps_stream_close(st, &r, window);
-}
-
-static struct told read_all(const uint8_t *data, uint32_t size, int requests, uint32_t piece)
-{
-	struct told t = {.hash = 0xcbf29ce484222325ULL};
-	uint8_t *window = (uint8_t *)malloc(PS_IN_BUFFER);
-	struct ps_stream st;
-
-	REQUIRE(window);
-	memset(&st, 0, sizeof(st));
-	for (uint32_t at = 0; at < size && !t.lost; at += piece)
-		read_segment(&t, &st, data + at, size - at < piece ? size - at : piece, requests,
-			     window);
-	free(window);
-	return t;
+		digest_number(d, m->replies << 8 | m->flags);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct told one, other;
-	uint32_t piece;
-	int requests;
+	struct digest one, other;
+	look_t look;
 
-	if (size < 3 || size > MOST)
+	if (size < 3 || size > MOST_STREAM)
 		return 0;
-	requests = data[0] & 1;
-	piece = data[1] + 1;
-	one = read_all(data + 2, (uint32_t)size - 2, requests, MOST);
-	other = read_all(data + 2, (uint32_t)size - 2, requests, piece);
+	look = data[0] & 1 ? request : reply;
+	one = read_all(data + 2, (uint32_t)size - 2, (struct cuts){0}, look);
+	other = read_all(data + 2, (uint32_t)size - 2, (struct cuts){.most = data[1] + 1}, look);
 	/* A line that is never finished is lost when there is too much of it, in whatever it comes. */
 	if (one.lost || other.lost)
 		return 0;

@@ -8,7 +8,7 @@
 
 #include "binary_message.hpp"
 #include "parsing.hpp"
-#include "reading.hpp"
+#include "stream_log.hpp"
 
 namespace prestack::memcached
 {
@@ -20,23 +20,23 @@ using namespace std::string_literals;
 // Whole, cut in two at each byte, byte by byte, and in segments of some other sizes.
 void expect_requests(const std::string &stream, const std::string &log)
 {
-	EXPECT_EQ(log, Reading::requests({stream})) << testing::PrintToString(stream);
+	EXPECT_EQ(log, StreamLog::requests({stream})) << testing::PrintToString(stream);
 	for (std::size_t at = 1; at < stream.size(); ++at)
-		EXPECT_EQ(log, Reading::requests({stream.substr(0, at), stream.substr(at)}))
+		EXPECT_EQ(log, StreamLog::requests({stream.substr(0, at), stream.substr(at)}))
 			<< testing::PrintToString(stream) << " cut at " << at;
 	for (const std::size_t size : {1, 2, 3, 7, 100})
-		EXPECT_EQ(log, Reading::requests(Reading::cut(stream, size)))
+		EXPECT_EQ(log, StreamLog::requests(StreamLog::cut(stream, size)))
 			<< testing::PrintToString(stream) << " in pieces of " << size;
 }
 
 void expect_replies(const std::string &stream, const std::string &log)
 {
-	EXPECT_EQ(log, Reading::replies({stream})) << testing::PrintToString(stream);
+	EXPECT_EQ(log, StreamLog::replies({stream})) << testing::PrintToString(stream);
 	for (std::size_t at = 1; at < stream.size(); ++at)
-		EXPECT_EQ(log, Reading::replies({stream.substr(0, at), stream.substr(at)}))
+		EXPECT_EQ(log, StreamLog::replies({stream.substr(0, at), stream.substr(at)}))
 			<< testing::PrintToString(stream) << " cut at " << at;
 	for (const std::size_t size : {1, 2, 3, 7, 100})
-		EXPECT_EQ(log, Reading::replies(Reading::cut(stream, size)))
+		EXPECT_EQ(log, StreamLog::replies(StreamLog::cut(stream, size)))
 			<< testing::PrintToString(stream) << " in pieces of " << size;
 }
 
@@ -286,22 +286,23 @@ TEST(StreamRequests, Lost)
 	      "stats cachedump 1 1\r\n"s, "gat \t a\r\n"s, "me a b\r\n"s, "mg aw== b k\r\n"s,
 	      "get\r\n"s, std::string(600, 'x'), binary_request(MC_OP_NOOP, "", "", "")}) {
 		for (const std::size_t size : {std::size_t{1}, std::size_t{7}, bad.size()}) {
-			const auto log = Reading::requests(Reading::cut("version\r\n" + bad, size));
+			const auto log =
+				StreamLog::requests(StreamLog::cut("version\r\n" + bad, size));
 			EXPECT_TRUE(log.ends_with("LOST"))
 				<< testing::PrintToString(bad) << ": " << log;
 		}
 	}
 	EXPECT_EQ(".,LOST",
-		  Reading::requests({binary_request(MC_OP_NOOP, "", "", "") + "version\r\n"}));
+		  StreamLog::requests({binary_request(MC_OP_NOOP, "", "", "") + "version\r\n"}));
 }
 
 TEST(StreamReplies, Lines)
 {
 	expect_replies("STORED\r\nVALUE a 1 5\r\nhello\r\nVALUE b 0 5 "
 		       "77\r\nEND\r\n\r\nEND\r\nNOT_FOUND\r\n",
-		       "asked.,value a 1 5,,.,.,");
+		       "succeeded.,value a 1 5,,.,.,");
 	expect_replies("VA 5 f0\r\nHD\r\n.\r\nHD\r\nMN\r\nCLIENT_ERROR bad data chunk\r\n7\r\n",
-		       ".,asked.,sync.,error.,.,");
+		       ".,succeeded.,sync.,error.,.,");
 	expect_replies("STAT a 1\r\nSTAT b 2\r\nEND\r\nVERSION 1\r\n", ",,.,.,");
 }
 
@@ -313,9 +314,9 @@ TEST(StreamReplies, LongLinesOfDumpsAreSkipped)
 	};
 	for (const std::size_t size : {1, 5, 700, 5'000}) {
 		const auto log =
-			Reading::replies(Reading::cut(line + line + "END\r\nSTORED\r\n", size));
+			StreamLog::replies(StreamLog::cut(line + line + "END\r\nSTORED\r\n", size));
 		EXPECT_EQ(2, count(log)) << log;
-		EXPECT_TRUE(log.ends_with(".,asked.,")) << log;
+		EXPECT_TRUE(log.ends_with(".,succeeded.,")) << log;
 	}
 }
 
@@ -327,7 +328,7 @@ TEST(StreamReplies, Binary)
 			       binary_reply(MC_OP_STAT, 0, "", "", "") +
 			       binary_reply(MC_OP_SETQ, 3, "", "", "Too large.") +
 			       binary_reply(MC_OP_NOOP, 0, "", "", ""),
-		       "asked.,,,.,effect,.,");
+		       "succeeded.,,,.,effect,.,");
 }
 
 TEST(StreamReplies, Lost)
@@ -336,7 +337,7 @@ TEST(StreamReplies, Lost)
 	     {"ERROR\r\n"s, "hello\r\n"s, "\r\n"s, "CLIENT_ERROR unauthenticated\r\n"s,
 	      std::string(600, 'x'), "VALUE a b c\r\n"s, "ITEM k [1 b; 0 s]\r\n"s}) {
 		for (const std::size_t size : {std::size_t{1}, std::size_t{7}, bad.size()})
-			EXPECT_TRUE(Reading::replies(Reading::cut("OK\r\n" + bad, size))
+			EXPECT_TRUE(StreamLog::replies(StreamLog::cut("OK\r\n" + bad, size))
 					    .ends_with(".,LOST"));
 	}
 }

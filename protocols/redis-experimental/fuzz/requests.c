@@ -33,12 +33,13 @@ static void check_read(const struct ps_cursor *c, const struct ps_message *m,
 		REQUIRE(e->kind == RD_EVENT_READ && e->key == key && e->key_len == len);
 }
 
-static void look(struct told *t, const struct ps_cursor *c, struct ps_message *m)
+static void look(struct digest *d, const struct ps_cursor *c, struct ps_message *m)
 {
 	__u32 plain = !(m->state & ~RD_STREAM);
 	struct rd_event e;
 
 	rd_request(c, m, &e);
+	check_message(c, m);
 	if (plain)
 		check_read(c, m, &e);
 	if (m->kind != PS_MESSAGE_WHOLE)
@@ -47,16 +48,16 @@ static void look(struct told *t, const struct ps_cursor *c, struct ps_message *m
 	if (e.kind == RD_EVENT_READ || e.kind == RD_EVENT_WRITE) {
 		REQUIRE(e.key_len >= 1 && e.key_len <= RD_MAX_KEY);
 		REQUIRE(e.key > c->pos && e.key + e.key_len + 2 <= m->next);
-		tell_number(t, e.kind << 8 | e.replied << 1 | e.never_expires);
-		tell_number(t, e.several);
-		tell(t, c->buf + e.key, e.key_len);
+		digest_number(d, e.kind << 8 | e.replied << 1 | e.never_expires);
+		digest_number(d, e.several);
+		digest_bytes(d, c->buf + e.key, e.key_len);
 	}
 	if (m->flags & PS_MESSAGE_GOES_ON) {
 		REQUIRE(!m->replies && !(m->flags & PS_MESSAGE_MAYBE));
 		return;
 	}
 	/* What flushes says so at its end, too. */
-	tell_number(t, 0x1000000 | (e.kind == RD_EVENT_FLUSH) << 16 | m->replies << 8 | m->flags);
+	digest_number(d, 0x1000000 | (e.kind == RD_EVENT_FLUSH) << 16 | m->replies << 8 | m->flags);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

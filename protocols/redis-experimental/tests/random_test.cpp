@@ -11,8 +11,8 @@
 #include <string>
 #include <vector>
 
-#include "reading.hpp"
 #include "server.hpp"
+#include "stream_log.hpp"
 
 namespace prestack::redis
 {
@@ -119,7 +119,7 @@ std::map<std::string, std::string> strings(const Connection &connection)
 }
 
 // Sees which keys one command is said to write.
-class Written : public Requests
+class Written : public RequestLog
 {
 public:
 	bool flushes() const { return flushes_; }
@@ -133,7 +133,7 @@ public:
 protected:
 	void look(const ps_cursor &cursor, ps_message &message) override
 	{
-		Requests::look(cursor, message);
+		RequestLog::look(cursor, message);
 		flushes_ = flushes_ || event().kind == RD_EVENT_FLUSH;
 		if (event().kind == RD_EVENT_WRITE)
 			keys_[text(event().key, event().key_len)] = event().never_expires != 0;
@@ -167,7 +167,7 @@ TEST_F(RedisServer, NothingIsWrittenThatIsNotSaidToBe)
 				: command(any_command(chance, from));
 		Written written;
 		written.read(request);
-		Replies replies;
+		ReplyLog replies;
 		replies.read(command({"PING"}));
 		asked->send(request + command({"ECHO", "the end"}));
 		const std::string answer = asked->receive_until("$7\r\nthe end\r\n");
@@ -205,11 +205,11 @@ TEST_F(RedisServer, AnyCommandHasOneReply)
 			const auto connection = connect();
 			connection->send(stream + command({"ECHO", "the end"}));
 			const std::string all = connection->receive_until("$7\r\nthe end\r\n");
-			Requests requests;
-			for (const auto &piece : Reading::cut(stream, 1 + chance.below(2'000)))
+			RequestLog requests;
+			for (const auto &piece : StreamReader::cut(stream, 1 + chance.below(2'000)))
 				requests.read(piece);
-			Replies replies;
-			for (const auto &piece : Reading::cut(all, 1 + chance.below(2'000)))
+			ReplyLog replies;
+			for (const auto &piece : StreamReader::cut(all, 1 + chance.below(2'000)))
 				replies.read(piece);
 			EXPECT_FALSE(requests.lost());
 			EXPECT_FALSE(replies.lost());
@@ -268,10 +268,10 @@ TEST_F(RedisServer, BytesAreWhatTheServerTakesThemFor)
 		connection->send(stream);
 		connection->finish();
 		const std::string all = connection->receive_until("nothing ends like this");
-		Requests requests;
-		for (const auto &piece : Reading::cut(stream, 1 + chance.below(50)))
+		RequestLog requests;
+		for (const auto &piece : StreamReader::cut(stream, 1 + chance.below(50)))
 			requests.read(piece);
-		Replies replies;
+		ReplyLog replies;
 		replies.read(all);
 		EXPECT_FALSE(replies.lost()) << testing::PrintToString(all);
 		if (requests.lost()) {

@@ -5,7 +5,7 @@
 #include <array>
 #include <string>
 
-#include "reading.hpp"
+#include "stream_log.hpp"
 
 namespace prestack::redis
 {

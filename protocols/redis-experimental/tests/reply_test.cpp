@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "reading.hpp"
+#include "stream_log.hpp"
 
 namespace prestack::redis
 {
@@ -17,7 +17,7 @@ TEST(RedisReplies, Scalars)
 {
 	expect_replies("+OK\r\n+PONG\r\n-ERR no\r\n:1\r\n:-1\r\n$-1\r\n*-1\r\n_\r\n#t\r\n,1.5\r\n"
 		       "(123456789012345678901234567890\r\n+\r\n+OKAY\r\n",
-		       "asked.,.,.,.,.,.,.,.,.,.,.,.,.,");
+		       "succeeded.,.,.,.,.,.,.,.,.,.,.,.,.,");
 	expect_replies("$0\r\n\r\n$5\r\nhello\r\n", "value 0 serves.,value 5 serves.,");
 	expect_replies("=9\r\ntxt:hello\r\n!5\r\nERR x\r\n", ".,.,");
 }
@@ -25,43 +25,44 @@ TEST(RedisReplies, Scalars)
 TEST(RedisReplies, Aggregates)
 {
 	expect_replies("*0\r\n~0\r\n%0\r\n*2\r\n$1\r\na\r\n$-1\r\n:1\r\n", ".,.,.,.,.,");
-	expect_replies("%2\r\n+a\r\n:1\r\n+b\r\n*2\r\n:2\r\n:3\r\n+OK\r\n", ".,asked.,");
+	expect_replies("%2\r\n+a\r\n:1\r\n+b\r\n*2\r\n:2\r\n:3\r\n+OK\r\n", ".,succeeded.,");
 	expect_replies("~2\r\n+a\r\n%1\r\n+OK\r\n$2\r\nOK\r\n$1\r\na\r\n", ".,value 1 serves.,");
 	expect_replies("*3\r\n*0\r\n*1\r\n*1\r\n*-1\r\n%1\r\n_\r\n~1\r\n#f\r\n:1\r\n", ".,.,");
 	std::string deep, shallow;
 	for (int i = 0; i < 1'000; ++i)
 		deep += "*1\r\n";
-	EXPECT_EQ(".,.,", Replies::log_of({deep + ":1\r\n:1\r\n"}));
+	EXPECT_EQ(".,.,", ReplyLog::log_of({deep + ":1\r\n:1\r\n"}));
 	for (int i = 0; i < 10'000; ++i)
 		shallow += i % 3 == 0 ? ":" + std::to_string(i) + "\r\n" : "$3\r\nabc\r\n";
-	EXPECT_EQ(".,.,", Replies::log_of({"*10000\r\n" + shallow + ":1\r\n"}));
-	EXPECT_EQ(".,.,", Replies::log_of(Reading::cut("*10000\r\n" + shallow + ":1\r\n", 1'448)));
+	EXPECT_EQ(".,.,", ReplyLog::log_of({"*10000\r\n" + shallow + ":1\r\n"}));
+	EXPECT_EQ(".,.,",
+		  ReplyLog::log_of(StreamReader::cut("*10000\r\n" + shallow + ":1\r\n", 1'448)));
 }
 
 TEST(RedisReplies, Attributes)
 {
-	expect_replies("|1\r\n+key\r\n*2\r\n:1\r\n:2\r\n$2\r\nab\r\n+OK\r\n", ".,asked.,");
-	expect_replies("*2\r\n|1\r\n+ttl\r\n:60\r\n:1\r\n:2\r\n+OK\r\n", ".,asked.,");
+	expect_replies("|1\r\n+key\r\n*2\r\n:1\r\n:2\r\n$2\r\nab\r\n+OK\r\n", ".,succeeded.,");
+	expect_replies("*2\r\n|1\r\n+ttl\r\n:60\r\n:1\r\n:2\r\n+OK\r\n", ".,succeeded.,");
 	expect_replies("|0\r\n:1\r\n", ".,");
 }
 
 TEST(RedisReplies, PushesAreNoReplies)
 {
 	expect_replies(">2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\nk\r\n+OK\r\n>1\r\n+x\r\n:1\r\n",
-		       ">,asked.,>,.,");
-	EXPECT_TRUE(Replies::log_of({"*1\r\n>1\r\n+x\r\n"}).ends_with("LOST"));
+		       ">,succeeded.,>,.,");
+	EXPECT_TRUE(ReplyLog::log_of({"*1\r\n>1\r\n+x\r\n"}).ends_with("LOST"));
 }
 
 TEST(RedisReplies, Values)
 {
 	const std::string text("\0\r\n$5\r\n\xff", 8);
-	Replies replies;
+	ReplyLog replies;
 	replies.read("$8\r\n" + text + "\r\n$700\r\n" + std::string(700, 'v') + "\r\n");
 	EXPECT_EQ("value 8 serves.,value 700 serves.,", replies.log());
 	EXPECT_EQ(std::string(700, 'v'), replies.value());
 	const std::string big = "$5000\r\n" + std::string(5'000, '\r') + "\r\n:1\r\n";
 	for (const std::size_t size : {1, 9, 1'448, 9'999})
-		EXPECT_EQ("value 5000 serves.,.,", Replies::log_of(Reading::cut(big, size)));
+		EXPECT_EQ("value 5000 serves.,.,", ReplyLog::log_of(StreamReader::cut(big, size)));
 	// Not that of an element.
 	expect_replies("*1\r\n$1\r\na\r\n", ".,");
 }
@@ -70,7 +71,7 @@ TEST(RedisReplies, LongLines)
 {
 	const std::string line = "-ERR " + std::string(1'000, 'x') + "\r\n";
 	const std::string status = "+OK" + std::string(100, 'x') + "\r\n";
-	expect_replies(line + status + "*2\r\n" + status + line + "+OK\r\n", ".,.,.,asked.,");
+	expect_replies(line + status + "*2\r\n" + status + line + "+OK\r\n", ".,.,.,succeeded.,");
 }
 
 TEST(RedisReplies, Lost)
@@ -81,12 +82,13 @@ TEST(RedisReplies, Lost)
 	      "$\r\n"s, "$12345678901\r\n"s, "*1\r\nhello"s, "-ERR " + std::string(50, 'x') + "\n",
 	      "%67108862\r\n%67108862\r\n%67108862\r\n"s}) {
 		for (const std::size_t size : {std::size_t{1}, std::size_t{7}, bad.size()}) {
-			const auto log = Replies::log_of(Reading::cut("+PONG\r\n" + bad, size));
+			const auto log =
+				ReplyLog::log_of(StreamReader::cut("+PONG\r\n" + bad, size));
 			EXPECT_TRUE(log.ends_with("LOST"))
 				<< testing::PrintToString(bad) << ": " << log;
 			// Where replies are not counted it may be no reply at all.
 			const auto other =
-				Replies::log_of(Reading::cut("+PONG\r\n" + bad, size), false);
+				ReplyLog::log_of(StreamReader::cut("+PONG\r\n" + bad, size), false);
 			EXPECT_TRUE(other.ends_with("opaque,"))
 				<< testing::PrintToString(bad) << ": " << other;
 		}
@@ -99,15 +101,15 @@ TEST(RedisReplies, WhatReplicasGetIsNotLookedAt)
 	     {"+FULLRESYNC 0123456789012345678901234567890123456789 1\r\n"s, "+CONTINUE\r\n"s,
 	      "\n"s}) {
 		const std::string stream = "+OK\r\n" + begin + "$5\r\nREDIS*1\r\n$4\r\nPING\r\n";
-		expect_replies(stream, "asked.,opaque,", false);
+		expect_replies(stream, "succeeded.,opaque,", false);
 	}
-	expect_replies("+OK\r\n+\r\n+1700000000.1 [0 127.0.0.1:1] \"PING\"\r\n", "asked.,.,.,",
+	expect_replies("+OK\r\n+\r\n+1700000000.1 [0 127.0.0.1:1] \"PING\"\r\n", "succeeded.,.,.,",
 		       false);
 }
 
 TEST(RedisReplies, SmallElementsAreEatenTogether)
 {
-	Replies replies;
+	ReplyLog replies;
 	std::string text = "*64\r\n";
 	for (int i = 0; i < 64; ++i)
 		text += "$5\r\nabcde\r\n";
@@ -125,11 +127,12 @@ TEST(RedisReplies, OfSeveralValues)
 			   "value 1 of 4  servesvalue 0 of 2  servesvalue 3 of 1  serves.,value 2 "
 			   "serves.,.,.,.,",
 			   [](const std::vector<std::string> &segments) {
-				   return Replies::log_of(segments, true, true);
+				   return ReplyLog::log_of(segments, true, true);
 			   });
-	expect_however_cut(
-		stream, ".,value 2 serves.,.,.,.,",
-		[](const std::vector<std::string> &segments) { return Replies::log_of(segments); });
+	expect_however_cut(stream, ".,value 2 serves.,.,.,.,",
+			   [](const std::vector<std::string> &segments) {
+				   return ReplyLog::log_of(segments);
+			   });
 }
 
 } // namespace

@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "reading.hpp"
+#include "stream_log.hpp"
 
 namespace prestack::redis
 {
@@ -62,8 +62,8 @@ TEST(RedisRequests, WritesOfManyKeys)
 		words.push_back("key" + std::to_string(i));
 		all += (i == 0 ? "write key" : " write key") + std::to_string(i);
 	}
-	EXPECT_EQ(all + ".,", Requests::log_of({command(words)}));
-	EXPECT_EQ(all + ".,", Requests::log_of(Reading::cut(command(words), 1448)));
+	EXPECT_EQ(all + ".,", RequestLog::log_of({command(words)}));
+	EXPECT_EQ(all + ".,", RequestLog::log_of(StreamReader::cut(command(words), 1448)));
 }
 
 TEST(RedisRequests, WhatIsOnlyReadOnTheWayIsNoWrite)
@@ -89,7 +89,7 @@ TEST(RedisRequests, Flushes)
 			"flush.,flush.,flush.,flush.,flush.,flush.,flush.,flush.,");
 	// Before the server can have begun, and again when it can.
 	const std::string eval = command({"EVAL", "return 1", "0"});
-	Requests whole, parts;
+	RequestLog whole, parts;
 	whole.read(eval);
 	EXPECT_EQ(1U, whole.flushes());
 	parts.read(eval.substr(0, 14));
@@ -186,7 +186,7 @@ TEST(RedisRequests, ValuesAreNotLookedAt)
 	const std::string log = "write a lasting.,read b.,write h.,read c.,";
 	for (const std::size_t size : {std::size_t{1}, std::size_t{7}, std::size_t{1'448},
 				       std::size_t{9'000}, stream.size()})
-		EXPECT_EQ(log, Requests::log_of(Reading::cut(stream, size))) << size;
+		EXPECT_EQ(log, RequestLog::log_of(StreamReader::cut(stream, size))) << size;
 }
 
 TEST(RedisRequests, NoCommands)
@@ -244,8 +244,8 @@ TEST(RedisRequests, Lost)
 				       std::string(12, ' ') + "\r\n",
 				       std::string(600, 'x')}) {
 		for (const std::size_t size : {std::size_t{1}, std::size_t{7}, std::size_t{999}}) {
-			const auto log =
-				Requests::log_of(Reading::cut(command({"PING"}) + bad, size));
+			const auto log = RequestLog::log_of(
+				StreamReader::cut(command({"PING"}) + bad, size));
 			EXPECT_TRUE(log.ends_with("LOST"))
 				<< testing::PrintToString(bad) << ": " << log;
 		}
@@ -254,13 +254,13 @@ TEST(RedisRequests, Lost)
 
 TEST(RedisRequests, UpToAsManyArgumentsAsAreCounted)
 {
-	EXPECT_EQ("", Requests::log_of({"*262144\r\n$3\r\nDEL\r\n"}));
+	EXPECT_EQ("", RequestLog::log_of({"*262144\r\n$3\r\nDEL\r\n"}));
 	std::string text = "*262144\r\n$4\r\nLLEN\r\n";
 	for (int i = 1; i < 262'144; ++i)
 		text += "$1\r\nx\r\n";
-	EXPECT_EQ(".,read a.,", Requests::log_of({text + command({"GET", "a"})}));
+	EXPECT_EQ(".,read a.,", RequestLog::log_of({text + command({"GET", "a"})}));
 	EXPECT_EQ(".,read a.,",
-		  Requests::log_of(Reading::cut(text + command({"GET", "a"}), 1'448)));
+		  RequestLog::log_of(StreamReader::cut(text + command({"GET", "a"}), 1'448)));
 }
 
 TEST(RedisRequests, AreMostlyOneMessage)
@@ -270,7 +270,7 @@ TEST(RedisRequests, AreMostlyOneMessage)
 	      command({"SET", "key", "value", "EX", "10"}), command({"DEL", "a"}),
 	      command({"HMGET", "a", "b", "c", "d", "e"}),
 	      command({"SET", "key", std::string(1'000, 'v')})}) {
-		Requests requests;
+		RequestLog requests;
 		requests.read(text);
 		EXPECT_EQ(1U, requests.messages()) << text;
 		EXPECT_EQ(1U, requests.replies()) << text;

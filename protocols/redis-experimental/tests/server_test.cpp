@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "every_command.hpp"
-#include "reading.hpp"
 #include "server.hpp"
+#include "stream_log.hpp"
 
 namespace prestack::redis
 {
@@ -77,8 +77,8 @@ public:
 		EXPECT_EQ(requests.replies(), replies.replies()) << testing::PrintToString(request);
 	}
 
-	Requests requests;
-	Replies replies;
+	RequestLog requests;
+	ReplyLog replies;
 	std::string received;
 
 private:
@@ -126,11 +126,11 @@ TEST_F(RedisServer, AllOfThemAtOnce)
 		connection->send(stream + command({"ECHO", "the end"}));
 		const std::string all = connection->receive_until("the end\r\n");
 		for (const std::size_t size : {std::size_t{1}, std::size_t{1'448}, all.size()}) {
-			Requests requests;
-			for (const auto &piece : Reading::cut(stream, size))
+			RequestLog requests;
+			for (const auto &piece : StreamReader::cut(stream, size))
 				requests.read(piece);
-			Replies replies;
-			for (const auto &piece : Reading::cut(all, size))
+			ReplyLog replies;
+			for (const auto &piece : StreamReader::cut(all, size))
 				replies.read(piece);
 			EXPECT_FALSE(requests.lost());
 			EXPECT_FALSE(replies.lost());

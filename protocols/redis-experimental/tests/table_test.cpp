@@ -10,7 +10,7 @@
 #include <string>
 #include <sys/wait.h>
 
-#include "reading.hpp"
+#include "stream_log.hpp"
 
 namespace prestack::redis
 {

@@ -6,20 +6,17 @@
 #include <cstdint>
 #include <stdexcept>
 #include <string>
-#include <system_error>
-#include <utility>
 
 #include <netdb.h>
 #include <sys/socket.h>
-#include <unistd.h>
+
+#include "loader/base/fd.hpp"
+#include "tests/support/system_error.hpp"
 
 namespace prestack::load
 {
 
-[[noreturn]] inline void throw_errno(const std::string &what)
-{
-	throw std::system_error(errno, std::generic_category(), what);
-}
+using test::throw_errno;
 
 class Socket
 {
@@ -37,34 +34,22 @@ public:
 		    problem != 0) {
 			throw std::runtime_error(address + ": " + gai_strerror(problem));
 		}
-		fd_ = socket(found->ai_family, type | SOCK_CLOEXEC, 0);
+		fd_ = UniqueFd(socket(found->ai_family, type | SOCK_CLOEXEC, 0));
 		const bool connected =
-			fd_ >= 0 && (connect(fd_, found->ai_addr, found->ai_addrlen) == 0 ||
-				     errno == EINPROGRESS);
+			fd_ && (connect(fd_.get(), found->ai_addr, found->ai_addrlen) == 0 ||
+				errno == EINPROGRESS);
 		const int problem = errno;
 		freeaddrinfo(found);
 		if (!connected) {
-			close_it();
 			errno = problem;
 			throw_errno("connect to " + address + ", port " + std::to_string(port));
 		}
 	}
-	Socket(Socket &&other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-	Socket(const Socket &) = delete;
-	Socket &operator=(const Socket &) = delete;
-	Socket &operator=(Socket &&) = delete;
-	~Socket() { close_it(); }
 
-	[[nodiscard]] int fd() const { return fd_; }
+	[[nodiscard]] int fd() const { return fd_.get(); }
 
 private:
-	void close_it()
-	{
-		if (fd_ >= 0) {
-			close(fd_);
-		}
-	}
-	int fd_ = -1;
+	UniqueFd fd_;
 };
 
 } // namespace prestack::load

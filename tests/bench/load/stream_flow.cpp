@@ -102,7 +102,7 @@ void StreamFlow::receive(Tally &tally)
 		return;
 	}
 	const auto now = Clock::now();
-	// By far most answers come whole: judged where they are.
+	// By far most answers come whole: checked where they are.
 	std::string_view text(buffer.data(), static_cast<std::size_t>(got));
 	if (!in_.empty()) {
 		in_.append(text);
@@ -112,7 +112,7 @@ void StreamFlow::receive(Tally &tally)
 		if (count_ == 0) {
 			throw_wrong("no request", text);
 		}
-		const auto size = judge(text, window_[first_], now, tally);
+		const auto size = check_reply(text, window_[first_], now, tally);
 		if (size == 0) {
 			break;
 		}
@@ -123,8 +123,8 @@ void StreamFlow::receive(Tally &tally)
 	in_ = std::string(text);
 }
 
-std::size_t StreamFlow::judge(std::string_view text, const Pending &p, Clock::time_point now,
-			      Tally &tally)
+std::size_t StreamFlow::check_reply(std::string_view text, const Pending &p, Clock::time_point now,
+				    Tally &tally)
 {
 	const auto timed = [&] {
 		tally.latency.add(
@@ -159,7 +159,7 @@ std::size_t StreamFlow::judge(std::string_view text, const Pending &p, Clock::ti
 	}
 	switch (p.kind == Kind::get_absent
 			? Answer::wrong
-			: workload_.judge(text.substr(0, size), p.key, p.version)) {
+			: workload_.check_reply(text.substr(0, size), p.key, p.version)) {
 	case Answer::right:
 		++tally.right;
 		timed();

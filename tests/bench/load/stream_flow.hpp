@@ -51,8 +51,8 @@ private:
 
 	Pending make(Random &random) const;
 	// Bytes of the answer to `p` at the start of `text`, or 0: not all of it is there.
-	std::size_t judge(std::string_view text, const Pending &p, Clock::time_point now,
-			  Tally &tally);
+	std::size_t check_reply(std::string_view text, const Pending &p, Clock::time_point now,
+				Tally &tally);
 
 	const Options &options_;
 	Workload &workload_;

@@ -124,8 +124,8 @@ unsigned UdpFlow::receive(Tally &tally)
 		}
 		const auto now = Clock::now();
 		for (std::size_t i = 0; i < static_cast<std::size_t>(got); ++i) {
-			judge(buffers_->reply[i].data(), buffers_->reply_header[i].msg_len, now,
-			      tally);
+			check_reply(buffers_->reply[i].data(), buffers_->reply_header[i].msg_len,
+				    now, tally);
 		}
 		count += static_cast<unsigned>(got);
 		if (static_cast<unsigned>(got) < max_window) {
@@ -134,7 +134,7 @@ unsigned UdpFlow::receive(Tally &tally)
 	}
 }
 
-void UdpFlow::judge(const char *data, std::size_t size, Clock::time_point now, Tally &tally)
+void UdpFlow::check_reply(const char *data, std::size_t size, Clock::time_point now, Tally &tally)
 {
 	const auto byte = [data](std::size_t i) { return static_cast<unsigned char>(data[i]); };
 	if (size < frame_size) {
@@ -151,7 +151,8 @@ void UdpFlow::judge(const char *data, std::size_t size, Clock::time_point now, T
 	s.busy = false;
 	--outstanding_;
 	const bool one_of_one = byte(2) == 0 && byte(3) == 0 && byte(4) == 0 && byte(5) == 1;
-	switch (one_of_one ? workload_.judge({data + frame_size, size - frame_size}, s.key, s.least)
+	switch (one_of_one ? workload_.check_reply({data + frame_size, size - frame_size}, s.key,
+						   s.least)
 			   : Answer::wrong) {
 	case Answer::right:
 		++tally.right;

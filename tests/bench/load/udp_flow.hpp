@@ -69,7 +69,7 @@ private:
 	[[nodiscard]] unsigned send_each(unsigned count) const;
 	[[nodiscard]] unsigned send_segmented(unsigned count) const;
 	void prepare(unsigned slot, unsigned place, std::uint32_t key);
-	void judge(const char *data, std::size_t size, Clock::time_point now, Tally &tally);
+	void check_reply(const char *data, std::size_t size, Clock::time_point now, Tally &tally);
 
 	Workload &workload_;
 	std::chrono::milliseconds timeout_;

@@ -86,7 +86,7 @@ std::size_t Workload::answer_size(std::uint32_t key) const
 	return heads_.at(key).size() + value_size(value_size_, key) + wording_.end().size();
 }
 
-Answer Workload::judge(std::string_view text, std::uint32_t key, std::uint32_t least) const
+Answer Workload::check_reply(std::string_view text, std::uint32_t key, std::uint32_t least) const
 {
 	const auto end = wording_.end();
 	if (text == wording_.none()) {

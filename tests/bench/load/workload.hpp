@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Keys, the values that they must have, and the judgement of a reply.
+// Keys, the values that they must have, and the check of a reply.
 #pragma once
 
 #include <atomic>
@@ -57,8 +57,8 @@ public:
 	}
 
 	// Judges the text that answers a get; `least` is what stored(key) was when it was sent.
-	[[nodiscard]] Answer judge(std::string_view text, std::uint32_t key,
-				   std::uint32_t least) const;
+	[[nodiscard]] Answer check_reply(std::string_view text, std::uint32_t key,
+					 std::uint32_t least) const;
 
 private:
 	// Many strings in one piece.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// memcached with ASCII authentication (-Y): it has no UDP then, so the kernel must not answer a datagram
-// whatever it learned from those who did authenticate; and their commands pass unharmed.
+// memcached with ASCII authentication (-Y) has no UDP: the kernel must not answer a datagram with what
+// it learned from authenticated clients. Their commands pass unharmed.
 #include <sys/stat.h>
 
 #include "change.hpp"
@@ -11,12 +11,12 @@ namespace prestack::test
 namespace
 {
 
-class Authentication : public StageTest
+class Authentication : public CoherenceTest
 {
 protected:
 	void SetUp() override
 	{
-		StageTest::SetUp();
+		CoherenceTest::SetUp();
 		if (IsSkipped())
 			return;
 		link.server_address("10.0.0.1/24");

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "binary_frame.hpp"
-#include "stage.hpp"
+#include "memcached_testbed.hpp"
 
 namespace prestack::test
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Every command that can change an item: the item is cached, changed by that command, and read.
-// Never the old value; and the new one is soon served from the kernel.
+// After any command that can change an item, nobody reads the old value, and the new one is soon
+// served by the kernel.
 #include "change.hpp"
 #include "support/tcp_options.hpp"
 
@@ -63,39 +63,39 @@ std::vector<Case> every_case()
 // write that has begun to arrive holds it off for the settle time only.
 constexpr unsigned reads_between = 100;
 
-class Command : public StageTest, public testing::WithParamInterface<Case>
+class Command : public CoherenceTest, public testing::WithParamInterface<Case>
 {
 protected:
 	const Change &change() const { return GetParam().change; }
 
 	// Nothing but time ends a write that is not answered: it has to be enough for the server. For
 	// all others it is short, so that nothing but what is seen of the replies can keep them right.
-	Stage &stage()
+	MemcachedTestbed &testbed()
 	{
 		const bool alone = change().replies == 0 &&
 				   (GetParam().way == Way::tcp_alone || GetParam().way == Way::udp);
-		return Stage::shared({.settle = alone ? "300ms" : "3ms"});
+		return MemcachedTestbed::shared({.settle = alone ? "300ms" : "3ms"});
 	}
 
 	std::string bytes(const std::string &key)
 	{
 		const std::string unique =
-			change().needs_unique() ? stage().unique(key) : std::string();
+			change().needs_unique() ? testbed().unique(key) : std::string();
 		return change().bytes(key, unique);
 	}
 
 	// What must hold once the server has carried out the change.
 	void expect_changed(const std::string &key, const std::string &before)
 	{
-		const std::string after = stage().expect_truth(key);
+		const std::string after = testbed().expect_truth(key);
 		if (change().shows) {
 			EXPECT_NE(printable(after), printable(before)) << "nothing has changed";
 		}
 	}
 	void expect_cached_again(const std::string &key)
 	{
-		if (stage().truth(key) != no_item && !change().special)
-			stage().cache(key);
+		if (testbed().truth(key) != no_item && !change().special)
+			testbed().cache(key);
 	}
 
 	// Sends the pieces as segments. Reads the key between them, so that a write that has begun to
@@ -109,7 +109,7 @@ protected:
 			if (&piece == &pieces.back())
 				break;
 			for (unsigned count = 0; count < reads_between; ++count) {
-				if (stage().read(key).hit)
+				if (testbed().read(key).hit)
 					break;
 			}
 		}
@@ -120,7 +120,7 @@ protected:
 	void change_in_pieces(TcpClient &client, const std::vector<std::string> &pieces,
 			      const std::string &key)
 	{
-		const std::string before = stage().cache(key);
+		const std::string before = testbed().cache(key);
 		send_pieces(client, pieces, key);
 		if (change().replies == 0)
 			client.send(change().sync());
@@ -130,15 +130,15 @@ protected:
 
 	std::string fresh_key()
 	{
-		std::string key = stage().key();
-		stage().store(key, change().initial);
+		std::string key = testbed().key();
+		testbed().store(key, change().initial);
 		return key;
 	}
 };
 
 TEST_P(Command, NeverTheOldValue)
 {
-	TcpClient client = stage().tcp();
+	TcpClient client = testbed().tcp();
 	switch (GetParam().way) {
 	case Way::tcp_whole: {
 		const std::string key = fresh_key();
@@ -165,7 +165,7 @@ TEST_P(Command, NeverTheOldValue)
 			const std::string &key = keys[cut - 1];
 			SCOPED_TRACE("cut after " + std::to_string(cut) + " bytes");
 			if (change().everything)
-				stage().store(key, change().initial);
+				testbed().store(key, change().initial);
 			const std::string whole = bytes(key);
 			change_in_pieces(client, {whole.substr(0, cut), whole.substr(cut)}, key);
 		}
@@ -177,24 +177,24 @@ TEST_P(Command, NeverTheOldValue)
 	}
 	case Way::tcp_alone: {
 		const std::string key = fresh_key();
-		const std::string before = stage().cache(key);
+		const std::string before = testbed().cache(key);
 		const std::string whole = bytes(key);
-		const std::string unique_before = stage().unique(key);
+		const std::string unique_before = testbed().unique(key);
 		client.send(whole);
 		wait_until("the server has carried out the command",
-			   [&] { return stage().unique(key) != unique_before; });
+			   [&] { return testbed().unique(key) != unique_before; });
 		expect_changed(key, before);
 		expect_cached_again(key);
 		break;
 	}
 	case Way::udp: {
 		const std::string key = fresh_key();
-		const std::string before = stage().cache(key);
-		const std::uint16_t id = stage().udp_client().next_request_id();
+		const std::string before = testbed().cache(key);
+		const std::uint16_t id = testbed().udp_client().next_request_id();
 		const std::string whole = bytes(key);
-		stage().udp_client().send({.request_id = id}, whole);
+		testbed().udp_client().send({.request_id = id}, whole);
 		// Carried out before what the same socket gets later.
-		stage().udp_client().ask("version\r\n");
+		testbed().udp_client().ask("version\r\n");
 		expect_changed(key, before);
 		expect_cached_again(key);
 		break;

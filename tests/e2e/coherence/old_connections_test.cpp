@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Clients that were connected before prestack started: nobody knows what they have sent already, so
-// nothing is served while they are there, or they are reset.
-#include "stage.hpp"
+// While there are clients that were connected before prestack started, nothing is served, or they are
+// reset: nobody knows what they have already sent.
+#include "memcached_testbed.hpp"
 
 namespace prestack::test
 {
 namespace
 {
 
-class OldConnections : public StageTest
+class OldConnections : public CoherenceTest
 {
 protected:
 	OldConnections()

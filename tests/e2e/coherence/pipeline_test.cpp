@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Many commands behind each other, lines longer than anything keeps, values over many segments: after
-// each of them the place in the stream must still be known, or nothing of before may be served.
+// Long pipelines, long lines and large values are followed: a write among them invalidates, and
+// nothing from before it is served.
 #include <algorithm>
 
 #include "change.hpp"
@@ -11,16 +11,16 @@ namespace prestack::test
 namespace
 {
 
-class Pipeline : public StageTest
+class Pipeline : public CoherenceTest
 {
 protected:
-	Stage &stage() { return Stage::shared({.settle = "3ms"}); }
+	MemcachedTestbed &testbed() { return MemcachedTestbed::shared({.settle = "3ms"}); }
 
 	std::string cached_key(const std::string &value = "old-value")
 	{
-		std::string key = stage().key();
-		stage().store(key, value);
-		stage().cache(key);
+		std::string key = testbed().key();
+		testbed().store(key, value);
+		testbed().cache(key);
 		return key;
 	}
 
@@ -40,10 +40,10 @@ protected:
 	{
 		const std::string key = cached_key();
 		EXPECT_EQ(client.ask(test::store(key, "behind")), "STORED\r\n");
-		EXPECT_EQ(stage().expect_truth_and_cached_again(key), value_reply(key, "behind"));
-		stage().cache(key);
+		EXPECT_EQ(testbed().expect_truth_and_cached_again(key), value_reply(key, "behind"));
+		testbed().cache(key);
 		EXPECT_EQ(client.ask("md " + key + "\r\n"), "HD\r\n");
-		EXPECT_EQ(stage().expect_truth(key), no_item);
+		EXPECT_EQ(testbed().expect_truth(key), no_item);
 	}
 };
 
@@ -52,20 +52,20 @@ TEST_F(Pipeline, WritesToManyKeysInOneSegment)
 	std::vector<std::string> keys;
 	std::string commands;
 	for (unsigned count = 0; count < 200; ++count) {
-		keys.push_back(stage().key());
-		stage().store(keys.back(), "old");
+		keys.push_back(testbed().key());
+		testbed().store(keys.back(), "old");
 	}
 	for (const std::string &key : keys)
 		commands += "set " + key + " 0 0 3\r\nnew\r\n";
 	for (const std::string &key : keys)
-		stage().cache(key);
-	TcpClient client = stage().tcp();
+		testbed().cache(key);
+	TcpClient client = testbed().tcp();
 	client.send(commands);
 	client.receive(200);
 	for (const std::string &key : keys)
-		ASSERT_EQ(stage().expect_truth(key), value_reply(key, "new"));
+		ASSERT_EQ(testbed().expect_truth(key), value_reply(key, "new"));
 	for (const std::string &key : keys)
-		stage().cache(key);
+		testbed().cache(key);
 	expect_still_followed(client);
 }
 
@@ -76,16 +76,16 @@ TEST_F(Pipeline, ManyWritesAtOnceToOneKeyEachReplyLater)
 	std::string commands;
 	for (unsigned count = 0; count < 500; ++count)
 		commands += "incr " + key + " 1\r\n";
-	TcpClient client = stage().tcp();
+	TcpClient client = testbed().tcp();
 	client.send(commands);
 	for (unsigned count = 1; count <= 500; ++count) {
 		const std::string reply = client.receive();
 		EXPECT_EQ(reply, std::to_string(count) + "\r\n");
-		const auto answer = stage().read(key).text;
+		const auto answer = testbed().read(key).bytes;
 		const auto value = answer.substr(answer.find("\r\n") + 2);
 		ASSERT_GE(std::stoul(value), count) << "older than what was acknowledged";
 	}
-	EXPECT_EQ(stage().expect_truth_and_cached_again(key), value_reply(key, "500"));
+	EXPECT_EQ(testbed().expect_truth_and_cached_again(key), value_reply(key, "500"));
 	expect_still_followed(client);
 }
 
@@ -94,20 +94,20 @@ TEST_F(Pipeline, ManyQuietWritesBeforeOneReply)
 	std::vector<std::string> keys;
 	std::string commands;
 	for (unsigned count = 0; count < 150; ++count)
-		keys.push_back(stage().key());
+		keys.push_back(testbed().key());
 	for (const std::string &key : keys)
-		stage().store(key, "old");
+		testbed().store(key, "old");
 	for (const std::string &key : keys)
-		stage().cache(key);
+		testbed().cache(key);
 	for (const std::string &key : keys)
 		commands += "ms " + key + " 3 q\r\nnew\r\n";
-	TcpClient client = stage().tcp();
+	TcpClient client = testbed().tcp();
 	send_in_pieces(client, commands + "mn\r\n", 100);
 	EXPECT_EQ(client.receive(), "MN\r\n");
 	for (const std::string &key : keys)
-		ASSERT_EQ(stage().expect_truth(key), value_reply(key, "new"));
+		ASSERT_EQ(testbed().expect_truth(key), value_reply(key, "new"));
 	for (const std::string &key : keys)
-		stage().cache(key);
+		testbed().cache(key);
 	expect_still_followed(client);
 }
 
@@ -117,26 +117,26 @@ TEST_F(Pipeline, AWriteBehindHundredReads)
 	std::string commands;
 	for (unsigned count = 0; count < 100; ++count)
 		commands += "get nothing\r\n";
-	TcpClient client = stage().tcp();
+	TcpClient client = testbed().tcp();
 	client.send(commands + "delete " + key + "\r\n");
 	client.receive(101);
-	EXPECT_EQ(stage().expect_truth(key), no_item);
+	EXPECT_EQ(testbed().expect_truth(key), no_item);
 	expect_still_followed(client);
 }
 
 // The write in front of what is large: its reply leaves long before the others.
 TEST_F(Pipeline, AWriteBeforeHundredReadsOfALargeValue)
 {
-	const std::string large = stage().key();
-	stage().store(large, std::string(20'000, 'L'));
+	const std::string large = testbed().key();
+	testbed().store(large, std::string(20'000, 'L'));
 	const std::string key = cached_key();
 	std::string commands = "delete " + key + "\r\n";
 	for (unsigned count = 0; count < 100; ++count)
 		commands += get_line(large);
-	TcpClient client = stage().tcp();
+	TcpClient client = testbed().tcp();
 	client.send(commands);
 	EXPECT_EQ(client.receive(), "DELETED\r\n");
-	EXPECT_EQ(stage().expect_truth(key), no_item);
+	EXPECT_EQ(testbed().expect_truth(key), no_item);
 	client.receive(100);
 	expect_still_followed(client);
 }
@@ -155,10 +155,10 @@ TEST_P(LongLine, AWriteBehindALongGet)
 		while (get.size() < line)
 			get += " nothing" + std::to_string(get.size());
 		const std::string key = cached_key();
-		TcpClient client = stage().tcp();
+		TcpClient client = testbed().tcp();
 		send_in_pieces(client, get + "\r\ndelete " + key + "\r\n", GetParam());
 		EXPECT_EQ(client.receive(2), "END\r\nDELETED\r\n");
-		EXPECT_EQ(stage().expect_truth(key), no_item);
+		EXPECT_EQ(testbed().expect_truth(key), no_item);
 		expect_still_followed(client);
 	}
 }
@@ -168,18 +168,18 @@ TEST_P(LongLine, GatOfManyKeys)
 	std::vector<std::string> keys;
 	std::string gat = "gat -1";
 	for (unsigned count = 0; count < 100; ++count) {
-		keys.push_back(stage().key());
-		stage().store(keys.back(), "old");
+		keys.push_back(testbed().key());
+		testbed().store(keys.back(), "old");
 	}
 	for (const std::string &key : keys) {
-		stage().cache(key);
+		testbed().cache(key);
 		gat += " " + key;
 	}
-	TcpClient client = stage().tcp();
+	TcpClient client = testbed().tcp();
 	send_in_pieces(client, gat + "\r\n", GetParam());
 	client.receive();
 	for (const std::string &key : keys)
-		ASSERT_EQ(stage().expect_truth(key), no_item);
+		ASSERT_EQ(testbed().expect_truth(key), no_item);
 	expect_still_followed(client);
 }
 
@@ -201,14 +201,14 @@ TEST_P(BigValue, ASetThatTakesManySegments)
 	while (value.size() < GetParam())
 		value += "get " + other + "\r\ndelete " + other + "\r\nset " + other +
 			 " 0 0 100000\r\n";
-	TcpClient client = stage().tcp();
+	TcpClient client = testbed().tcp();
 	EXPECT_EQ(client.ask(test::store(key, value) + get_line(other), 2),
 		  "STORED\r\n" + value_reply(other, "old-value"));
-	EXPECT_EQ(stage().truth(key), value_reply(key, value));
+	EXPECT_EQ(testbed().truth(key), value_reply(key, value));
 	EXPECT_TRUE(client.ask(get_line(key)) == value_reply(key, value));
 	EXPECT_EQ(client.ask("md " + key + "\r\nms " + key + " 5\r\nsmall\r\n", 2), "HD\r\nHD\r\n");
-	EXPECT_EQ(stage().expect_truth_and_cached_again(key), value_reply(key, "small"));
-	stage().expect_truth_and_cached_again(other);
+	EXPECT_EQ(testbed().expect_truth_and_cached_again(key), value_reply(key, "small"));
+	testbed().expect_truth_and_cached_again(other);
 	expect_still_followed(client);
 }
 
@@ -217,12 +217,12 @@ TEST_P(BigValue, ReadsWhileItArrives)
 {
 	const std::string key = cached_key();
 	const std::string command = test::store(key, std::string(GetParam(), 'N'));
-	TcpClient client = stage().tcp();
+	TcpClient client = testbed().tcp();
 	const std::size_t quarter = command.size() / 4;
 	for (std::size_t at = 0; at < command.size(); at += quarter) {
 		client.send(command.substr(at, quarter));
 		for (unsigned count = 0; count < 100; ++count) {
-			if (at + quarter >= command.size() || stage().read(key).hit)
+			if (at + quarter >= command.size() || testbed().read(key).hit)
 				break;
 		}
 	}
@@ -230,7 +230,7 @@ TEST_P(BigValue, ReadsWhileItArrives)
 	const std::string answer = client.ask(get_line(key));
 	EXPECT_EQ(answer, value_reply(key, std::string(GetParam(), 'N')));
 	EXPECT_EQ(client.ask(test::store(key, "small")), "STORED\r\n");
-	EXPECT_EQ(stage().expect_truth_and_cached_again(key), value_reply(key, "small"));
+	EXPECT_EQ(testbed().expect_truth_and_cached_again(key), value_reply(key, "small"));
 	expect_still_followed(client);
 }
 
@@ -245,10 +245,10 @@ TEST_F(Pipeline, ASetThatIsTooLarge)
 		std::string command = form;
 		command.replace(command.find("{k}"), 3, key);
 		command.replace(command.find("{n}"), 3, "1500000");
-		TcpClient client = stage().tcp();
+		TcpClient client = testbed().tcp();
 		EXPECT_EQ(client.ask(command + std::string(1'500'000, 'x') + "\r\n").substr(0, 12),
 			  "SERVER_ERROR");
-		stage().expect_truth(key);
+		testbed().expect_truth(key);
 		expect_still_followed(client);
 	}
 }
@@ -256,14 +256,14 @@ TEST_F(Pipeline, ASetThatIsTooLarge)
 // The cut may fall at any place of a reply, too: gets of a value that does not fit one segment.
 TEST_F(Pipeline, RepliesOverManySegments)
 {
-	const std::string large = stage().key();
-	stage().store(large, std::string(500'000, 'L'));
+	const std::string large = testbed().key();
+	testbed().store(large, std::string(500'000, 'L'));
 	const std::string key = cached_key();
-	TcpClient client = stage().tcp();
+	TcpClient client = testbed().tcp();
 	client.send(get_line(large) + "incr nothing 1\r\n" + get_line(large) + "delete " + key +
 		    "\r\n" + get_line(large));
 	client.receive(4);
-	EXPECT_EQ(stage().expect_truth(key), no_item);
+	EXPECT_EQ(testbed().expect_truth(key), no_item);
 	client.receive(1);
 	expect_still_followed(client);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Changes that pass no served interface: Redis tells of them, or nothing is served.
-#include "stage.hpp"
+// Changes that pass no served interface are heard of from Redis itself; while they cannot be heard of,
+// nothing is served.
+#include "redis_testbed.hpp"
 
 #include "support/text_protocol.hpp"
 
@@ -9,22 +10,22 @@ namespace prestack::test
 namespace
 {
 
-nlohmann::json status(RedisStage &stage)
+nlohmann::json status(RedisTestbed &testbed)
 {
-	return nlohmann::json::parse(stage.prestack().cli("status --json").output)
+	return nlohmann::json::parse(testbed.prestack().cli("status --json").output)
 		.at("services")
 		.at(0);
 }
 
 // Reads what Redis alone says, a moment later at most, and then never the old value again.
-void expect_heard(RedisStage &stage, const std::string &key)
+void expect_heard(RedisTestbed &testbed, const std::string &key)
 {
-	EXPECT_TRUE(eventually([&] { return stage.read(key).bytes == stage.truth(key); }))
-		<< key << ": " << printable(stage.truth(key)) << "\n"
-		<< stage.prestack().stats().dump(2);
+	EXPECT_TRUE(eventually([&] { return testbed.read(key).bytes == testbed.truth(key); }))
+		<< key << ": " << printable(testbed.truth(key)) << "\n"
+		<< testbed.prestack().stats().dump(2);
 	for (int i = 0; i < 10; ++i)
-		stage.expect_truth(key);
-	EXPECT_EQ(stage.prestack().counter("stale"), 0U) << "heard of, not found by the audit";
+		testbed.expect_truth(key);
+	EXPECT_EQ(testbed.prestack().counter("stale"), 0U) << "heard of, not found by the audit";
 }
 
 struct OtherWay {
@@ -43,17 +44,17 @@ class Unseen : public RedisTest, public testing::WithParamInterface<OtherWay>
 
 TEST_P(Unseen, IsHeardOf)
 {
-	RedisStage &stage = RedisStage::shared();
-	const std::string key = stage.cached_key();
+	RedisTestbed &testbed = RedisTestbed::shared();
+	const std::string key = testbed.cached_key();
 	std::vector<std::string> command = words(GetParam().command);
 	for (std::string &word : command)
 		word = word == "{k}" ? key : word;
-	const std::string old = stage.truth(key);
-	EXPECT_NE(stage.tell(command).front(), '-');
-	EXPECT_TRUE(eventually([&] { return stage.truth(key) != old; })) << "it expires";
-	expect_heard(stage, key);
-	stage.expect_truth_and_cached_again(key);
-	EXPECT_GT(stage.prestack().counter("news"), 0U);
+	const std::string old = testbed.truth(key);
+	EXPECT_NE(testbed.ask_directly(command).front(), '-');
+	EXPECT_TRUE(eventually([&] { return testbed.truth(key) != old; })) << "it expires";
+	expect_heard(testbed, key);
+	testbed.expect_truth_and_cached_again(key);
+	EXPECT_GT(testbed.prestack().counter("news"), 0U);
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -70,19 +71,20 @@ INSTANTIATE_TEST_SUITE_P(
 class Agent : public RedisTest
 {
 protected:
-	RedisStage stage_;
+	RedisTestbed testbed_;
 };
 
 TEST_F(Agent, AnEvictionIsHeardOf)
 {
-	const std::string key = stage_.cached_key();
-	EXPECT_EQ(stage_.tell({"CONFIG", "SET", "maxmemory-policy", "allkeys-random"}), "+OK\r\n");
-	EXPECT_EQ(stage_.tell({"CONFIG", "SET", "maxmemory", "3mb"}), "+OK\r\n");
-	for (int i = 0; stage_.tell({"EXISTS", key}) == ":1\r\n"; ++i) {
+	const std::string key = testbed_.cached_key();
+	EXPECT_EQ(testbed_.ask_directly({"CONFIG", "SET", "maxmemory-policy", "allkeys-random"}),
+		  "+OK\r\n");
+	EXPECT_EQ(testbed_.ask_directly({"CONFIG", "SET", "maxmemory", "3mb"}), "+OK\r\n");
+	for (int i = 0; testbed_.ask_directly({"EXISTS", key}) == ":1\r\n"; ++i) {
 		ASSERT_LT(i, 100000) << "not evicted";
-		stage_.tell({"SET", "fill" + std::to_string(i), std::string(5000, 'x')});
+		testbed_.ask_directly({"SET", "fill" + std::to_string(i), std::string(5000, 'x')});
 	}
-	expect_heard(stage_, key);
+	expect_heard(testbed_, key);
 }
 
 // Many keys in one piece of news.
@@ -90,7 +92,7 @@ TEST_F(Agent, ManyChangesAtATimeAreHeardOf)
 {
 	std::vector<std::string> keys;
 	for (int i = 0; i < 200; ++i)
-		keys.push_back(stage_.cached_key());
+		keys.push_back(testbed_.cached_key());
 	std::vector<std::string> change{"MSET"};
 	for (const std::string &key : keys) {
 		change.push_back(key);
@@ -98,76 +100,78 @@ TEST_F(Agent, ManyChangesAtATimeAreHeardOf)
 	}
 	for (int i = 0; i < 3000; ++i)
 		change.insert(change.end(), {"other" + std::to_string(i), "x"});
-	EXPECT_EQ(stage_.tell(change), "+OK\r\n");
+	EXPECT_EQ(testbed_.ask_directly(change), "+OK\r\n");
 	for (const std::string &key : keys)
-		expect_heard(stage_, key);
+		expect_heard(testbed_, key);
 }
 
 TEST_F(Agent, AServerThatTellsNothingIsNotServedFor)
 {
-	const std::string key = stage_.cached_key();
-	TcpClient client = stage_.tcp();
+	const std::string key = testbed_.cached_key();
+	TcpClient client = testbed_.tcp();
 	EXPECT_TRUE(eventually([&] {
-		const auto before = stage_.count(PS_COUNT_stream_hits);
+		const auto before = testbed_.count(PS_COUNT_stream_hits);
 		client.ask(resp({"GET", key}), 1, resp_reply_length);
-		return stage_.count(PS_COUNT_stream_hits) != before;
+		return testbed_.count(PS_COUNT_stream_hits) != before;
 	}));
-	stage_.redis().pause();
-	EXPECT_TRUE(eventually([&] { return status(stage_).at("agent_deaf") == true; }));
-	EXPECT_TRUE(eventually([&] { return status(stage_).at("watched") == false; }));
-	EXPECT_NE(stage_.prestack().cli("status").output.find(
+	testbed_.redis().pause();
+	EXPECT_TRUE(eventually([&] { return status(testbed_).at("agent_deaf") == true; }));
+	EXPECT_TRUE(eventually([&] { return status(testbed_).at("watched") == false; }));
+	EXPECT_NE(testbed_.prestack().cli("status").output.find(
 			  "the agent does not hear of the server's changes"),
 		  std::string::npos);
-	const auto hits = stage_.count(PS_COUNT_stream_hits);
+	const auto hits = testbed_.count(PS_COUNT_stream_hits);
 	client.send(resp({"GET", key}));
-	EXPECT_TRUE(eventually([&] { return stage_.count(PS_COUNT_unwatched) > 0; }));
-	EXPECT_EQ(stage_.count(PS_COUNT_stream_hits), hits);
-	stage_.redis().resume();
-	EXPECT_EQ(client.receive(1, resp_reply_length), stage_.truth(key));
-	EXPECT_TRUE(eventually([&] { return status(stage_).at("agent_deaf") == false; }));
-	stage_.cache(key);
+	EXPECT_TRUE(eventually([&] { return testbed_.count(PS_COUNT_unwatched) > 0; }));
+	EXPECT_EQ(testbed_.count(PS_COUNT_stream_hits), hits);
+	testbed_.redis().resume();
+	EXPECT_EQ(client.receive(1, resp_reply_length), testbed_.truth(key));
+	EXPECT_TRUE(eventually([&] { return status(testbed_).at("agent_deaf") == false; }));
+	testbed_.cache(key);
 }
 
 TEST_F(Agent, ARestartIsNoLoss)
 {
-	const std::string key = stage_.cached_key();
-	stage_.redis().restart();
-	stage_.reconnect();
-	EXPECT_EQ(stage_.tell({"SET", key, "after"}), "+OK\r\n");
-	expect_heard(stage_, key);
-	stage_.cache(key);
-	EXPECT_EQ(stage_.tell({"SET", key, "heard"}), "+OK\r\n");
-	expect_heard(stage_, key);
+	const std::string key = testbed_.cached_key();
+	testbed_.redis().restart();
+	testbed_.reconnect();
+	EXPECT_EQ(testbed_.ask_directly({"SET", key, "after"}), "+OK\r\n");
+	expect_heard(testbed_, key);
+	testbed_.cache(key);
+	EXPECT_EQ(testbed_.ask_directly({"SET", key, "heard"}), "+OK\r\n");
+	expect_heard(testbed_, key);
 }
 
 TEST_F(Agent, WhoIsNotLetInDoesNotServe)
 {
-	const std::string key = stage_.cached_key();
-	EXPECT_EQ(stage_.tell({"CONFIG", "SET", "requirepass", "secret"}), "+OK\r\n");
-	stage_.tell({"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"});
-	EXPECT_TRUE(eventually([&] { return status(stage_).at("agent_refused") == true; }));
-	EXPECT_EQ(status(stage_).at("watched"), false);
-	EXPECT_NE(stage_.prestack().cli("status").output.find("does it want authentication?"),
+	const std::string key = testbed_.cached_key();
+	EXPECT_EQ(testbed_.ask_directly({"CONFIG", "SET", "requirepass", "secret"}), "+OK\r\n");
+	testbed_.ask_directly({"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"});
+	EXPECT_TRUE(eventually([&] { return status(testbed_).at("agent_refused") == true; }));
+	EXPECT_EQ(status(testbed_).at("watched"), false);
+	EXPECT_NE(testbed_.prestack().cli("status").output.find("does it want authentication?"),
 		  std::string::npos);
 	EXPECT_TRUE(eventually([&] {
-		return stage_.prestack().process().errors().find("the server does not let us in") !=
-		       std::string::npos;
+		return testbed_.prestack().process().errors().find(
+			       "the server does not let us in") != std::string::npos;
 	}));
-	EXPECT_EQ(stage_.tell({"CONFIG", "SET", "requirepass", ""}), "+OK\r\n");
-	stage_.reconnect();
-	stage_.cache(key);
+	EXPECT_EQ(testbed_.ask_directly({"CONFIG", "SET", "requirepass", ""}), "+OK\r\n");
+	testbed_.reconnect();
+	testbed_.cache(key);
 }
 
 // Nobody is told of that, so the agent looks.
 TEST_F(Agent, RightsThatAreTakenAreNoticed)
 {
-	const std::string key = stage_.cached_key();
+	const std::string key = testbed_.cached_key();
 	for (const std::string right : {"get", "exists", "mget", "strlen"}) {
-		EXPECT_EQ(stage_.tell({"ACL", "SETUSER", "default", "-" + right}), "+OK\r\n");
-		EXPECT_TRUE(eventually([&] { return status(stage_).at("watched") == false; }))
+		EXPECT_EQ(testbed_.ask_directly({"ACL", "SETUSER", "default", "-" + right}),
+			  "+OK\r\n");
+		EXPECT_TRUE(eventually([&] { return status(testbed_).at("watched") == false; }))
 			<< right;
-		EXPECT_EQ(stage_.tell({"ACL", "SETUSER", "default", "+" + right}), "+OK\r\n");
-		stage_.cache(key);
+		EXPECT_EQ(testbed_.ask_directly({"ACL", "SETUSER", "default", "+" + right}),
+			  "+OK\r\n");
+		testbed_.cache(key);
 	}
 }
 

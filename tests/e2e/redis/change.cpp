@@ -41,7 +41,8 @@ void replace_all(std::string &text, std::string_view from, std::string_view to)
 		text.replace(at, from.size(), to);
 }
 
-std::vector<Words> complete(std::vector<Words> commands, RedisStage &stage, const std::string &key)
+std::vector<Words> complete(std::vector<Words> commands, RedisTestbed &testbed,
+			    const std::string &key)
 {
 	const std::string other = key + "-other";
 	for (Words &words : commands) {
@@ -49,7 +50,7 @@ std::vector<Words> complete(std::vector<Words> commands, RedisStage &stage, cons
 			if (word == "{sha}")
 				word = set_script_sha;
 			if (word == "{dump}") {
-				word = stage.value({"DUMP", other});
+				word = testbed.value({"DUMP", other});
 				continue;
 			}
 			replace_all(word, "{k}", key);
@@ -62,14 +63,14 @@ std::vector<Words> complete(std::vector<Words> commands, RedisStage &stage, cons
 
 } // namespace
 
-std::vector<Words> RedisChange::all(RedisStage &stage, const std::string &key) const
+std::vector<Words> RedisChange::all(RedisTestbed &testbed, const std::string &key) const
 {
-	return complete(parse(commands), stage, key);
+	return complete(parse(commands), testbed, key);
 }
 
-std::vector<Words> RedisChange::all_to_prepare(RedisStage &stage, const std::string &key) const
+std::vector<Words> RedisChange::all_to_prepare(RedisTestbed &testbed, const std::string &key) const
 {
-	return complete(parse(prepare), stage, key);
+	return complete(parse(prepare), testbed, key);
 }
 
 bool RedisChange::fits_in_multi() const

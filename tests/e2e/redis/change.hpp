@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "stage.hpp"
+#include "redis_testbed.hpp"
 
 namespace prestack::test
 {
@@ -22,8 +22,8 @@ struct RedisChange {
 	bool shows = true; // a GET afterwards answers otherwise than before
 	std::string initial = "old-value";
 
-	std::vector<Words> all(RedisStage &stage, const std::string &key) const;
-	std::vector<Words> all_to_prepare(RedisStage &stage, const std::string &key) const;
+	std::vector<Words> all(RedisTestbed &testbed, const std::string &key) const;
+	std::vector<Words> all_to_prepare(RedisTestbed &testbed, const std::string &key) const;
 	// Has transactions of its own, or cannot be in one.
 	bool fits_in_multi() const;
 };

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "stage.hpp"
+#include "redis_testbed.hpp"
 
 namespace prestack::test
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// A cluster whose slots move: what each node answers through prestack is what it answers by itself.
+// While the slots of a cluster move, each node answers through prestack what it answers by itself.
 #include "cluster.hpp"
 
 #include <atomic>

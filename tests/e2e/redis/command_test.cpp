@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Every command that can change a string, in every form in which it can arrive: a key that the kernel
-// answers for is changed by it, and from its reply on nobody is told the old value.
+// After any command that can change a string, in every form in which it can arrive, nobody reads the
+// old value.
 #include "change.hpp"
 #include "support/tcp_options.hpp"
 #include "support/text_protocol.hpp"
@@ -65,14 +65,14 @@ class RedisCommand : public RedisTest, public testing::WithParamInterface<Case>
 {
 protected:
 	const RedisChange &change() const { return GetParam().change; }
-	static RedisStage &stage() { return RedisStage::shared(); }
+	static RedisTestbed &testbed() { return RedisTestbed::shared(); }
 
 	std::string fresh_key()
 	{
-		std::string key = stage().key();
-		stage().store(key, change().initial);
-		for (const Words &words : change().all_to_prepare(stage(), key))
-			EXPECT_NE(stage().write(words).front(), '-') << words.front();
+		std::string key = testbed().key();
+		testbed().store(key, change().initial);
+		for (const Words &words : change().all_to_prepare(testbed(), key))
+			EXPECT_NE(testbed().write(words).front(), '-') << words.front();
 		return key;
 	}
 
@@ -83,7 +83,7 @@ protected:
 		const bool multi = GetParam().way == Way::in_multi;
 		if (multi)
 			all.push_back(resp({"MULTI"}));
-		for (const Words &words : change().all(stage(), key)) {
+		for (const Words &words : change().all(testbed(), key)) {
 			all.push_back(GetParam().way == Way::inlined ? inline_command(words)
 								     : resp(words));
 		}
@@ -98,7 +98,7 @@ protected:
 
 	void expect_changed(const std::string &key, const std::string &before)
 	{
-		const std::string after = stage().expect_truth(key);
+		const std::string after = testbed().expect_truth(key);
 		if (change().shows)
 			EXPECT_NE(printable(after), printable(before)) << "nothing has changed";
 		else
@@ -116,7 +116,7 @@ protected:
 			if (&piece == &pieces.back())
 				break;
 			for (unsigned count = 0; count < reads_between; ++count) {
-				if (stage().read(key).hit)
+				if (testbed().read(key).hit)
 					break;
 			}
 		}
@@ -127,8 +127,8 @@ protected:
 	void change_in_pieces(const std::vector<std::string> &pieces, const std::string &key,
 			      std::size_t replies)
 	{
-		TcpClient client = stage().tcp();
-		const std::string before = stage().cache(key);
+		TcpClient client = testbed().tcp();
+		const std::string before = testbed().cache(key);
 		send_pieces(client, pieces, key);
 		client.receive(static_cast<unsigned>(replies), resp_reply_length);
 		expect_changed(key, before);
@@ -151,11 +151,11 @@ TEST_P(RedisCommand, NeverTheOldValue)
 	case Way::whole:
 	case Way::in_multi:
 	case Way::inlined: {
-		TcpClient client = stage().tcp();
-		const std::string before = stage().cache(key);
+		TcpClient client = testbed().tcp();
+		const std::string before = testbed().cache(key);
 		for (const std::string &message : messages) {
 			client.ask(message, 1, resp_reply_length);
-			stage().expect_truth(key);
+			testbed().expect_truth(key);
 		}
 		expect_changed(key, before);
 		break;
@@ -183,7 +183,7 @@ TEST_P(RedisCommand, NeverTheOldValue)
 	}
 	}
 	if (!HasFailure())
-		stage().expect_truth_and_cached_again(key);
+		testbed().expect_truth_and_cached_again(key);
 }
 
 INSTANTIATE_TEST_SUITE_P(Redis, RedisCommand, testing::ValuesIn(every_case()),

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Keys that live for milliseconds: asked for all the time, none is served after its time.
+// Keys that live for milliseconds are never served after their time.
 #include <thread>
 
-#include "twin.hpp"
+#include "compared_client.hpp"
 
 #include "support/text_protocol.hpp"
 
@@ -17,19 +17,19 @@ constexpr Milliseconds coarse{2};
 class Expiry : public RedisTest
 {
 protected:
-	static RedisStage &stage() { return RedisStage::shared(); }
+	static RedisTestbed &testbed() { return RedisTestbed::shared(); }
 
 	// Reads from the moment on at which the command was answered, after which the key lives for
 	// `life` at most, until it is gone. Returns how often the kernel has answered.
 	unsigned live_through(const std::string &key, const std::vector<std::string> &command,
 			      Milliseconds life)
 	{
-		EXPECT_NE(stage().write(command).front(), '-') << command.front();
+		EXPECT_NE(testbed().write(command).front(), '-') << command.front();
 		const auto over = Clock::now() + life + coarse;
 		unsigned hits = 0;
 		for (const auto deadline = over + default_patience; Clock::now() < deadline;) {
 			const auto sent = Clock::now();
-			const RedisStage::Answer answer = stage().read(key);
+			const RedisTestbed::Answer answer = testbed().read(key);
 			hits += answer.hit ? 1 : 0;
 			if (answer.bytes == no_value)
 				return hits;
@@ -51,7 +51,7 @@ TEST_F(Expiry, ToTheMillisecond)
 	unsigned hits = 0;
 	for (const int life : {1, 2, 3, 5, 10, 20, 50, 100, 150, 200, 300, 500}) {
 		for (int round = 0; round < 3; ++round) {
-			const std::string key = stage().key();
+			const std::string key = testbed().key();
 			hits += live_through(key, {"SET", key, "value", "PX", std::to_string(life)},
 					     Milliseconds{life});
 		}
@@ -69,35 +69,35 @@ TEST_F(Expiry, InEveryWayToSetIt)
 	const std::string text = std::to_string(life.count());
 	unsigned hits = 0;
 	for (int round = 0; round < 3; ++round) {
-		std::string key = stage().key();
+		std::string key = testbed().key();
 		hits += live_through(key, {"PSETEX", key, text, "value"}, life);
-		key = stage().key();
+		key = testbed().key();
 		hits += live_through(key, {"SET", key, "value", "PXAT", in_ms()}, life);
-		key = stage().cached_key();
+		key = testbed().cached_key();
 		hits += live_through(key, {"PEXPIRE", key, text}, life);
-		key = stage().cached_key();
+		key = testbed().cached_key();
 		hits += live_through(key, {"PEXPIREAT", key, in_ms()}, life);
-		key = stage().cached_key();
+		key = testbed().cached_key();
 		hits += live_through(key, {"GETEX", key, "PX", text}, life);
-		key = stage().cached_key();
+		key = testbed().cached_key();
 		hits += live_through(
 			key,
 			{"EVAL", "return redis.call('PEXPIRE', KEYS[1], ARGV[1])", "1", key, text},
 			life);
-		key = stage().cached_key();
-		const std::string dump = stage().value({"DUMP", key});
+		key = testbed().cached_key();
+		const std::string dump = testbed().value({"DUMP", key});
 		hits += live_through(key, {"RESTORE", key, text, dump, "REPLACE"}, life);
 		// Shorter than it was.
-		key = stage().key();
-		stage().write({"SET", key, "value", "EX", "100"});
-		stage().cache(key);
+		key = testbed().key();
+		testbed().write({"SET", key, "value", "EX", "100"});
+		testbed().cache(key);
 		hits += live_through(key, {"PEXPIRE", key, text}, life);
 		// As the one that it is a copy of.
-		key = stage().key();
-		stage().write({"SET", key + "-from", "value", "PX", text});
+		key = testbed().key();
+		testbed().write({"SET", key + "-from", "value", "PX", text});
 		hits += live_through(key, {"COPY", key + "-from", key}, life);
-		key = stage().key();
-		stage().write({"SET", key + "-from", "value", "PX", text});
+		key = testbed().key();
+		testbed().write({"SET", key + "-from", "value", "PX", text});
 		hits += live_through(key, {"RENAME", key + "-from", key}, life);
 	}
 	EXPECT_GT(hits, 0U) << "nothing was served: this proves nothing";
@@ -108,35 +108,35 @@ TEST_F(Expiry, ThatIsTakenBack)
 {
 	for (const char *again : {"PERSIST", "SET", "GETEX"}) {
 		SCOPED_TRACE(again);
-		const std::string key = stage().key();
-		stage().write({"SET", key, "value", "PX", "400"});
-		stage().cache(key);
+		const std::string key = testbed().key();
+		testbed().write({"SET", key, "value", "PX", "400"});
+		testbed().cache(key);
 		std::vector<std::string> command{again, key};
 		if (command[0] == "SET")
 			command.emplace_back("value");
 		if (command[0] == "GETEX")
 			command.emplace_back("PERSIST");
-		EXPECT_NE(stage().write(command).front(), '-');
-		stage().expect_truth_and_cached_again(key);
+		EXPECT_NE(testbed().write(command).front(), '-');
+		testbed().expect_truth_and_cached_again(key);
 		std::this_thread::sleep_for(Milliseconds{500});
-		EXPECT_EQ(stage().expect_truth_and_cached_again(key), resp_bulk("value"));
+		EXPECT_EQ(testbed().expect_truth_and_cached_again(key), resp_bulk("value"));
 	}
 }
 
 // What is gone is gone for all forms of reads.
 TEST_F(Expiry, OfOneOfSeveral)
 {
-	const std::string stays = stage().cached_key_in_both("stays");
-	const std::string goes = stage().key();
-	stage().write_both({"SET", goes, "goes", "PX", "300"});
-	stage().cache(goes);
-	Twin twin(stage());
-	twin.earn(stays);
+	const std::string stays = testbed().cached_key_in_both("stays");
+	const std::string goes = testbed().key();
+	testbed().write_both({"SET", goes, "goes", "PX", "300"});
+	testbed().cache(goes);
+	ComparedClient compared(testbed());
+	compared.warm(stays);
 	std::this_thread::sleep_for(Milliseconds{310});
-	twin.ask({"MGET", stays, goes, stays});
-	twin.ask({"EXISTS", goes, stays});
-	twin.ask({"STRLEN", goes});
-	twin.ask({"MGET", goes});
+	compared.ask({"MGET", stays, goes, stays});
+	compared.ask({"EXISTS", goes, stays});
+	compared.ask({"STRLEN", goes});
+	compared.ask({"MGET", goes});
 }
 
 } // namespace

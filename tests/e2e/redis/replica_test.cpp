@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// A Redis that becomes a replica of another one, takes all that this has, and goes on by itself later: most
-// of that is no command of any client's.
-#include "stage.hpp"
+// A Redis that becomes a replica, takes over the data of its master, and is promoted again serves no
+// old value, although few of these changes are a client's commands.
+#include "redis_testbed.hpp"
 
 #include "support/wait.hpp"
 
@@ -18,23 +18,23 @@ protected:
 	// By commands that pass the interface, or that do not.
 	static void fail_over(bool inside)
 	{
-		RedisStage stage;
-		Redis other(stage.server_ns(), {.addresses = {}, .port = other_port});
-		const std::string key = stage.cached_key("old-value");
+		RedisTestbed testbed;
+		Redis other(testbed.server_ns(), {.addresses = {}, .port = other_port});
+		const std::string key = testbed.cached_key("old-value");
 		EXPECT_EQ(other.tell({"SET", key, "of-the-other"}), "+OK\r\n");
 		const auto tell = [&](const std::vector<std::string> &words) {
-			EXPECT_EQ(inside ? stage.redis().tell(words) : stage.write(words),
+			EXPECT_EQ(inside ? testbed.redis().tell(words) : testbed.write(words),
 				  "+OK\r\n");
 		};
 		// What is replicated is heard of a moment later.
 		const auto expect_soon = [&](const std::string &value) {
 			EXPECT_TRUE(eventually([&] {
-				return stage.truth(key) == resp_bulk(value);
+				return testbed.truth(key) == resp_bulk(value);
 			})) << value;
 			EXPECT_TRUE(eventually([&] {
-				return stage.read(key).bytes == resp_bulk(value);
+				return testbed.read(key).bytes == resp_bulk(value);
 			})) << value;
-			EXPECT_EQ(stage.cache(key), resp_bulk(value));
+			EXPECT_EQ(testbed.cache(key), resp_bulk(value));
 		};
 
 		tell({"REPLICAOF", "127.0.0.1", std::to_string(other_port)});
@@ -45,10 +45,10 @@ protected:
 		expect_soon("newer-still");
 
 		tell({"REPLICAOF", "NO", "ONE"});
-		stage.write({"SET", key, "its-own"});
-		EXPECT_EQ(stage.expect_truth(key), resp_bulk("its-own"));
+		testbed.write({"SET", key, "its-own"});
+		EXPECT_EQ(testbed.expect_truth(key), resp_bulk("its-own"));
 		other.tell({"SET", key, "of-no-concern"});
-		EXPECT_EQ(stage.cache(key), resp_bulk("its-own"));
+		EXPECT_EQ(testbed.cache(key), resp_bulk("its-own"));
 	}
 };
 

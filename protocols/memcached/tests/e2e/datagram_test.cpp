@@ -14,21 +14,21 @@ struct Datagram {
 	unsigned replies;
 };
 
-class DatagramOfCommands : public BedTest, public testing::WithParamInterface<Datagram>
+class DatagramOfCommands : public E2eTest, public testing::WithParamInterface<Datagram>
 {
 };
 
 TEST_P(DatagramOfCommands, Invalidates)
 {
-	Bed &bed = Bed::shared({});
-	const std::string key = bed.key("datagram");
-	bed.store_and_warm(key, "100");
+	Testbed &testbed = Testbed::shared({});
+	const std::string key = testbed.key("datagram");
+	testbed.store_and_warm(key, "100");
 	std::string text = GetParam().text;
 	for (auto at = text.find("{k}"); at != std::string::npos; at = text.find("{k}"))
 		text.replace(at, 3, key);
-	bed.read(text, GetParam().replies);
-	bed.read(get(key));
-	bed.read(get(key));
+	testbed.read(text, GetParam().replies);
+	testbed.read(get(key));
+	testbed.read(get(key));
 }
 
 INSTANTIATE_TEST_SUITE_P(

@@ -8,7 +8,7 @@
 #include <fstream>
 
 #include "../binary_message.hpp"
-#include "../following.hpp"
+#include "../reply_count.hpp"
 #include "command_generator.hpp"
 #include "support/memcached.hpp"
 #include "support/tcp_client.hpp"
@@ -46,26 +46,26 @@ protected:
 	// connection the server forgets what it has not sent.
 	void check(const std::string &stream, Counts &counts)
 	{
-		const Followed requests = follow_requests(Input(stream));
+		const ReplyCount requests = count_expected_replies(Input(stream));
 		if (requests.lost || requests.cut)
 			return;
 		TcpClient client(ns_, endpoint_);
 		client.send(stream);
 		const std::string text = client.receive_to_end();
 		std::vector<bool> reads;
-		const Followed replies = follow_replies(text, reads);
+		const ReplyCount replies = count_replies(text, reads);
 		SCOPED_TRACE("stream " + printable(stream, PS_IN_SIZE) + "\nreplies " +
 			     printable(text, 2000));
-		EXPECT_LE(replies.ones, requests.ones + requests.maybes);
+		EXPECT_LE(replies.sure, requests.sure + requests.possible);
 		if (replies.lost) {
 			++counts.lost_replies;
 			return;
 		}
-		EXPECT_GE(replies.ones, requests.ones);
+		EXPECT_GE(replies.sure, requests.sure);
 		++counts.followed;
-		counts.replies += replies.ones;
+		counts.replies += replies.sure;
 		// Each its own: an answer to a get looks like no other.
-		for (std::size_t i = 0; i < reads.size() && requests.maybes == 0; ++i) {
+		for (std::size_t i = 0; i < reads.size() && requests.possible == 0; ++i) {
 			if (i < requests.kinds.size() && requests.kinds[i] == MC_READ_MANY) {
 				EXPECT_TRUE(reads[i]) << "reply " << i;
 			}
@@ -151,7 +151,7 @@ TEST_F(Replies, ToOddStreams)
 TEST_F(Replies, ThatTheServerDrops)
 {
 	const std::string stream = "set k 0 0 1\r\n1\r\nget k " + std::string(251, 'L') + "\r\n";
-	EXPECT_TRUE(follow_requests(Input(stream)).lost);
+	EXPECT_TRUE(count_expected_replies(Input(stream)).lost);
 	TcpClient client(ns_, endpoint_);
 	client.send(stream);
 	EXPECT_EQ("CLIENT_ERROR bad command line format\r\n", client.receive_to_end());
@@ -179,9 +179,9 @@ TEST(RepliesWithAuthentication, AreNotUnderstoodBeforeIt)
 	      "set k 0 0 1\r\nabc\r\n"s}) {
 		const std::string text = ask(stream);
 		EXPECT_FALSE(text.empty()) << stream;
-		const Followed replies = follow_replies(text, reads);
+		const ReplyCount replies = count_replies(text, reads);
 		EXPECT_TRUE(replies.lost) << printable(text);
-		EXPECT_EQ(0U, replies.ones) << printable(text);
+		EXPECT_EQ(0U, replies.sure) << printable(text);
 	}
 	EXPECT_EQ("STORED\r\nSTORED\r\n",
 		  ask("set k 0 0 11\r\nuser secret\r\nset k 0 0 1\r\n1\r\n"));

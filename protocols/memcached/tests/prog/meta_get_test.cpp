@@ -36,7 +36,7 @@ protected:
 	void answer(const std::string &text)
 	{
 		datapath_.egress(client_.reply(header(request_) + text).bytes());
-		datapath_.vouch();
+		datapath_.answer_expiry_questions();
 	}
 	void fill(const std::string &key, const std::string &value)
 	{
