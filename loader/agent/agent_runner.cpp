@@ -45,44 +45,34 @@ AgentRunner::create(const std::vector<ServiceConfig> &services, const CacheConfi
 		}
 		served.push_back(std::move(one));
 	}
-	const auto vouch = objects.program("ps_set_expiry");
-	const auto forget = objects.program("ps_invalidations");
-	const auto questions = objects.map("ps_expiry_questions");
-	const auto index = objects.map("ps_index");
-	const auto small = objects.map("ps_small");
-	const auto large = objects.map("ps_large");
-	const auto conf = objects.map("ps_service_conf");
-	const auto state = objects.map("ps_service_state");
-	for (const auto *part :
-	     {&vouch, &forget, &questions, &index, &small, &large, &conf, &state}) {
-		if (!*part) {
-			return tl::unexpected(part->error());
-		}
-	}
-	std::unique_ptr<AgentRunner> runner(
-		new AgentRunner(std::move(served), ExpiryAnswers(*vouch),
-				Invalidations(*forget, config), report, std::move(log)));
+	const auto maps = objects.maps();
+	std::unique_ptr<AgentRunner> runner(new AgentRunner(
+		std::move(served), ExpiryAnswers(objects.programs().set_expiry),
+		Invalidations(objects.programs().invalidations, config), report, std::move(log)));
 	const auto on_question = [](void *context, void *data, std::size_t size) {
 		if (const auto question = question_of(data, size)) {
 			static_cast<AgentRunner *>(context)->on_question(*question);
 		}
 		return 0;
 	};
-	runner->questions_.reset(ring_buffer__new(*questions, on_question, runner.get(), nullptr));
+	runner->questions_.reset(
+		ring_buffer__new(maps.expiry_questions, on_question, runner.get(), nullptr));
 	if (!runner->questions_) {
 		return fail("map ps_expiry_questions", "open as a ring buffer", errno);
 	}
 	// Descriptors belong to `objects`, which outlives us.
-	runner->make_auditor_ = [=, &report, log = runner->log_, index = *index, small = *small,
-				 large = *large, conf = *conf,
-				 state = *state](std::vector<Auditor::Audited> audited) {
-		return ServiceMaps::open(conf, state).and_then([&](ServiceMaps &&maps) {
-			return EntrySampler::open(index, small, large, config, geometry)
-				.map([&](EntrySampler &&sampler) {
-					return Auditor(std::move(sampler), std::move(maps), cache,
-						       std::move(audited), report, log);
-				});
-		});
+	runner->make_auditor_ = [=, &report,
+				 log = runner->log_](std::vector<Auditor::Audited> audited) {
+		return ServiceMaps::open(maps.service_conf, maps.service_state)
+			.and_then([&](ServiceMaps &&services) {
+				return EntrySampler::open(maps.index, maps.small, maps.large,
+							  config, geometry)
+					.map([&](EntrySampler &&sampler) {
+						return Auditor(std::move(sampler),
+							       std::move(services), cache,
+							       std::move(audited), report, log);
+					});
+			});
 	};
 	return runner;
 }

@@ -2,7 +2,7 @@
 // The configuration of one `prestack run`, as read from TOML.
 //
 // Reading is pure: it looks at the text and at the list of plug-ins, never at the kernel.
-// Whether an interface exists is checked by run and check-config afterwards (interfaces.hpp).
+// Whether an interface exists is checked by run and check-config afterwards (instance/instance.hpp).
 #pragma once
 
 #include <chrono>

@@ -30,8 +30,6 @@ enum class StopState : std::uint64_t {
 class Control
 {
 public:
-	static constexpr const char *map_name = "ps_control";
-
 	struct Words {
 		StopOrder order = StopOrder::none;
 		std::uint64_t timeout = 0; // ns, for `drain`; before the order

@@ -74,9 +74,7 @@ Result<void> Instance::on_link_event(const LinkMonitor &watch)
 
 Result<SplicedConnections> Instance::spliced() const
 {
-	return objects_.map("ps_flows").and_then([this](int flows) {
-		return SplicedConnections::open(flows, ports_);
-	});
+	return SplicedConnections::open(objects_.maps().flows, ports_);
 }
 
 void Instance::leave()

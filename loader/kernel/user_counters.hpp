@@ -77,8 +77,6 @@ inline constexpr std::array agent_counters{
 class UserCounters
 {
 public:
-	static constexpr const char *map_name = "ps_agent";
-
 	[[nodiscard]] static Result<UserCounters> create();
 	[[nodiscard]] int fd() const { return map_.get(); }
 	[[nodiscard]] AgentCounters &operator[](std::uint32_t service) const

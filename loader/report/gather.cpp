@@ -10,6 +10,7 @@
 #include "base/address.hpp"
 #include "base/host.hpp"
 #include "kernel/entry_tables.hpp"
+#include "kernel/pin_names.hpp"
 #include "kernel/service_maps.hpp"
 #include "kernel/user_counters.hpp"
 #include "report/counters.hpp"
@@ -61,7 +62,7 @@ std::string name_of(const json &interfaces, std::uint32_t ifindex)
 
 Result<ps_scan> scan_tables(const InstanceView &view)
 {
-	const auto program = view.open("ps_scan");
+	const auto program = view.open(pin::scan);
 	if (!program) {
 		return tl::unexpected(program.error());
 	}
@@ -71,7 +72,7 @@ Result<ps_scan> scan_tables(const InstanceView &view)
 // The connections that are followed now, whether all ends are through with them or not.
 Result<json> count_connections(const InstanceView &view)
 {
-	return view.open("ps_count_flows")
+	return view.open(pin::count_flows)
 		.and_then([](const UniqueFd &program) { return count_flows(program.get()); })
 		.map([](const FlowCount &census) {
 			return json{{"followed", census.flows}, {"translated", census.spliced}};
@@ -119,16 +120,11 @@ Result<json> gather_status(const InstanceView &view)
 		return tl::unexpected(connections.error());
 	}
 	status["connections"] = *connections;
-	const auto conf_map = view.open("ps_service_conf");
-	const auto state_map = view.open("ps_service_state");
-	if (!conf_map || !state_map) {
-		return tl::unexpected((conf_map ? state_map : conf_map).error());
-	}
-	const auto maps = ServiceMaps::open(conf_map->get(), state_map->get());
+	const auto maps = view.open_service_maps();
 	if (!maps) {
 		return tl::unexpected(maps.error());
 	}
-	const auto agent_map = view.open(UserCounters::map_name);
+	const auto agent_map = view.open(pin::user_counters);
 	if (!agent_map) {
 		return tl::unexpected(agent_map.error());
 	}
@@ -167,7 +163,7 @@ Result<json> gather_status(const InstanceView &view)
 
 Result<json> gather_stats(const InstanceView &view)
 {
-	const auto map = view.open("ps_stats");
+	const auto map = view.open(pin::stats);
 	if (!map) {
 		return tl::unexpected(map.error());
 	}
@@ -175,7 +171,7 @@ Result<json> gather_stats(const InstanceView &view)
 	if (cpus < 0) {
 		return fail("map ps_stats", "count the CPUs", cpus);
 	}
-	const auto agent_map = view.open(UserCounters::map_name);
+	const auto agent_map = view.open(pin::user_counters);
 	if (!agent_map) {
 		return tl::unexpected(agent_map.error());
 	}

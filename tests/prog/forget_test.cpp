@@ -17,7 +17,7 @@ namespace
 class Forget : public FenceTest
 {
 protected:
-	Forget() : invalidations_(datapath_.program("ps_invalidations"), datapath_.config()) {}
+	Forget() : invalidations_(datapath_.programs().invalidations, datapath_.config()) {}
 
 	void forget(std::string_view key, std::uint8_t service = 0)
 	{
