@@ -103,6 +103,66 @@ Result<std::uint64_t> count_spliced(const InstanceDir &dir, std::vector<std::uin
 		      : Result<std::uint64_t>(0);
 }
 
+// What a killed loader left, compared with what is to run now.
+struct Leftover {
+	bool here = false; // all links are in our network namespace
+	bool whole = false; // all links are still attached
+	bool all_served = false; // no link is on an interface that is not served any more
+	std::optional<TableFormat> format; // nothing: it cannot be read
+	Continuity continuity = Continuity::none;
+
+	// Whether connections can be taken over at all.
+	[[nodiscard]] bool goes_on() const { return all_served && continuity != Continuity::none; }
+};
+
+Leftover compare(const InstanceDir &dir, const std::vector<LeftLink> &links,
+		 const TableFormat &format, const std::vector<ServedInterface> &interfaces)
+{
+	const auto netns = netns_id();
+	const auto is_served = [&interfaces](const LeftLink &link) {
+		return !link.attached ||
+		       std::ranges::find(interfaces, link.pin.ifindex, &ServedInterface::ifindex) !=
+			       interfaces.end();
+	};
+	Leftover leftover;
+	leftover.here = std::ranges::all_of(
+		links, [netns](const LeftLink &link) { return link.pin.netns == netns; });
+	leftover.whole = std::ranges::all_of(links, &LeftLink::attached);
+	leftover.all_served = leftover.here && std::ranges::all_of(links, is_served);
+	leftover.format = read_table_format(dir);
+	if (leftover.format) {
+		leftover.continuity = continuity_of(*leftover.format, format);
+	}
+	return leftover;
+}
+
+// Fails if a connection that is translated would break off: where nothing goes on any such connection, else
+// one of a service that is gone.
+Result<void> check_none_breaks(const InstanceDir &dir, const Leftover &leftover,
+			       const TableFormat &format, const std::string &name)
+{
+	const bool goes_on = leftover.goes_on();
+	const auto broken = count_spliced(
+		dir, ports_of(dir.leftover(), goes_on ? &format : nullptr), leftover.here,
+		leftover.format && leftover.format->layout == format.layout);
+	if (!broken) {
+		return tl::unexpected(broken.error());
+	}
+	if (*broken == 0) {
+		return {};
+	}
+	return fail(fmt::format("instance \"{}\"", name),
+		    fmt::format("was killed, and {} connections that its programs still translate "
+				"would break off: {}",
+				*broken,
+				!leftover.here	       ? "they are in another network namespace"
+				: !leftover.all_served ? "an interface is not served any more"
+				: goes_on	       ? "a service is not served any more"
+						       : "they are of another version of prestack"),
+		    0,
+		    fmt::format("end them first: prestack stop --name {} (or with --now)", name));
+}
+
 Result<std::optional<Takeover>> start_from_scratch(InstanceDir &dir, std::vector<LeftLink> links)
 {
 	for (auto &link : links) {
@@ -170,56 +230,26 @@ Result<std::optional<Takeover>> plan_takeover(InstanceDir &dir, TableFormat &for
 		}
 		return start_from_scratch(dir, std::move(links));
 	}
-	const auto netns = netns_id();
-	const bool here = std::ranges::all_of(
-		links, [netns](const LeftLink &link) { return link.pin.netns == netns; });
-	const bool whole = std::ranges::all_of(links, &LeftLink::attached);
-	const bool all_served =
-		here && std::ranges::all_of(links, [&](const LeftLink &link) {
-			return !link.attached ||
-			       std::ranges::find(interfaces, link.pin.ifindex,
-						 &ServedInterface::ifindex) != interfaces.end();
-		});
-	const auto old = read_table_format(dir);
-	auto continuity = old ? continuity_of(*old, format) : Continuity::none;
-	const bool goes_on = all_served && continuity != Continuity::none;
-	// Where nothing goes on all connections count, else those of services that are gone.
-	const auto broken =
-		count_spliced(dir, ports_of(dir.leftover(), goes_on ? &format : nullptr), here,
-			      old && old->layout == format.layout);
-	if (!broken) {
-		return tl::unexpected(broken.error());
+	const auto leftover = compare(dir, links, format, interfaces);
+	if (auto checked = check_none_breaks(dir, leftover, format, name); !checked) {
+		return tl::unexpected(checked.error());
 	}
-	if (*broken != 0) {
-		return fail(fmt::format("instance \"{}\"", name),
-			    fmt::format("was killed, and {} connections that its programs still "
-					"translate would break off: {}",
-					*broken,
-					!here	      ? "they are in another network namespace"
-					: !all_served ? "an interface is not served any more"
-					: goes_on     ? "a service is not served any more"
-						      : "they are of another version of prestack"),
-			    0,
-			    fmt::format("end them first: prestack stop --name {} (or with --now)",
-					name));
-	}
-	if (!goes_on) {
+	if (!leftover.goes_on()) {
 		log.warn(cleaning_up);
 		return start_from_scratch(dir, std::move(links));
 	}
+	std::memcpy(format.config.seed, leftover.format->config.seed, sizeof format.config.seed);
+	Takeover takeover;
 	// Of a connection by an interface that is gone, bytes may have passed unseen.
-	if (!whole) {
-		continuity = std::min(continuity, Continuity::flows);
-	}
-	std::memcpy(format.config.seed, old->config.seed, sizeof format.config.seed);
+	takeover.continuity = leftover.whole ? leftover.continuity
+					     : std::min(leftover.continuity, Continuity::flows);
 	log.warn("this instance was not stopped properly last time; taking over its "
 		 "connections{}",
-		 continuity == Continuity::all ? ""
-					       : ", which are not served, since its tables "
-						 "were others");
-	Takeover takeover;
-	takeover.continuity = continuity;
-	takeover.maps = [&dir, continuity](const std::string &map) -> Result<UniqueFd> {
+		 takeover.continuity == Continuity::all ? ""
+							: ", which are not served, since its "
+							  "tables were others");
+	takeover.maps = [&dir, continuity = takeover.continuity](
+				const std::string &map) -> Result<UniqueFd> {
 		if (continuity != Continuity::all && !belongs_to_flows(map)) {
 			return UniqueFd();
 		}
