@@ -105,9 +105,6 @@ Result<void> Rig::load(std::uint32_t ways)
 {
 	CacheConfig cache;
 	cache.associativity = ways;
-	cache.max_key = PS_MAX_KEY;
-	cache.max_value = 1024;
-	cache.small_share = 0.75;
 	cache.settle = std::chrono::nanoseconds{0};
 	const auto geometry = plan_geometry(cache);
 	const auto *plugin = find_plugin("memcached");
