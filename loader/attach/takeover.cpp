@@ -96,11 +96,11 @@ Result<std::uint64_t> count_spliced(const InstanceDir &dir, std::vector<std::uin
 				return list.size();
 			});
 	}
-	const auto census = dir.open_leftover(pin::count_flows);
-	return census ? count_flows(census->get()).map([](const FlowCount &all) {
+	const auto count = dir.open_leftover(pin::count_flows);
+	return count ? count_flows(count->get()).map([](const FlowCount &all) {
 		return all.spliced;
 	})
-		      : Result<std::uint64_t>(0);
+		     : Result<std::uint64_t>(0);
 }
 
 // What a killed loader left, compared with what is to run now.

@@ -87,7 +87,7 @@ Control::Words Control::read() const
 	return words;
 }
 
-void Control::tell(StopState state, std::uint64_t spliced, std::uint64_t reset, int errnum)
+void Control::set_state(StopState state, std::uint64_t spliced, std::uint64_t reset, int errnum)
 {
 	std::atomic_ref(words_->spliced).store(spliced);
 	std::atomic_ref(words_->reset).store(reset);

@@ -48,7 +48,7 @@ public:
 	[[nodiscard]] std::chrono::nanoseconds timeout() const;
 	void give(StopOrder order, std::chrono::nanoseconds timeout);
 	[[nodiscard]] Words read() const;
-	void tell(StopState state, std::uint64_t spliced, std::uint64_t reset, int errnum);
+	void set_state(StopState state, std::uint64_t spliced, std::uint64_t reset, int errnum);
 
 private:
 	struct Unmap {

@@ -23,12 +23,12 @@ std::string object_name()
 std::size_t mapped_size()
 {
 	const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
-	return (sizeof(AgentCounters) * PS_MAX_SERVICES + page - 1) / page * page;
+	return (sizeof(ServiceCounters) * PS_MAX_SERVICES + page - 1) / page * page;
 }
 
 } // namespace
 
-void UserCounters::Unmap::operator()(AgentCounters *counters) const
+void UserCounters::Unmap::operator()(ServiceCounters *counters) const
 {
 	munmap(counters, mapped_size());
 }
@@ -38,7 +38,7 @@ Result<UserCounters> UserCounters::create()
 	auto options = libbpf_options<bpf_map_create_opts>();
 	options.map_flags = BPF_F_MMAPABLE;
 	UniqueFd map(bpf_map_create(BPF_MAP_TYPE_ARRAY, pin::user_counters, sizeof(__u32),
-				    sizeof(AgentCounters), PS_MAX_SERVICES, &options));
+				    sizeof(ServiceCounters), PS_MAX_SERVICES, &options));
 	if (!map) {
 		return fail(object_name(), "create", errno, errno == EPERM ? "run as root" : "");
 	}
@@ -47,12 +47,12 @@ Result<UserCounters> UserCounters::create()
 	if (counters == MAP_FAILED) {
 		return fail(object_name(), "mmap", errno);
 	}
-	return UserCounters(std::move(map), static_cast<AgentCounters *>(counters));
+	return UserCounters(std::move(map), static_cast<ServiceCounters *>(counters));
 }
 
-Result<AgentCounters> UserCounters::read(int map, std::uint32_t service)
+Result<ServiceCounters> UserCounters::read(int map, std::uint32_t service)
 {
-	AgentCounters counters;
+	ServiceCounters counters;
 	if (const int problem = bpf_map_lookup_elem(map, &service, &counters); problem != 0) {
 		return fail(object_name(), "read", problem);
 	}

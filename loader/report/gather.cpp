@@ -60,6 +60,21 @@ std::string name_of(const json &interfaces, std::uint32_t ifindex)
 	return std::to_string(ifindex);
 }
 
+std::string_view to_string(ChangeFeed feed)
+{
+	switch (feed) {
+	case ChangeFeed::none:
+		break;
+	case ChangeFeed::up:
+		return "up";
+	case ChangeFeed::down:
+		return "down";
+	case ChangeFeed::refused:
+		return "refused";
+	}
+	return "none";
+}
+
 Result<ps_scan> scan_tables(const InstanceView &view)
 {
 	const auto program = view.open(pin::scan);
@@ -74,8 +89,8 @@ Result<json> count_connections(const InstanceView &view)
 {
 	return view.open(pin::count_flows)
 		.and_then([](const UniqueFd &program) { return count_flows(program.get()); })
-		.map([](const FlowCount &census) {
-			return json{{"followed", census.flows}, {"translated", census.spliced}};
+		.map([](const FlowCount &count) {
+			return json{{"followed", count.flows}, {"translated", count.spliced}};
 		});
 }
 
@@ -140,10 +155,8 @@ Result<json> gather_status(const InstanceView &view)
 		service["draining"] = (conf->flags & PS_SERVICE_DRAIN) != 0;
 		service["old_connections"] = agent->old_connections;
 		service["bypassing_connections"] = agent->bypassing;
-		service["agent_connected"] = agent->connected != 0;
-		service["agent_listens"] = agent->listens != 0;
-		service["agent_deaf"] = agent->deaf != static_cast<std::uint64_t>(Deaf::no);
-		service["agent_refused"] = agent->deaf == static_cast<std::uint64_t>(Deaf::refused);
+		service["agent_connected"] = agent->agent_connected != 0;
+		service["change_feed"] = to_string(agent->change_feed);
 		const bool known = (conf->flags & PS_SERVICE_SERVER_KNOWN) != 0;
 		service["server"]["known"] = known;
 		service["server"]["uid"] = known ? json(conf->server_uid) : json();
@@ -188,7 +201,7 @@ Result<json> gather_stats(const InstanceView &view)
 			return tl::unexpected(agent.error());
 		}
 		json entry = count(values);
-		for (const auto &counter : agent_counters) {
+		for (const auto &counter : shown_counters) {
 			entry[std::string(counter.name)] = (*agent).*counter.value;
 		}
 		for (const auto *key : {"name", "protocol", "port"}) {

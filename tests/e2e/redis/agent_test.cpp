@@ -53,7 +53,7 @@ TEST_P(Unseen, IsHeardOf)
 	EXPECT_TRUE(eventually([&] { return stage.truth(key) != old; })) << "it expires";
 	expect_heard(stage, key);
 	stage.expect_truth_and_cached_again(key);
-	EXPECT_GT(stage.prestack().counter("news"), 0U);
+	EXPECT_GT(stage.prestack().counter("feed_changes"), 0U);
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -113,10 +113,9 @@ TEST_F(Agent, AServerThatTellsNothingIsNotServedFor)
 		return stage_.count(PS_COUNT_stream_hits) != before;
 	}));
 	stage_.redis().pause();
-	EXPECT_TRUE(eventually([&] { return status(stage_).at("agent_deaf") == true; }));
+	EXPECT_TRUE(eventually([&] { return status(stage_).at("change_feed") == "down"; }));
 	EXPECT_TRUE(eventually([&] { return status(stage_).at("watched") == false; }));
-	EXPECT_NE(stage_.prestack().cli("status").output.find(
-			  "the agent does not hear of the server's changes"),
+	EXPECT_NE(stage_.prestack().cli("status").output.find("the server's change feed is down"),
 		  std::string::npos);
 	const auto hits = stage_.count(PS_COUNT_stream_hits);
 	client.send(resp({"GET", key}));
@@ -124,7 +123,7 @@ TEST_F(Agent, AServerThatTellsNothingIsNotServedFor)
 	EXPECT_EQ(stage_.count(PS_COUNT_stream_hits), hits);
 	stage_.redis().resume();
 	EXPECT_EQ(client.receive(1, resp_reply_length), stage_.truth(key));
-	EXPECT_TRUE(eventually([&] { return status(stage_).at("agent_deaf") == false; }));
+	EXPECT_TRUE(eventually([&] { return status(stage_).at("change_feed") == "up"; }));
 	stage_.cache(key);
 }
 
@@ -145,7 +144,7 @@ TEST_F(Agent, WhoIsNotLetInDoesNotServe)
 	const std::string key = stage_.cached_key();
 	EXPECT_EQ(stage_.tell({"CONFIG", "SET", "requirepass", "secret"}), "+OK\r\n");
 	stage_.tell({"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"});
-	EXPECT_TRUE(eventually([&] { return status(stage_).at("agent_refused") == true; }));
+	EXPECT_TRUE(eventually([&] { return status(stage_).at("change_feed") == "refused"; }));
 	EXPECT_EQ(status(stage_).at("watched"), false);
 	EXPECT_NE(stage_.prestack().cli("status").output.find("does it want authentication?"),
 		  std::string::npos);
