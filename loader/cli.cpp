@@ -102,7 +102,7 @@ private:
 				"Instance; several run side by side under different names")
 			->check(CLI::Validator(check_instance_name, ""))
 			->type_name("NAME")
-			->default_str("default");
+			->default_str(line_.name);
 	}
 
 	void add_json(CLI::App *sub)
@@ -199,7 +199,7 @@ private:
 						"How long such connections may go on")
 					->check(CLI::Validator(check_timeout, ""))
 					->type_name("TIME")
-					->default_str("30s");
+					->default_str(timeout_);
 		sub->add_flag("--now", now_, "Reset them at once")->excludes(timeout);
 	}
 

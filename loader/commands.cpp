@@ -184,12 +184,7 @@ Result<json> flush_services(const CommandLine &line)
 	if (!view) {
 		return tl::unexpected(view.error());
 	}
-	const auto conf_map = view->open("ps_service_conf");
-	const auto state_map = view->open("ps_service_state");
-	if (!conf_map || !state_map) {
-		return tl::unexpected((conf_map ? state_map : conf_map).error());
-	}
-	auto maps = ServiceMaps::open(conf_map->get(), state_map->get());
+	auto maps = view->open_service_maps();
 	if (!maps) {
 		return tl::unexpected(maps.error());
 	}
@@ -256,7 +251,7 @@ int stop(const CommandLine &line)
 
 int run_command(const CommandLine &line)
 {
-	libbpf_set_print(nullptr); // errors are ours to report; see kernel/objects.cpp
+	libbpf_set_print(nullptr); // errors are ours to report; see kernel/libbpf_log.hpp
 	switch (line.command) {
 	case Command::run:
 		return run(line);

@@ -102,16 +102,18 @@ void AgentLink::connect()
 	state_ = State::connecting;
 	since_ = Clock::now();
 	// A connection that stands already is found writable at once.
-	if (auto watched =
-		    loop_.watch_both(socket_.get(), true,
-				     [this](EventLoop::Ready ready) { return on_ready(ready); });
+	if (auto watched = loop_.watch_both(socket_.get(), true,
+					    [this](EventLoop::Ready ready) -> Result<void> {
+						    on_ready(ready);
+						    return {};
+					    });
 	    !watched) {
 		socket_.reset();
 		lose(to_string(watched.error()));
 	}
 }
 
-Result<void> AgentLink::on_ready(EventLoop::Ready ready)
+void AgentLink::on_ready(EventLoop::Ready ready)
 {
 	if (state_ == State::connecting && ready.writable) {
 		on_connected();
@@ -123,7 +125,6 @@ Result<void> AgentLink::on_ready(EventLoop::Ready ready)
 			receive();
 		}
 	}
-	return {};
 }
 
 void AgentLink::on_connected()
@@ -160,12 +161,12 @@ void AgentLink::opened()
 
 void AgentLink::beat(Clock::time_point now)
 {
-	if (!codec_->must_listen() || beating_) {
+	if (!codec_->needs_change_feed() || heartbeat_pending_) {
 		return;
 	}
 	codec_->encode_heartbeat(out_);
 	pending_.push_back({Kind::heartbeat, "", false, now, nullptr});
-	beating_ = true;
+	heartbeat_pending_ = true;
 	push();
 }
 
@@ -221,7 +222,7 @@ void AgentLink::receive()
 			return;
 		}
 	}
-	events_.drained();
+	events_.batch_done();
 	push();
 }
 
@@ -240,20 +241,20 @@ void AgentLink::decode()
 
 bool AgentLink::decode_one(std::string_view input, std::size_t &consumed)
 {
-	const auto news = codec_->decode_news(input);
-	switch (news.status) {
-	case AgentNews::Status::none:
+	const auto message = codec_->decode_feed(input);
+	switch (message.status) {
+	case FeedMessage::Status::none:
 		break;
-	case AgentNews::Status::incomplete:
+	case FeedMessage::Status::incomplete:
 		return false;
-	case AgentNews::Status::news:
-		consumed = news.consumed;
-		if (events_.news) {
-			events_.news(news);
+	case FeedMessage::Status::changes:
+		consumed = message.consumed;
+		if (events_.changes) {
+			events_.changes(message);
 		}
 		return true;
-	case AgentNews::Status::broken:
-		lose("news that makes no sense");
+	case FeedMessage::Status::broken:
+		lose("a change message that makes no sense");
 		return false;
 	}
 	if (pending_.empty()) {
@@ -322,16 +323,16 @@ void AgentLink::on_answer(const AgentReply &reply)
 	}
 }
 
-// A server that refuses even that would refuse others too.
+// A refusal proves nothing about the feed: it stays where it was.
 void AgentLink::on_heartbeat(bool refused, Clock::time_point asked_at)
 {
-	beating_ = false;
+	heartbeat_pending_ = false;
 	if (refused) {
 		return;
 	}
-	heard_ = std::exchange(beat_at_, asked_at);
-	if (events_.heard) {
-		events_.heard();
+	caught_up_to_ = std::exchange(beat_at_, asked_at);
+	if (events_.caught_up) {
+		events_.caught_up();
 	}
 }
 
@@ -341,14 +342,14 @@ void AgentLink::lose(const std::string &reason)
 		loop_.forget(socket_.get());
 		socket_.reset();
 	}
-	state_ = State::apart;
+	state_ = State::disconnected;
 	local_.reset();
 	out_.clear();
 	in_.clear();
 	skip_ = 0;
 	blocked_ = false;
-	heard_.reset();
-	beating_ = false;
+	caught_up_to_.reset();
+	heartbeat_pending_ = false;
 	retry_at_ = Clock::now() + retry_;
 	retry_ = std::min(retry_ * 2, limits_.longest_retry);
 	const auto pending = std::exchange(pending_, {});
@@ -364,7 +365,7 @@ void AgentLink::tick()
 {
 	const auto now = Clock::now();
 	switch (state_) {
-	case State::apart:
+	case State::disconnected:
 		if (now >= retry_at_) {
 			connect();
 		}

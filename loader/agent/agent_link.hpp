@@ -39,15 +39,15 @@ public:
 		std::function<void()> connected; // and the opening was accepted
 		// The connection was lost, or could not be made, or an answer made no sense.
 		std::function<void(const std::string &reason)> lost;
-		// All answers that have arrived were given out.
-		std::function<void()> drained;
-		// The rest may be empty for a codec that does not listen.
-		// The server wants nothing of the opening; `lost` follows.
+		// All answers that have arrived were given to their questions.
+		std::function<void()> batch_done;
+		// The rest may be empty for a codec without a change feed.
+		// The server has refused the opening; `lost` follows.
 		std::function<void()> refused{};
-		std::function<void(const AgentNews &news)> news{};
-		// Of what the server did before heard() all news was given out, and has to be dealt with
-		// before this returns.
-		std::function<void()> heard{};
+		std::function<void(const FeedMessage &message)> changes{};
+		// The feed has told of all that the server did before caught_up_to(). What it told must be
+		// dealt with before this returns.
+		std::function<void()> caught_up{};
 	};
 
 	AgentLink(EventLoop &loop, const Endpoint &server, std::unique_ptr<AgentCodec> codec,
@@ -64,16 +64,19 @@ public:
 	void tick();
 
 	[[nodiscard]] bool connected() const { return state_ == State::open; }
-	[[nodiscard]] bool must_listen() const { return codec_->must_listen(); }
-	// All that the server did before this time is known. Nothing: there is no connection, or no
-	// heartbeat was answered on it.
-	[[nodiscard]] std::optional<Clock::time_point> heard() const { return heard_; }
+	[[nodiscard]] bool needs_change_feed() const { return codec_->needs_change_feed(); }
+	// The change feed has told of all that the server did before this time. Nothing: there is no
+	// connection, or no heartbeat was answered on it.
+	[[nodiscard]] std::optional<Clock::time_point> caught_up_to() const
+	{
+		return caught_up_to_;
+	}
 	[[nodiscard]] std::size_t in_flight() const { return pending_.size(); }
 	// Our end, while there is a connection.
 	[[nodiscard]] std::optional<Endpoint> local() const { return local_; }
 
 private:
-	enum class State { apart, connecting, opening, open };
+	enum class State { disconnected, connecting, opening, open };
 	enum class Kind { opening, question, repair, heartbeat };
 	struct Pending {
 		Kind kind = Kind::question;
@@ -95,7 +98,7 @@ private:
 	void beat(Clock::time_point now);
 	void opened();
 	void lose(const std::string &reason);
-	[[nodiscard]] Result<void> on_ready(EventLoop::Ready ready);
+	void on_ready(EventLoop::Ready ready);
 
 	EventLoop &loop_;
 	Endpoint server_;
@@ -103,7 +106,7 @@ private:
 	Events events_;
 	AgentLinkLimits limits_;
 
-	State state_ = State::apart;
+	State state_ = State::disconnected;
 	UniqueFd socket_;
 	std::optional<Endpoint> local_;
 	Clock::time_point since_{}; // connecting
@@ -113,12 +116,12 @@ private:
 	std::string out_;
 	std::string in_;
 	std::size_t skip_ = 0; // bytes of an answer yet to come that nobody wants
-	bool blocked_ = false; // the loop tells when more can be sent
-	// A heartbeat's answer may leave the server before the news of what was done just before it, so it
-	// is the one before that counts. The opening counts as the first.
-	Clock::time_point beat_at_{}; // sent, and answered
-	std::optional<Clock::time_point> heard_;
-	bool beating_ = false; // one is under way
+	bool blocked_ = false; // waits until more can be sent
+	// A heartbeat's answer may leave the server before the message of a change that was made just before
+	// it. So it is the heartbeat before that counts. The opening counts as the first.
+	Clock::time_point beat_at_{}; // when the last one that was answered was sent
+	std::optional<Clock::time_point> caught_up_to_;
+	bool heartbeat_pending_ = false;
 };
 
 } // namespace prestack

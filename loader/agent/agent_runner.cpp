@@ -12,9 +12,9 @@ namespace
 using namespace std::chrono_literals;
 
 constexpr auto tick = 100ms;
-constexpr auto gathering = 5ms; // how long a question may wait for others
-constexpr auto hearing = 1s; // later the agent is called deaf
-// A server that must be heard may be slow: then it is not served, but what is cached stays good.
+constexpr auto gather_time = 5ms; // how long a question may wait for others
+constexpr auto feed_timeout = 1s; // a feed without an answered heartbeat for so long is down
+// A server with a change feed may be slow. Then the service is not served, but what is cached stays good.
 constexpr auto long_patience = 5s;
 
 std::uint64_t to_ns(AgentLink::Clock::time_point time)
@@ -28,7 +28,7 @@ std::uint64_t to_ns(AgentLink::Clock::time_point time)
 Result<std::unique_ptr<AgentRunner>>
 AgentRunner::create(const std::vector<ServiceConfig> &services, const CacheConfig &cache,
 		    const Objects &objects, const ps_config &config, const Geometry &geometry,
-		    UserCounters &report, std::shared_ptr<spdlog::logger> log)
+		    UserCounters &counters, std::shared_ptr<spdlog::logger> log)
 {
 	std::vector<Served> served;
 	for (const auto &service : services) {
@@ -38,51 +38,41 @@ AgentRunner::create(const std::vector<ServiceConfig> &services, const CacheConfi
 		one.make_agent = info != plugins().end() ? info->make_agent : nullptr;
 		if (one.make_agent != nullptr) {
 			const auto codec = one.make_agent();
-			one.must_listen = codec->must_listen();
+			one.needs_change_feed = codec->needs_change_feed();
 			one.wall_clock = codec->lives_by_wall_clock();
-			report[static_cast<std::uint32_t>(served.size())].listens =
-				one.must_listen ? 1 : 0;
+			counters[static_cast<std::uint32_t>(served.size())].change_feed =
+				one.needs_change_feed ? ChangeFeed::down : ChangeFeed::none;
 		}
 		served.push_back(std::move(one));
 	}
-	const auto vouch = objects.program("ps_set_expiry");
-	const auto forget = objects.program("ps_invalidations");
-	const auto questions = objects.map("ps_expiry_questions");
-	const auto index = objects.map("ps_index");
-	const auto small = objects.map("ps_small");
-	const auto large = objects.map("ps_large");
-	const auto conf = objects.map("ps_service_conf");
-	const auto state = objects.map("ps_service_state");
-	for (const auto *part :
-	     {&vouch, &forget, &questions, &index, &small, &large, &conf, &state}) {
-		if (!*part) {
-			return tl::unexpected(part->error());
-		}
-	}
-	std::unique_ptr<AgentRunner> runner(
-		new AgentRunner(std::move(served), ExpiryAnswers(*vouch),
-				Invalidations(*forget, config), report, std::move(log)));
+	const auto maps = objects.maps();
+	std::unique_ptr<AgentRunner> runner(new AgentRunner(
+		std::move(served), ExpiryAnswers(objects.programs().set_expiry),
+		Invalidations(objects.programs().invalidations, config), counters, std::move(log)));
 	const auto on_question = [](void *context, void *data, std::size_t size) {
 		if (const auto question = question_of(data, size)) {
 			static_cast<AgentRunner *>(context)->on_question(*question);
 		}
 		return 0;
 	};
-	runner->questions_.reset(ring_buffer__new(*questions, on_question, runner.get(), nullptr));
+	runner->questions_.reset(
+		ring_buffer__new(maps.expiry_questions, on_question, runner.get(), nullptr));
 	if (!runner->questions_) {
 		return fail("map ps_expiry_questions", "open as a ring buffer", errno);
 	}
 	// Descriptors belong to `objects`, which outlives us.
-	runner->make_auditor_ = [=, &report, log = runner->log_, index = *index, small = *small,
-				 large = *large, conf = *conf,
-				 state = *state](std::vector<Auditor::Audited> audited) {
-		return ServiceMaps::open(conf, state).and_then([&](ServiceMaps &&maps) {
-			return EntrySampler::open(index, small, large, config, geometry)
-				.map([&](EntrySampler &&sampler) {
-					return Auditor(std::move(sampler), std::move(maps), cache,
-						       std::move(audited), report, log);
-				});
-		});
+	runner->make_auditor_ = [=, &counters,
+				 log = runner->log_](std::vector<Auditor::Audited> audited) {
+		return ServiceMaps::open(maps.service_conf, maps.service_state)
+			.and_then([&](ServiceMaps &&services) {
+				return EntrySampler::open(maps.index, maps.small, maps.large,
+							  config, geometry)
+					.map([&](EntrySampler &&sampler) {
+						return Auditor(std::move(sampler),
+							       std::move(services), cache,
+							       std::move(audited), counters, log);
+					});
+			});
 	};
 	return runner;
 }
@@ -92,27 +82,29 @@ AgentLink::Events AgentRunner::events_of(std::uint32_t service)
 	AgentLink::Events events;
 	events.connected = [this, service] { on_connected(service); };
 	events.lost = [this, service](const std::string &reason) { on_lost(service, reason); };
-	events.drained = [this] {
-		check_forgotten(invalidations_.give());
+	events.batch_done = [this] {
+		check_invalidated(invalidations_.give());
 		give();
 	};
 	events.refused = [this, service] { services_[service].let_in = false; };
-	events.news = [this, service](const AgentNews &news) { on_news(service, news); };
-	events.heard = [this] { check_forgotten(invalidations_.give()); };
+	events.changes = [this, service](const FeedMessage &message) {
+		on_changes(service, message);
+	};
+	events.caught_up = [this] { check_invalidated(invalidations_.give()); };
 	return events;
 }
 
 void AgentRunner::on_connected(std::uint32_t service)
 {
 	auto &served = services_[service];
-	report_[service].connected = 1;
+	counters_[service].agent_connected = 1;
 	served.let_in = true;
-	served.told_lost = false;
-	served.told_not_let_in = false;
-	served.told_refused = false;
+	served.logged_lost = false;
+	served.logged_not_let_in = false;
+	served.logged_refused = false;
 	log_->info("service {}: the agent is connected to the server", served.service.name);
-	// What changed before was not heard of.
-	if (served.must_listen) {
+	// The feed does not tell of what changed before it.
+	if (served.needs_change_feed) {
 		hooks_.flush(service);
 	}
 }
@@ -120,43 +112,44 @@ void AgentRunner::on_connected(std::uint32_t service)
 void AgentRunner::on_lost(std::uint32_t service, const std::string &reason)
 {
 	auto &served = services_[service];
-	const bool stood = report_[service].connected != 0;
-	report_[service].connected = 0;
-	++report_[service].agent_errors;
-	if (stood && served.must_listen) {
-		hooks_.deaf(service);
+	const bool stood = counters_[service].agent_connected != 0;
+	counters_[service].agent_connected = 0;
+	++counters_[service].agent_errors;
+	if (stood && served.needs_change_feed) {
+		hooks_.feed_lost(service);
 	}
-	const bool told = served.let_in ? served.told_lost : served.told_not_let_in;
-	if (!told) {
+	const bool logged = served.let_in ? served.logged_lost : served.logged_not_let_in;
+	if (!logged) {
 		log_->warn("service {}: the agent has no connection to {}: {}{}; {} is not served",
 			   served.service.name, to_string(served.service.server), reason,
 			   served.let_in ? "" : " (does it want authentication?)",
-			   served.must_listen ? "the service" : "what it would have to ask about");
+			   served.needs_change_feed ? "the service"
+						    : "what it would have to ask about");
 	}
-	served.told_lost = true;
-	served.told_not_let_in = !served.let_in;
+	served.logged_lost = true;
+	served.logged_not_let_in = !served.let_in;
 	if (stood) {
 		hooks_.server_lost();
 	}
 }
 
-void AgentRunner::on_news(std::uint32_t service, const AgentNews &news)
+void AgentRunner::on_changes(std::uint32_t service, const FeedMessage &message)
 {
-	report_[service].news += news.keys.size() + (news.anything ? 1 : 0);
-	if (news.anything) {
+	counters_[service].feed_changes += message.keys.size() + (message.any_key ? 1 : 0);
+	if (message.any_key) {
 		hooks_.flush(service);
 	}
-	for (const auto key : news.keys) {
-		check_forgotten(invalidations_.add(static_cast<std::uint8_t>(service), key));
+	for (const auto key : message.keys) {
+		check_invalidated(invalidations_.add(static_cast<std::uint8_t>(service), key));
 	}
 }
 
-void AgentRunner::check_forgotten(const Result<void> &done)
+void AgentRunner::check_invalidated(const Result<void> &done)
 {
 	if (done) {
 		return;
 	}
-	// Whose keys they were is not known any more.
+	// It is not known any more which services they belong to.
 	log_->error("{}", to_string(done.error()));
 	for (std::uint32_t i = 0; i < services_.size(); ++i) {
 		hooks_.flush(i);
@@ -167,42 +160,45 @@ std::chrono::nanoseconds AgentRunner::alive_for(std::uint32_t service,
 						std::chrono::nanoseconds span) const
 {
 	const auto &served = services_[service];
-	if (!served.must_listen) {
+	if (!served.needs_change_feed) {
 		return span;
 	}
-	if (!served.link || !served.link->heard()) {
+	if (!served.link || !served.link->caught_up_to()) {
 		return std::chrono::nanoseconds{0};
 	}
 	const std::chrono::nanoseconds left =
-		*served.link->heard() + span - AgentLink::Clock::now();
+		*served.link->caught_up_to() + span - AgentLink::Clock::now();
 	return std::max(left, std::chrono::nanoseconds{0});
 }
 
-void AgentRunner::tell_who_is_deaf()
+void AgentRunner::update_change_feeds()
 {
 	for (std::uint32_t i = 0; i < services_.size(); ++i) {
 		const auto &served = services_[i];
-		const bool deaf = alive_for(i, hearing) == std::chrono::nanoseconds{0};
-		const auto how = served.let_in ? Deaf::yes : Deaf::refused;
-		const bool was_deaf = report_[i].deaf != static_cast<std::uint64_t>(Deaf::no);
-		// Else the loss of the connection tells.
-		if (deaf != was_deaf && served.link && served.link->heard()) {
+		if (!served.needs_change_feed) {
+			continue;
+		}
+		const bool up = alive_for(i, feed_timeout) > std::chrono::nanoseconds{0};
+		const bool was_up = counters_[i].change_feed == ChangeFeed::up;
+		// The loss of a connection has a message of its own.
+		if (up != was_up && served.link && served.link->caught_up_to()) {
 			log_->log(
-				deaf ? spdlog::level::warn : spdlog::level::info,
+				up ? spdlog::level::info : spdlog::level::warn,
 				"service {}: the server {} the agent's heartbeats; the service is "
 				"{}served",
 				served.service.name,
-				deaf ? "does not answer, or refuses," : "answers",
-				deaf ? "not " : "");
+				up ? "answers" : "does not answer, or refuses,", up ? "" : "not ");
 		}
-		report_[i].deaf = static_cast<std::uint64_t>(deaf ? how : Deaf::no);
+		counters_[i].change_feed = up		   ? ChangeFeed::up
+					   : served.let_in ? ChangeFeed::down
+							   : ChangeFeed::refused;
 	}
 }
 
 AgentLinkLimits AgentRunner::limits_of(const Served &served)
 {
 	AgentLinkLimits limits;
-	if (served.must_listen) {
+	if (served.needs_change_feed) {
 		limits.patience = long_patience;
 	}
 	return limits;
@@ -233,16 +229,17 @@ Result<void> AgentRunner::start(EventLoop &loop, AgentHooks hooks)
 			}
 		}
 		auditor_->tick();
-		tell_who_is_deaf();
-		// The kernel tells once per tick of its clock, which may stand still for longer than we gathered.
-		return look_for_questions();
+		update_change_feeds();
+		// The kernel wakes us once per tick of its clock, which may stand still for longer than we
+		// gather questions.
+		return consume_questions();
 	};
-	const auto look = [this] { return look_for_questions(); };
+	const auto look = [this] { return consume_questions(); };
 	const auto timer = loop.timer(look);
 	if (!timer) {
 		return tl::unexpected(timer.error());
 	}
-	look_again_ = *timer;
+	gather_timer_ = *timer;
 	if (auto done = tend(); !done) {
 		return done;
 	}
@@ -251,7 +248,7 @@ Result<void> AgentRunner::start(EventLoop &loop, AgentHooks hooks)
 	});
 }
 
-Result<void> AgentRunner::look_for_questions()
+Result<void> AgentRunner::consume_questions()
 {
 	if (ring_buffer__consume(questions_.get()) <= 0) {
 		return {};
@@ -261,8 +258,8 @@ Result<void> AgentRunner::look_for_questions()
 			served.link->push();
 		}
 	}
-	// Of those that follow soon the kernel does not tell.
-	return EventLoop::start(look_again_, gathering);
+	// The kernel does not wake us for those that follow soon.
+	return EventLoop::start(gather_timer_, gather_time);
 }
 
 std::vector<Endpoint> AgentRunner::own_connections() const
@@ -281,8 +278,8 @@ void AgentRunner::on_question(const ps_expiry_question &question)
 	if (question.service >= services_.size()) {
 		return;
 	}
-	auto &counters = report_[question.service];
-	++counters.asked;
+	auto &counters = counters_[question.service];
+	++counters.expiry_asked;
 	const std::string_view key(reinterpret_cast<const char *>(question.key), question.key_len);
 	const auto service = question.service;
 	const ps_expiry_answer answer{question.table, question.index, question.seq, 0,
@@ -293,7 +290,7 @@ void AgentRunner::on_question(const ps_expiry_question &question)
 	    !link->ask(key, false, [this, service, answer](const AgentReply *reply, auto asked_at) {
 		    on_expiry(service, answer, reply, asked_at);
 	    })) {
-		++counters.unanswered;
+		++counters.expiry_unanswered;
 	}
 }
 
@@ -301,16 +298,16 @@ void AgentRunner::on_expiry(std::uint8_t service, ps_expiry_answer answer, const
 			    AgentLink::Clock::time_point asked_at)
 {
 	auto &served = services_[service];
-	auto &counters = report_[service];
+	auto &counters = counters_[service];
 	if (reply != nullptr && reply->status == AgentReply::Status::refused) {
 		++counters.agent_errors;
-		if (!served.told_refused) {
+		if (!served.logged_refused) {
 			log_->warn("service {}: the server refuses the agent's questions (does it "
 				   "want authentication?); what it would have to ask about is not "
 				   "served",
 				   served.service.name);
 		}
-		served.told_refused = true;
+		served.logged_refused = true;
 	}
 	std::optional<std::uint64_t> expires;
 	if (reply != nullptr && reply->status == AgentReply::Status::answered && reply->present &&
@@ -318,7 +315,7 @@ void AgentRunner::on_expiry(std::uint8_t service, ps_expiry_answer answer, const
 		expires = sure_expiry(*reply, to_ns(asked_at));
 	}
 	if (!expires) {
-		++counters.unanswered;
+		++counters.expiry_unanswered;
 		return;
 	}
 	answer.expires = *expires;
@@ -336,7 +333,7 @@ void AgentRunner::give()
 		return;
 	}
 	for (std::uint32_t i = 0; i < services_.size(); ++i) {
-		report_[i].answered += (*taken)[i];
+		counters_[i].expiry_answered += (*taken)[i];
 	}
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Runs the plug-ins' agents: answers the kernel's questions about when entries expire, passes on what
-// servers tell of changes, audits, and keeps hot items warm.
+// change feeds say, audits, and keeps hot items warm.
 #pragma once
 
 #include <cstdint>
@@ -27,32 +27,32 @@
 namespace prestack
 {
 
-// What the agents tell of.
+// What the agents report to the rest of the loader.
 struct AgentHooks {
 	// A server has closed its connection: it may have been restarted.
 	std::function<void()> server_lost;
 	// Anything that is cached of the service may be old.
 	std::function<void(std::uint32_t service)> flush;
-	// The same, and changes are not heard of from now on: nothing may be served.
-	std::function<void(std::uint32_t service)> deaf;
+	// The same, and the change feed is down from now on: nothing may be served.
+	std::function<void(std::uint32_t service)> feed_lost;
 };
 
 class AgentRunner
 {
 public:
-	// `services` are the enabled ones, in the order of their numbers. `report` must stay where it
-	// is. Nothing runs before start().
+	// `services` are the enabled ones, in the order of their numbers. `counters` must stay where
+	// it is. Nothing runs before start().
 	[[nodiscard]] static Result<std::unique_ptr<AgentRunner>>
 	create(const std::vector<ServiceConfig> &services, const CacheConfig &cache,
 	       const Objects &objects, const ps_config &config, const Geometry &geometry,
-	       UserCounters &report, std::shared_ptr<spdlog::logger> log);
+	       UserCounters &counters, std::shared_ptr<spdlog::logger> log);
 	AgentRunner(const AgentRunner &) = delete;
 	AgentRunner &operator=(const AgentRunner &) = delete;
 	~AgentRunner() = default;
 
 	[[nodiscard]] Result<void> start(EventLoop &loop, AgentHooks hooks);
-	// For how long from now the service may be served, at most `span`; 0: not at all. A change that
-	// is not heard of is so for `span` at most.
+	// For how long from now the service may be served, at most `span`; 0: not at all. So a
+	// change that the feed does not tell of is served around for `span` at most.
 	[[nodiscard]] std::chrono::nanoseconds alive_for(std::uint32_t service,
 							 std::chrono::nanoseconds span) const;
 	[[nodiscard]] bool lives_by_wall_clock(std::uint32_t service) const
@@ -70,42 +70,42 @@ private:
 		ServiceConfig service;
 		std::unique_ptr<AgentCodec> (*make_agent)() = nullptr;
 		std::unique_ptr<AgentLink> link;
-		bool must_listen = false;
+		bool needs_change_feed = false;
 		bool wall_clock = false;
-		bool let_in = true; // or the server refused the opening the last time
-		bool told_lost = false; // once per outage
-		bool told_not_let_in = false; // the same
-		bool told_refused = false; // once per connection
+		bool let_in = true; // false: the server refused the last opening
+		bool logged_lost = false; // once per outage
+		bool logged_not_let_in = false; // the same
+		bool logged_refused = false; // once per connection
 	};
 
-	AgentRunner(std::vector<Served> services, ExpiryAnswers voucher,
-		    const Invalidations &forgetter, UserCounters &report,
+	AgentRunner(std::vector<Served> services, ExpiryAnswers expiry_answers,
+		    const Invalidations &invalidations, UserCounters &counters,
 		    std::shared_ptr<spdlog::logger> log)
-		: services_(std::move(services)), expiry_answers_(std::move(voucher)),
-		  invalidations_(forgetter), report_(report), log_(std::move(log))
+		: services_(std::move(services)), expiry_answers_(std::move(expiry_answers)),
+		  invalidations_(invalidations), counters_(counters), log_(std::move(log))
 	{
 	}
-	[[nodiscard]] Result<void> look_for_questions();
+	[[nodiscard]] Result<void> consume_questions();
 	void on_question(const ps_expiry_question &question);
 	void on_expiry(std::uint8_t service, ps_expiry_answer answer, const AgentReply *reply,
 		       AgentLink::Clock::time_point asked_at);
 	void give();
 	void on_connected(std::uint32_t service);
 	void on_lost(std::uint32_t service, const std::string &reason);
-	void on_news(std::uint32_t service, const AgentNews &news);
-	void check_forgotten(const Result<void> &done);
-	void tell_who_is_deaf();
+	void on_changes(std::uint32_t service, const FeedMessage &message);
+	void check_invalidated(const Result<void> &done);
+	void update_change_feeds();
 	[[nodiscard]] AgentLink::Events events_of(std::uint32_t service);
 	[[nodiscard]] static AgentLinkLimits limits_of(const Served &served);
 
 	std::vector<Served> services_;
 	ExpiryAnswers expiry_answers_;
 	Invalidations invalidations_;
-	UserCounters &report_;
+	UserCounters &counters_;
 	std::shared_ptr<spdlog::logger> log_;
 	AgentHooks hooks_;
 	std::unique_ptr<ring_buffer, FreeRing> questions_;
-	int look_again_ = -1; // a timer of the loop
+	int gather_timer_ = -1; // a timer of the loop
 	std::function<Result<Auditor>(std::vector<Auditor::Audited>)> make_auditor_;
 	std::unique_ptr<Auditor> auditor_;
 };

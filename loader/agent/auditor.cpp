@@ -78,7 +78,7 @@ std::string_view describe(Verdict verdict)
 
 } // namespace
 
-Verdict judge(const Audit &audit, const AgentReply &reply)
+Verdict audit_verdict(const Audit &audit, const AgentReply &reply)
 {
 	const auto &before = audit.before;
 	if (audit.after == nullptr || audit.after->head.seq != before.head.seq ||
@@ -107,17 +107,17 @@ Verdict judge(const Audit &audit, const AgentReply &reply)
 }
 
 Auditor::Auditor(EntrySampler sampler, ServiceMaps maps, const CacheConfig &cache,
-		 std::vector<Audited> services, UserCounters &report,
+		 std::vector<Audited> services, UserCounters &counters,
 		 std::shared_ptr<spdlog::logger> log)
 	: sampler_(std::move(sampler)), maps_(std::move(maps)), cache_(cache),
-	  services_(std::move(services)), report_(report), log_(std::move(log)),
+	  services_(std::move(services)), counters_(counters), log_(std::move(log)),
 	  due_(services_.size()), last_(Clock::now()), random_(std::random_device{}())
 {
 }
 
 void Auditor::tick()
 {
-	decide_what_was_heard();
+	decide_waiting();
 	const auto now = Clock::now();
 	const double seconds = std::chrono::duration<double>(now - last_).count();
 	last_ = now;
@@ -172,7 +172,7 @@ void Auditor::ask_about(std::uint32_t service, EntryCopy entry)
 	auto on_reply = [this, service, entry = std::move(entry)](const AgentReply *reply,
 								  Clock::time_point) {
 		if (reply == nullptr) {
-			++report_[service].undecided;
+			++counters_[service].undecided;
 		} else {
 			this->on_reply(service, entry, *reply);
 		}
@@ -184,7 +184,7 @@ void Auditor::ask_about(std::uint32_t service, EntryCopy entry)
 void Auditor::on_reply(std::uint32_t service, const EntryCopy &before, const AgentReply &reply)
 {
 	const auto now = Clock::now();
-	if (!services_[service].link->must_listen()) {
+	if (!services_[service].link->needs_change_feed()) {
 		decide(service, before, reply, now);
 		return;
 	}
@@ -192,17 +192,17 @@ void Auditor::on_reply(std::uint32_t service, const EntryCopy &before, const Age
 	if (reply.value) {
 		value.emplace(*reply.value);
 	}
-	unheard_.push_back({service, before, reply, std::move(value), now});
+	waiting_.push_back({service, before, reply, std::move(value), now});
 }
 
-// Epochs tell of connections that were lost meanwhile.
-void Auditor::decide_what_was_heard()
+// A connection that was lost meanwhile has changed the epoch.
+void Auditor::decide_waiting()
 {
-	std::vector<Unheard> waiting;
-	for (auto &one : unheard_) {
-		const auto heard = services_[one.service].link->heard();
-		if (!heard || *heard <= one.answered_at) {
-			waiting.push_back(std::move(one));
+	std::vector<WaitingVerdict> still_waiting;
+	for (auto &one : waiting_) {
+		const auto caught_up = services_[one.service].link->caught_up_to();
+		if (!caught_up || *caught_up <= one.answered_at) {
+			still_waiting.push_back(std::move(one));
 			continue;
 		}
 		if (one.value) {
@@ -210,28 +210,28 @@ void Auditor::decide_what_was_heard()
 		}
 		decide(one.service, one.before, one.reply, one.answered_at);
 	}
-	unheard_ = std::move(waiting);
+	waiting_ = std::move(still_waiting);
 }
 
 void Auditor::decide(std::uint32_t service, const EntryCopy &before, const AgentReply &reply,
 		     Clock::time_point answered_at)
 {
 	const auto after = sampler_.read(before.table, before.index);
-	auto verdict =
-		judge({before, after ? &*after : nullptr, maps_.epoch(service), to_ns(answered_at)},
-		      reply);
+	auto verdict = audit_verdict(
+		{before, after ? &*after : nullptr, maps_.epoch(service), to_ns(answered_at)},
+		reply);
 	if (!maps_.is_serving(service)) {
 		verdict = Verdict::undecided;
 	}
-	auto &counters = report_[service];
+	auto &counters = counters_[service];
 	switch (verdict) {
 	case Verdict::undecided:
 		++counters.undecided;
 		return;
 	case Verdict::refused:
 		++counters.undecided;
-		// Rights are taken without news, and maybe for many keys.
-		if (services_[service].link->must_listen()) {
+		// The feed does not tell when rights are taken, and they may be taken for many keys.
+		if (services_[service].link->needs_change_feed()) {
 			maps_.bump_epoch(service);
 			log_->warn("service {}: the server refuses to tell of key \"{}\", which "
 				   "was cached; cache flushed",
@@ -279,7 +279,7 @@ void Auditor::warm()
 		const std::uint32_t service = entry->head.service;
 		if (services_[service].link->ask(entry->key, false, nullptr)) {
 			due_[service].touches -= 1;
-			++report_[service].warmed;
+			++counters_[service].warmed;
 		}
 	}
 }

@@ -40,9 +40,10 @@ struct Audit {
 	std::uint32_t epoch = 0; // of the service, after the server had answered
 	std::uint64_t answered_at = 0; // ns of CLOCK_MONOTONIC
 };
-// A write is seen, and the entry dead, before the server can carry it out, or it was heard of. So an
-// entry that is the same after that as before the question, and live, must be what the server said.
-[[nodiscard]] Verdict judge(const Audit &audit, const AgentReply &reply);
+// A write is seen, and kills the entry, before the server can carry it out; or the change feed has told of
+// it. So an entry that is live and the same after the answer as before the question must be what the server
+// said.
+[[nodiscard]] Verdict audit_verdict(const Audit &audit, const AgentReply &reply);
 
 class Auditor
 {
@@ -51,9 +52,9 @@ public:
 		std::string name; // of the service
 		AgentLink *link = nullptr; // null: a plug-in that cannot ask
 	};
-	// Services by number. `report` must stay where it is.
+	// Services by number. `counters` must stay where it is.
 	Auditor(EntrySampler sampler, ServiceMaps maps, const CacheConfig &cache,
-		std::vector<Audited> services, UserCounters &report,
+		std::vector<Audited> services, UserCounters &counters,
 		std::shared_ptr<spdlog::logger> log);
 
 	// Call about ten times a second.
@@ -67,8 +68,9 @@ private:
 	void audit(std::uint32_t service);
 	void warm();
 	void ask_about(std::uint32_t service, EntryCopy entry);
-	// An answer about a service whose changes are heard of: it may be newer than the news of it.
-	struct Unheard {
+	// An answer about a service with a change feed. It may be newer than what the feed has told of, so it
+	// waits until the feed has caught up.
+	struct WaitingVerdict {
 		std::uint32_t service = 0;
 		EntryCopy before;
 		AgentReply reply;
@@ -76,7 +78,7 @@ private:
 		AgentLink::Clock::time_point answered_at;
 	};
 	void on_reply(std::uint32_t service, const EntryCopy &before, const AgentReply &reply);
-	void decide_what_was_heard();
+	void decide_waiting();
 	void decide(std::uint32_t service, const EntryCopy &before, const AgentReply &reply,
 		    AgentLink::Clock::time_point answered_at);
 	[[nodiscard]] bool is_served(const EntryCopy &entry) const;
@@ -85,10 +87,10 @@ private:
 	ServiceMaps maps_;
 	CacheConfig cache_;
 	std::vector<Audited> services_;
-	UserCounters &report_;
+	UserCounters &counters_;
 	std::shared_ptr<spdlog::logger> log_;
 	std::vector<Due> due_;
-	std::vector<Unheard> unheard_;
+	std::vector<WaitingVerdict> waiting_;
 	AgentLink::Clock::time_point last_;
 	std::minstd_rand random_;
 	std::uint64_t walked_ = 0; // place of the index at which warm() goes on

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Keys that the server says have changed, given to the kernel many at a time.
+// Keys that have changed, as the change feed says, given to the kernel many at a time.
 #pragma once
 
 #include <cstdint>

@@ -38,22 +38,15 @@ bool made_qdisc(const nlohmann::json &description, int ifindex)
 Result<void> Attachment::add(const ServedInterface &interface, const Objects &objects,
 			     const BpffsPtr &bpffs, InstanceDir &dir, Takeover *takeover)
 {
-	const auto xdp = objects.program("ps_xdp");
-	const auto ingress = objects.program("ps_tc_ingress");
-	const auto egress = objects.program("ps_tc_egress");
-	for (const auto *program : {&xdp, &ingress, &egress}) {
-		if (!*program) {
-			return tl::unexpected(program->error());
-		}
-	}
-	const TcHook::Programs tc{*ingress, *egress};
+	const auto &programs = objects.programs();
+	const TcHook::Programs tc{programs.tc_ingress, programs.tc_egress};
 	const bool replace = takeover != nullptr && takeover->has(interface.ifindex);
 	if (replace) {
 		// From here on what is attached may need what we have pinned, and what was.
 		dir.leave();
 	}
-	auto hooks = replace ? take_over(interface, tc, *xdp, dir, *takeover)
-			     : attach(interface, tc, *xdp, bpffs);
+	auto hooks = replace ? take_over(interface, tc, programs.xdp, dir, *takeover)
+			     : attach(interface, tc, programs.xdp, bpffs);
 	if (!hooks) {
 		return tl::unexpected(hooks.error());
 	}

@@ -12,6 +12,7 @@
 #include "attach/tc_hook.hpp"
 #include "attach/xdp_hook.hpp"
 #include "base/host.hpp"
+#include "kernel/pin_names.hpp"
 #include "watch/spliced_connections.hpp"
 
 #ifndef PRESTACK_VERSION
@@ -35,8 +36,8 @@ void put(std::array<char, size> &out, std::string_view text)
 // What hangs on the flows alone, whatever shape the other tables have.
 bool belongs_to_flows(std::string_view map)
 {
-	return map == "ps_flows" || map == "ps_handshakes" || map == "ps_handover" ||
-	       map == "ps_ticket" || map == "ps_stats";
+	return map == pin::flows || map == pin::handshakes || map == pin::handover ||
+	       map == pin::ticket || map == pin::stats;
 }
 
 // What may differ without a table meaning something else.
@@ -47,23 +48,23 @@ ps_config without_freedom(ps_config config)
 	return config;
 }
 
-std::optional<Setup> read_setup(const InstanceDir &dir)
+std::optional<TableFormat> read_table_format(const InstanceDir &dir)
 {
-	const auto map = dir.open_leftover(Setup::map_name);
+	const auto map = dir.open_leftover(pin::table_format);
 	bpf_map_info info{};
 	__u32 size = sizeof info;
 	if (!map || bpf_obj_get_info_by_fd(map->get(), &info, &size) != 0 ||
-	    info.value_size != sizeof(Setup)) {
+	    info.value_size != sizeof(TableFormat)) {
 		return std::nullopt;
 	}
-	Setup setup;
+	TableFormat format;
 	const __u32 first = 0;
-	return bpf_map_lookup_elem(map->get(), &first, &setup) == 0 ? std::optional(setup)
-								    : std::nullopt;
+	return bpf_map_lookup_elem(map->get(), &first, &format) == 0 ? std::optional(format)
+								     : std::nullopt;
 }
 
 // Those that `now` does not have, if it is given.
-std::vector<std::uint16_t> ports_of(const nlohmann::json &description, const Setup *now)
+std::vector<std::uint16_t> ports_of(const nlohmann::json &description, const TableFormat *now)
 {
 	std::vector<std::uint16_t> ports;
 	for (const auto &service : description.value("services", nlohmann::json::array())) {
@@ -84,7 +85,7 @@ std::vector<std::uint16_t> ports_of(const nlohmann::json &description, const Set
 Result<std::uint64_t> count_spliced(const InstanceDir &dir, std::vector<std::uint16_t> ports,
 				    bool here, bool known_layout)
 {
-	const auto flows = dir.open_leftover("ps_flows");
+	const auto flows = dir.open_leftover(pin::flows);
 	if (!flows) {
 		return 0;
 	}
@@ -95,11 +96,71 @@ Result<std::uint64_t> count_spliced(const InstanceDir &dir, std::vector<std::uin
 				return list.size();
 			});
 	}
-	const auto census = dir.open_leftover("ps_count_flows");
-	return census ? count_flows(census->get()).map([](const FlowCount &all) {
+	const auto count = dir.open_leftover(pin::count_flows);
+	return count ? count_flows(count->get()).map([](const FlowCount &all) {
 		return all.spliced;
 	})
-		      : Result<std::uint64_t>(0);
+		     : Result<std::uint64_t>(0);
+}
+
+// What a killed loader left, compared with what is to run now.
+struct Leftover {
+	bool here = false; // all links are in our network namespace
+	bool whole = false; // all links are still attached
+	bool all_served = false; // no link is on an interface that is not served any more
+	std::optional<TableFormat> format; // nothing: it cannot be read
+	Continuity continuity = Continuity::none;
+
+	// Whether connections can be taken over at all.
+	[[nodiscard]] bool goes_on() const { return all_served && continuity != Continuity::none; }
+};
+
+Leftover compare(const InstanceDir &dir, const std::vector<LeftLink> &links,
+		 const TableFormat &format, const std::vector<ServedInterface> &interfaces)
+{
+	const auto netns = netns_id();
+	const auto is_served = [&interfaces](const LeftLink &link) {
+		return !link.attached ||
+		       std::ranges::find(interfaces, link.pin.ifindex, &ServedInterface::ifindex) !=
+			       interfaces.end();
+	};
+	Leftover leftover;
+	leftover.here = std::ranges::all_of(
+		links, [netns](const LeftLink &link) { return link.pin.netns == netns; });
+	leftover.whole = std::ranges::all_of(links, &LeftLink::attached);
+	leftover.all_served = leftover.here && std::ranges::all_of(links, is_served);
+	leftover.format = read_table_format(dir);
+	if (leftover.format) {
+		leftover.continuity = continuity_of(*leftover.format, format);
+	}
+	return leftover;
+}
+
+// Fails if a connection that is translated would break off: where nothing goes on any such connection, else
+// one of a service that is gone.
+Result<void> check_none_breaks(const InstanceDir &dir, const Leftover &leftover,
+			       const TableFormat &format, const std::string &name)
+{
+	const bool goes_on = leftover.goes_on();
+	const auto broken = count_spliced(
+		dir, ports_of(dir.leftover(), goes_on ? &format : nullptr), leftover.here,
+		leftover.format && leftover.format->layout == format.layout);
+	if (!broken) {
+		return tl::unexpected(broken.error());
+	}
+	if (*broken == 0) {
+		return {};
+	}
+	return fail(fmt::format("instance \"{}\"", name),
+		    fmt::format("was killed, and {} connections that its programs still translate "
+				"would break off: {}",
+				*broken,
+				!leftover.here	       ? "they are in another network namespace"
+				: !leftover.all_served ? "an interface is not served any more"
+				: goes_on	       ? "a service is not served any more"
+						       : "they are of another version of prestack"),
+		    0,
+		    fmt::format("end them first: prestack stop --name {} (or with --now)", name));
 }
 
 Result<std::optional<Takeover>> start_from_scratch(InstanceDir &dir, std::vector<LeftLink> links)
@@ -120,29 +181,30 @@ bool Takeover::has(int ifindex) const
 	});
 }
 
-Setup make_setup(const ps_config &config, const std::vector<const PluginInfo *> &plugins)
+TableFormat make_table_format(const ps_config &config,
+			      const std::vector<const PluginInfo *> &plugins)
 {
-	Setup setup;
-	put(setup.version, PRESTACK_VERSION);
-	for (std::size_t i = 0; i < plugins.size() && i < setup.plugins.size(); ++i) {
-		put(setup.plugins[i], plugins[i]->name);
+	TableFormat format;
+	put(format.version, PRESTACK_VERSION);
+	for (std::size_t i = 0; i < plugins.size() && i < format.plugins.size(); ++i) {
+		put(format.plugins[i], plugins[i]->name);
 	}
-	setup.config = config;
-	return setup;
+	format.config = config;
+	return format;
 }
 
-Result<UniqueFd> save_setup(const Setup &setup)
+Result<UniqueFd> save_table_format(const TableFormat &format)
 {
-	UniqueFd map(bpf_map_create(BPF_MAP_TYPE_ARRAY, Setup::map_name, sizeof(__u32),
-				    sizeof setup, 1, nullptr));
+	UniqueFd map(bpf_map_create(BPF_MAP_TYPE_ARRAY, pin::table_format, sizeof(__u32),
+				    sizeof format, 1, nullptr));
 	const __u32 first = 0;
-	if (!map || bpf_map_update_elem(map.get(), &first, &setup, BPF_ANY) != 0) {
-		return fail(std::string("map ") + Setup::map_name, "create", errno);
+	if (!map || bpf_map_update_elem(map.get(), &first, &format, BPF_ANY) != 0) {
+		return fail(std::string("map ") + pin::table_format, "create", errno);
 	}
 	return map;
 }
 
-Continuity judge(const Setup &old, const Setup &now)
+Continuity continuity_of(const TableFormat &old, const TableFormat &now)
 {
 	if (old.layout != now.layout || old.flow_size != now.flow_size ||
 	    old.handshake_size != now.handshake_size || old.config_size != now.config_size) {
@@ -156,7 +218,7 @@ Continuity judge(const Setup &old, const Setup &now)
 		       : Continuity::flows;
 }
 
-Result<std::optional<Takeover>> plan_takeover(InstanceDir &dir, Setup &setup,
+Result<std::optional<Takeover>> plan_takeover(InstanceDir &dir, TableFormat &format,
 					      const std::vector<ServedInterface> &interfaces,
 					      const std::string &name, spdlog::logger &log)
 {
@@ -168,55 +230,26 @@ Result<std::optional<Takeover>> plan_takeover(InstanceDir &dir, Setup &setup,
 		}
 		return start_from_scratch(dir, std::move(links));
 	}
-	const auto netns = netns_id();
-	const bool here = std::ranges::all_of(
-		links, [netns](const LeftLink &link) { return link.pin.netns == netns; });
-	const bool whole = std::ranges::all_of(links, &LeftLink::attached);
-	const bool all_served =
-		here && std::ranges::all_of(links, [&](const LeftLink &link) {
-			return !link.attached ||
-			       std::ranges::find(interfaces, link.pin.ifindex,
-						 &ServedInterface::ifindex) != interfaces.end();
-		});
-	const auto old = read_setup(dir);
-	auto continuity = old ? judge(*old, setup) : Continuity::none;
-	const bool goes_on = all_served && continuity != Continuity::none;
-	// Where nothing goes on all connections count, else those of services that are gone.
-	const auto broken = count_spliced(dir, ports_of(dir.leftover(), goes_on ? &setup : nullptr),
-					  here, old && old->layout == setup.layout);
-	if (!broken) {
-		return tl::unexpected(broken.error());
+	const auto leftover = compare(dir, links, format, interfaces);
+	if (auto checked = check_none_breaks(dir, leftover, format, name); !checked) {
+		return tl::unexpected(checked.error());
 	}
-	if (*broken != 0) {
-		return fail(fmt::format("instance \"{}\"", name),
-			    fmt::format("was killed, and {} connections that its programs still "
-					"translate would break off: {}",
-					*broken,
-					!here	      ? "they are in another network namespace"
-					: !all_served ? "an interface is not served any more"
-					: goes_on     ? "a service is not served any more"
-						      : "they are of another version of prestack"),
-			    0,
-			    fmt::format("end them first: prestack stop --name {} (or with --now)",
-					name));
-	}
-	if (!goes_on) {
+	if (!leftover.goes_on()) {
 		log.warn(cleaning_up);
 		return start_from_scratch(dir, std::move(links));
 	}
+	std::memcpy(format.config.seed, leftover.format->config.seed, sizeof format.config.seed);
+	Takeover takeover;
 	// Of a connection by an interface that is gone, bytes may have passed unseen.
-	if (!whole) {
-		continuity = std::min(continuity, Continuity::flows);
-	}
-	std::memcpy(setup.config.seed, old->config.seed, sizeof setup.config.seed);
+	takeover.continuity = leftover.whole ? leftover.continuity
+					     : std::min(leftover.continuity, Continuity::flows);
 	log.warn("this instance was not stopped properly last time; taking over its "
 		 "connections{}",
-		 continuity == Continuity::all ? ""
-					       : ", which are not served, since its tables "
-						 "were others");
-	Takeover takeover;
-	takeover.continuity = continuity;
-	takeover.maps = [&dir, continuity](const std::string &map) -> Result<UniqueFd> {
+		 takeover.continuity == Continuity::all ? ""
+							: ", which are not served, since its "
+							  "tables were others");
+	takeover.maps = [&dir, continuity = takeover.continuity](
+				const std::string &map) -> Result<UniqueFd> {
 		if (continuity != Continuity::all && !belongs_to_flows(map)) {
 			return UniqueFd();
 		}
@@ -229,8 +262,8 @@ Result<std::optional<Takeover>> plan_takeover(InstanceDir &dir, Setup &setup,
 
 bool is_layout_known(const InstanceDir &dir)
 {
-	const auto setup = read_setup(dir);
-	return setup && setup->layout == PS_LAYOUT && setup->flow_size == sizeof(ps_flow);
+	const auto format = read_table_format(dir);
+	return format && format->layout == PS_LAYOUT && format->flow_size == sizeof(ps_flow);
 }
 
 // With an XDP program on the interface they may by now be somebody else's.

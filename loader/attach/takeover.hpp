@@ -23,8 +23,7 @@ namespace prestack
 {
 
 // What decides whether tables of one loader mean the same to another. Pinned as it is, so no pointers.
-struct Setup {
-	static constexpr const char *map_name = "ps_setup";
+struct TableFormat {
 	std::uint32_t layout = PS_LAYOUT;
 	std::uint32_t flow_size = sizeof(ps_flow);
 	std::uint32_t handshake_size = sizeof(ps_handshake);
@@ -34,9 +33,9 @@ struct Setup {
 	ps_config config{};
 };
 
-[[nodiscard]] Setup make_setup(const ps_config &config,
-			       const std::vector<const PluginInfo *> &plugins);
-[[nodiscard]] Result<UniqueFd> save_setup(const Setup &setup);
+[[nodiscard]] TableFormat make_table_format(const ps_config &config,
+					    const std::vector<const PluginInfo *> &plugins);
+[[nodiscard]] Result<UniqueFd> save_table_format(const TableFormat &format);
 
 enum class Continuity { // from little to much
 	none, // flows mean something else: they cannot be taken over
@@ -44,7 +43,7 @@ enum class Continuity { // from little to much
 	all, // nothing has changed for them
 };
 // How much of what `old` has left means the same to `now`. Pure. The seeds need not be the same yet.
-[[nodiscard]] Continuity judge(const Setup &old, const Setup &now);
+[[nodiscard]] Continuity continuity_of(const TableFormat &old, const TableFormat &now);
 
 struct Takeover {
 	Continuity continuity = Continuity::none;
@@ -55,10 +54,10 @@ struct Takeover {
 };
 
 // Nothing: start from scratch, since nothing was left, or nobody needs it (then it is detached). Fails if
-// connections would break off. May set the seeds in `setup` to those in use. `interfaces` are the ones
+// connections would break off. May set the seeds in `format` to those in use. `interfaces` are the ones
 // to be served. `dir` must outlive what is returned.
 [[nodiscard]] Result<std::optional<Takeover>>
-plan_takeover(InstanceDir &dir, Setup &setup, const std::vector<ServedInterface> &interfaces,
+plan_takeover(InstanceDir &dir, TableFormat &format, const std::vector<ServedInterface> &interfaces,
 	      const std::string &name, spdlog::logger &log);
 
 // Whether the flows of a killed loader can be read.

@@ -14,6 +14,7 @@
 
 #include "base/netlink.hpp"
 #include "kernel/libbpf_options.hpp"
+#include "kernel/pin_names.hpp"
 
 namespace prestack
 {
@@ -28,9 +29,6 @@ constexpr int attach_tcx_egress = 47;
 // drop or change packets run first.
 constexpr __u32 filter_handle = 0x5053;
 constexpr __u32 filter_preference = 0x5053;
-
-constexpr std::string_view ingress_program = "ps_tc_ingress";
-constexpr std::string_view egress_program = "ps_tc_egress";
 
 std::string program_name(__u32 id)
 {
@@ -203,13 +201,13 @@ Result<void> TcHook::attach_clsact(const std::string &interface, const Programs 
 				: "the kernel needs CONFIG_NET_SCH_INGRESS and CONFIG_NET_CLS_BPF");
 	}
 	made_qdisc_ = created == 0;
-	if (auto done = attach_filter(interface, ifindex_, BPF_TC_INGRESS, ingress_program,
+	if (auto done = attach_filter(interface, ifindex_, BPF_TC_INGRESS, pin::tc_ingress,
 				      programs.ingress_fd);
 	    !done) {
 		return done;
 	}
 	ingress_filter_ = true;
-	if (auto done = attach_filter(interface, ifindex_, BPF_TC_EGRESS, egress_program,
+	if (auto done = attach_filter(interface, ifindex_, BPF_TC_EGRESS, pin::tc_egress,
 				      programs.egress_fd);
 	    !done) {
 		return done;
@@ -259,16 +257,16 @@ TcHook::~TcHook()
 
 bool has_leftover_tc(int ifindex)
 {
-	return program_at_our_place(ifindex, BPF_TC_INGRESS) == ingress_program &&
-	       program_at_our_place(ifindex, BPF_TC_EGRESS) == egress_program;
+	return program_at_our_place(ifindex, BPF_TC_INGRESS) == pin::tc_ingress &&
+	       program_at_our_place(ifindex, BPF_TC_EGRESS) == pin::tc_egress;
 }
 
 void remove_leftover_tc(int ifindex, bool made_qdisc)
 {
-	if (program_at_our_place(ifindex, BPF_TC_INGRESS) == ingress_program) {
+	if (program_at_our_place(ifindex, BPF_TC_INGRESS) == pin::tc_ingress) {
 		detach_filter(ifindex, BPF_TC_INGRESS);
 	}
-	if (program_at_our_place(ifindex, BPF_TC_EGRESS) == egress_program) {
+	if (program_at_our_place(ifindex, BPF_TC_EGRESS) == pin::tc_egress) {
 		detach_filter(ifindex, BPF_TC_EGRESS);
 	}
 	if (made_qdisc) {

@@ -76,7 +76,7 @@ Result<void> NetlinkSocket::ask(nlmsghdr *request, const OnMessage &on_message) 
 	}
 }
 
-Result<bool> NetlinkSocket::drain(const OnMessage &on_message) const
+Result<bool> NetlinkSocket::read_pending(const OnMessage &on_message) const
 {
 	std::array<char, receive_size> buffer{};
 	bool complete = true;

@@ -27,7 +27,7 @@ public:
 	// Sends `request` (NLM_F_REQUEST) and gives each message of the answer to `on_message`.
 	[[nodiscard]] Result<void> ask(nlmsghdr *request, const OnMessage &on_message) const;
 	// Reads what is waiting on a subscribed socket. False: messages were lost in between.
-	[[nodiscard]] Result<bool> drain(const OnMessage &on_message) const;
+	[[nodiscard]] Result<bool> read_pending(const OnMessage &on_message) const;
 
 private:
 	struct Close {

@@ -94,6 +94,15 @@ std::string format_size(std::uint64_t bytes)
 	return fmt::format("{}{}", bytes, names[unit]);
 }
 
+std::string format_duration(std::chrono::nanoseconds time)
+{
+	using namespace std::chrono_literals;
+	if (time % 1s == 0s) {
+		return fmt::format("{}s", time / 1s);
+	}
+	return time % 1ms == 0s ? fmt::format("{}ms", time / 1ms) : fmt::format("{}us", time / 1us);
+}
+
 namespace
 {
 

@@ -22,9 +22,13 @@ namespace prestack
 [[nodiscard]] tl::expected<std::chrono::nanoseconds, std::string>
 parse_duration(std::string_view text);
 
-// "64 MiB" style: the largest binary unit that divides `bytes` exactly is preferred; never
+// "64MiB" style: the largest binary unit that divides `bytes` exactly is preferred; never
 // loses precision, so that the printed form can be pasted back into the configuration.
 [[nodiscard]] std::string format_size(std::uint64_t bytes);
+
+// "100ms" style: the largest unit of us, ms and s that divides `time` exactly. Never loses precision, but for
+// what is below a microsecond, so that the printed form can be pasted back into the configuration.
+[[nodiscard]] std::string format_duration(std::chrono::nanoseconds time);
 
 // The candidate nearest to `word` by edit distance, if it is near enough to be a typing
 // error (at most a third of the word's length, and never more than 3).

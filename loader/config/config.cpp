@@ -23,20 +23,14 @@ namespace prestack
 namespace
 {
 
-using Need = TableReader::Need;
 using namespace std::chrono_literals;
 
-constexpr std::uint32_t default_max_value = 1024;
-constexpr auto default_settle = 100ms;
-constexpr auto default_drain_timeout = 10s;
-constexpr double default_small_share = 0.75;
-constexpr std::uint32_t default_flows = 65536;
 constexpr std::uint32_t least_flows = 16;
 constexpr std::uint32_t most_flows = 1 << 20;
-constexpr std::uint32_t default_audit_rate = 10;
 constexpr std::uint32_t most_audit_rate = 1000;
-constexpr std::uint32_t default_warm_rate = 100;
 constexpr std::uint32_t most_warm_rate = 10000;
+constexpr double least_share = 0.05;
+constexpr double most_share = 0.95;
 constexpr std::uint64_t most_memory = std::uint64_t{1} << 40;
 
 bool is_interface_name(std::string_view name)
@@ -68,7 +62,7 @@ void read_interfaces(TableReader &root, Config &config)
 
 void read_xdp_mode(TableReader &root, Config &config)
 {
-	const auto mode = root.string("xdp_mode", Need::optional);
+	const auto mode = root.string("xdp_mode", toml_string(to_string(config.xdp_mode)));
 	if (!mode) {
 		return;
 	}
@@ -86,7 +80,7 @@ void read_xdp_mode(TableReader &root, Config &config)
 void read_memory(TableReader &table, CacheConfig &cache)
 {
 	cache.memory_position = table.position("memory");
-	const auto *node = table.find("memory", Need::optional);
+	const auto *node = table.find("memory", toml_string(format_size(cache.memory)));
 	if (!node) {
 		return;
 	}
@@ -108,7 +102,8 @@ void read_memory(TableReader &table, CacheConfig &cache)
 		return;
 	}
 	if (bytes > most_memory) {
-		table.error(cache.memory_position, "memory", "is more than 1024GiB");
+		table.error(cache.memory_position, "memory",
+			    fmt::format("is more than {}", format_size(most_memory)));
 		return;
 	}
 	cache.memory = bytes;
@@ -116,7 +111,8 @@ void read_memory(TableReader &table, CacheConfig &cache)
 
 void read_associativity(TableReader &table, CacheConfig &cache)
 {
-	const auto ways = table.integer("associativity", Need::optional, 1, PS_MAX_WAYS);
+	const auto ways =
+		table.integer("associativity", std::to_string(cache.associativity), 1, PS_MAX_WAYS);
 	if (!ways) {
 		return;
 	}
@@ -131,7 +127,7 @@ void read_associativity(TableReader &table, CacheConfig &cache)
 void read_number(TableReader &table, std::string_view key, std::uint32_t least, std::uint32_t most,
 		 std::uint32_t &out)
 {
-	if (const auto number = table.integer(key, Need::optional, least, most)) {
+	if (const auto number = table.integer(key, std::to_string(out), least, most)) {
 		out = static_cast<std::uint32_t>(*number);
 	}
 }
@@ -139,15 +135,14 @@ void read_number(TableReader &table, std::string_view key, std::uint32_t least, 
 struct DurationLimits {
 	std::chrono::nanoseconds least;
 	std::chrono::nanoseconds most;
-	const char *text;
 };
-constexpr DurationLimits settle_limits{1ms, 60s, "1ms..60s"};
-constexpr DurationLimits drain_limits{0s, 3600s, "0s..3600s"};
+constexpr DurationLimits settle_limits{1ms, 60s};
+constexpr DurationLimits drain_limits{0s, 3600s};
 
 void read_duration(TableReader &table, std::string_view key, const DurationLimits &limits,
 		   std::chrono::nanoseconds &out)
 {
-	const auto text = table.string(key, Need::optional);
+	const auto text = table.string(key, toml_string(format_duration(out)));
 	if (!text) {
 		return;
 	}
@@ -157,62 +152,64 @@ void read_duration(TableReader &table, std::string_view key, const DurationLimit
 			    fmt::format("\"{}\" {}", text->text, duration.error()));
 	} else if (*duration < limits.least || *duration > limits.most) {
 		table.error(text->position, key,
-			    fmt::format("is \"{}\", which is not in {}", text->text, limits.text));
+			    fmt::format("is \"{}\", which is not in {}..{}", text->text,
+					format_duration(limits.least),
+					format_duration(limits.most)));
 	} else {
 		out = *duration;
 	}
 }
 
-void read_cache(TableReader &root, Config &config, ErrorSink &sink)
+void read_cache_keys(TableReader &table, CacheConfig &cache)
+{
+	read_memory(table, cache);
+	read_associativity(table, cache);
+	read_number(table, "max_key", 1, PS_MAX_KEY, cache.max_key);
+	read_number(table, "max_value", 1, PS_MAX_VALUE, cache.max_value);
+	read_number(table, "flows", least_flows, most_flows, cache.flows);
+	read_number(table, "audit_rate", 0, most_audit_rate, cache.audit_rate);
+	read_number(table, "warm_rate", 0, most_warm_rate, cache.warm_rate);
+	read_duration(table, "settle", settle_limits, cache.settle);
+	cache.small_share = table.number("small_share", fmt::format("{}", cache.small_share),
+					 least_share, most_share)
+				    .value_or(cache.small_share);
+	table.finish();
+}
+
+void read_cache(TableReader &root, Config &config, ReadReport &report)
 {
 	CacheConfig &cache = config.cache;
-	cache.max_key = PS_MAX_KEY;
-	cache.max_value = default_max_value;
-	cache.settle = default_settle;
-	cache.small_share = default_small_share;
-	cache.flows = default_flows;
-	cache.audit_rate = default_audit_rate;
-	cache.warm_rate = default_warm_rate;
 	cache.position = root.position("cache");
 	cache.memory_position = cache.position;
-	if (const auto *node = root.find("cache", Need::optional)) {
+	if (const auto *node = root.subtable("cache")) {
 		const auto *table_node = node->as_table();
 		if (!table_node) {
 			root.error(cache.position, "cache", "is not a table",
 				   "write [cache] on a line of its own");
 			return;
 		}
-		TableReader table(*table_node, "cache.", cache.position, sink);
-		read_memory(table, cache);
-		read_associativity(table, cache);
-		read_number(table, "max_key", 1, PS_MAX_KEY, cache.max_key);
-		read_number(table, "max_value", 1, PS_MAX_VALUE, cache.max_value);
-		read_number(table, "flows", least_flows, most_flows, cache.flows);
-		read_number(table, "audit_rate", 0, most_audit_rate, cache.audit_rate);
-		read_number(table, "warm_rate", 0, most_warm_rate, cache.warm_rate);
-		read_duration(table, "settle", settle_limits, cache.settle);
-		if (const auto share = table.number("small_share", 0.05, 0.95)) {
-			cache.small_share = *share;
-		}
-		table.finish();
+		TableReader table(*table_node, {"cache.", "cache."}, cache.position, report);
+		read_cache_keys(table, cache);
 	}
 	if (const auto geometry = plan_geometry(cache); !geometry) {
 		const auto least_kib = (geometry.error() + 1023) / 1024;
-		sink.add(cache.memory_position, "cache.memory",
-			 fmt::format("{} is too little for associativity {}, max_key {} and "
-				     "max_value {}",
-				     format_size(cache.memory), cache.associativity, cache.max_key,
-				     cache.max_value),
-			 fmt::format("the least that works is \"{}KiB\"", least_kib));
+		report.add_error(
+			cache.memory_position, "cache.memory",
+			fmt::format("{} is too little for associativity {}, max_key {} and "
+				    "max_value {}",
+				    format_size(cache.memory), cache.associativity, cache.max_key,
+				    cache.max_value),
+			fmt::format("the least that works is \"{}KiB\"", least_kib));
 	}
 }
 
 void read_services(TableReader &root, Config &config, std::span<const std::string_view> protocols,
-		   ErrorSink &sink)
+		   ReadReport &report)
 {
 	constexpr std::string_view mend = "describe at least one server in a [[service]] table";
-	const auto *node = root.find("service", Need::required, mend);
+	const auto *node = root.subtable("service");
 	if (!node) {
+		root.error(root.position("service"), "service", "is missing", std::string(mend));
 		return;
 	}
 	const auto *list = node->as_array();
@@ -227,13 +224,26 @@ void read_services(TableReader &root, Config &config, std::span<const std::strin
 	}
 	std::size_t index = 0;
 	for (const auto &element : *list) {
-		TableReader table(*element.as_table(), fmt::format("service[{}].", index),
-				  position_of(element.source()), sink);
+		TableReader table(*element.as_table(),
+				  {"service.", fmt::format("service[{}].", index)},
+				  position_of(element.source()), report);
 		config.services.push_back(
 			read_service(table, position_of(element.source()), protocols));
 		++index;
 	}
-	check_services(config, root.position("service"), sink);
+	check_services(config, root.position("service"), report);
+}
+
+void read_document(const toml::table &document, Config &config,
+		   std::span<const std::string_view> protocols, ReadReport &report)
+{
+	TableReader root(document, {}, {1, 1}, report);
+	read_interfaces(root, config);
+	read_xdp_mode(root, config);
+	read_duration(root, "drain_timeout", drain_limits, config.drain_timeout);
+	read_cache(root, config, report);
+	read_services(root, config, protocols, report);
+	root.finish();
 }
 
 } // namespace
@@ -259,27 +269,32 @@ std::string Config::where(Position position) const
 MultiResult<Config> parse_config(std::string_view text, const std::filesystem::path &path,
 				 std::span<const std::string_view> protocols)
 {
-	ErrorSink sink(path.string());
+	ReadReport report(path.string());
 	Config config;
 	config.path = path;
 	try {
-		const toml::table document = toml::parse(text, path.string());
-		TableReader root(document, "", {1, 1}, sink);
-		read_interfaces(root, config);
-		read_xdp_mode(root, config);
-		config.drain_timeout = default_drain_timeout;
-		read_duration(root, "drain_timeout", drain_limits, config.drain_timeout);
-		read_cache(root, config, sink);
-		read_services(root, config, protocols, sink);
-		root.finish();
+		read_document(toml::parse(text, path.string()), config, protocols, report);
 	} catch (const toml::parse_error &problem) {
-		sink.add(position_of(problem.source()), "",
-			 fmt::format("not valid TOML: {}", problem.description()));
+		report.add_error(position_of(problem.source()), "",
+				 fmt::format("not valid TOML: {}", problem.description()));
 	}
-	if (!sink.empty()) {
-		return tl::unexpected(sink.take());
+	if (report.has_errors()) {
+		return tl::unexpected(report.take_errors());
 	}
 	return config;
+}
+
+// The reader looks for every key of a table that is there, so it is given one of each. What it says about
+// the keys that are missing in them does not matter.
+std::vector<ConfigKey> config_keys()
+{
+	toml::table document;
+	document.insert("cache", toml::table());
+	document.insert("service", toml::array(toml::table()));
+	ReadReport report("");
+	Config ignored;
+	read_document(document, ignored, {}, report);
+	return report.take_keys();
 }
 
 MultiResult<Config> load_config(const std::filesystem::path &path,

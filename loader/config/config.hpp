@@ -2,16 +2,19 @@
 // The configuration of one `prestack run`, as read from TOML.
 //
 // Reading is pure: it looks at the text and at the list of plug-ins, never at the kernel.
-// Whether an interface exists is checked by run and check-config afterwards (interfaces.hpp).
+// Whether an interface exists is checked by run and check-config afterwards (instance/instance.hpp).
 #pragma once
 
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <prestack/types.h>
 
 #include "base/address.hpp"
 #include "base/result.hpp"
@@ -35,17 +38,19 @@ struct InterfaceConfig {
 	Position position;
 };
 
+// The members' initial values, here and below, are the defaults of the keys. They stand nowhere else: the
+// reader takes them from here, and a test compares docs/operations.md with them.
 struct CacheConfig {
-	std::uint64_t memory = std::uint64_t{64}
-			       << 20; // bytes, for entries, index and fences together
+	std::uint64_t memory = 64 << 20; // bytes, for entries, index and fences together
 	std::uint32_t associativity = 4; // 1, 2, 4, 8 or 16
-	std::uint32_t max_key = 0; // bytes
-	std::uint32_t max_value = 0; // bytes
-	std::chrono::nanoseconds settle{}; // how long a write without a reply holds off fills
-	double small_share = 0; // share of the memory for entries of small items
-	std::uint32_t flows = 0; // TCP connections followed at one time; not part of `memory`
-	std::uint32_t audit_rate = 0; // entries per second and service compared with the server
-	std::uint32_t warm_rate = 0; // used entries per second and service touched at the server
+	std::uint32_t max_key = PS_MAX_KEY; // bytes
+	std::uint32_t max_value = 1024; // bytes
+	// How long a write without a reply holds off fills.
+	std::chrono::nanoseconds settle = std::chrono::milliseconds{100};
+	double small_share = 0.75; // share of the memory for entries of small items
+	std::uint32_t flows = 65536; // TCP connections followed at one time; not part of `memory`
+	std::uint32_t audit_rate = 10; // entries per second and service compared with the server
+	std::uint32_t warm_rate = 100; // used entries per second and service touched at the server
 	Position position; // of [cache], or of the file when it has none
 	Position memory_position;
 };
@@ -75,7 +80,8 @@ struct Config {
 	std::vector<InterfaceConfig> interfaces;
 	XdpMode xdp_mode = XdpMode::automatic;
 	CacheConfig cache;
-	std::chrono::nanoseconds drain_timeout{}; // how long a stop waits for connections
+	// How long a stop waits for connections.
+	std::chrono::nanoseconds drain_timeout = std::chrono::seconds{10};
 	std::vector<ServiceConfig> services; // enabled or not, in the order of the file
 
 	// "path:line:column", for errors found after reading.
@@ -91,5 +97,15 @@ struct Config {
 // The same, from a file.
 [[nodiscard]] MultiResult<Config> load_config(const std::filesystem::path &path,
 					      std::span<const std::string_view> protocols);
+
+// A key of the configuration, as the reader knows it.
+struct ConfigKey {
+	std::string name; // "xdp_mode", "cache.memory", "service.port"
+	// What is taken if the key is absent, as TOML spells it. Nothing: the key is required.
+	std::optional<std::string> default_text;
+};
+
+// All keys, in the order in which they are read. Found by reading: a key that the reader asks for is here.
+[[nodiscard]] std::vector<ConfigKey> config_keys();
 
 } // namespace prestack

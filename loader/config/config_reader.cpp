@@ -36,7 +36,8 @@ std::string_view kind_of(const toml::node &node)
 
 } // namespace
 
-void ErrorSink::add(Position position, std::string object, std::string problem, std::string mend)
+void ReadReport::add_error(Position position, std::string object, std::string problem,
+			   std::string mend)
 {
 	Error error;
 	error.kind = ErrorKind::config;
@@ -49,7 +50,7 @@ void ErrorSink::add(Position position, std::string object, std::string problem, 
 	errors_.push_back(std::move(error));
 }
 
-Errors ErrorSink::take()
+Errors ReadReport::take_errors()
 {
 	std::ranges::stable_sort(errors_, {}, [](const Error &error) {
 		return std::tuple(error.line, error.column);
@@ -60,7 +61,8 @@ Errors ErrorSink::take()
 void TableReader::error(Position position, std::string_view key, std::string problem,
 			std::string mend)
 {
-	sink_.add(position, prefix_ + std::string(key), std::move(problem), std::move(mend));
+	report_.add_error(position, name_.prefix + std::string(key), std::move(problem),
+			  std::move(mend));
 }
 
 Position TableReader::position(std::string_view key) const
@@ -69,20 +71,28 @@ Position TableReader::position(std::string_view key) const
 	return node ? position_of(node->source()) : position_;
 }
 
-const toml::node *TableReader::find(std::string_view key, Need need, std::string_view mend)
+const toml::node *TableReader::subtable(std::string_view key)
 {
 	known_.push_back(key);
+	return table_.get(key);
+}
+
+const toml::node *TableReader::find(std::string_view key, const Default &default_text,
+				    std::string_view mend)
+{
+	known_.push_back(key);
+	report_.add_key({name_.key_prefix + std::string(key), default_text});
 	const auto *node = table_.get(key);
-	if (!node && need == Need::required) {
+	if (!node && !default_text) {
 		error(position_, key, "is missing", std::string(mend));
 	}
 	return node;
 }
 
-std::optional<StringValue> TableReader::string(std::string_view key, Need need,
+std::optional<StringValue> TableReader::string(std::string_view key, const Default &default_text,
 					       std::string_view mend)
 {
-	const auto *node = find(key, need, mend);
+	const auto *node = find(key, default_text, mend);
 	if (!node) {
 		return std::nullopt;
 	}
@@ -94,11 +104,11 @@ std::optional<StringValue> TableReader::string(std::string_view key, Need need,
 	return std::nullopt;
 }
 
-std::optional<std::int64_t> TableReader::integer(std::string_view key, Need need,
+std::optional<std::int64_t> TableReader::integer(std::string_view key, const Default &default_text,
 						 std::int64_t least, std::int64_t most,
 						 std::string_view mend)
 {
-	const auto *node = find(key, need, mend);
+	const auto *node = find(key, default_text, mend);
 	if (!node) {
 		return std::nullopt;
 	}
@@ -117,9 +127,10 @@ std::optional<std::int64_t> TableReader::integer(std::string_view key, Need need
 	return value->get();
 }
 
-std::optional<double> TableReader::number(std::string_view key, double least, double most)
+std::optional<double> TableReader::number(std::string_view key, const Default &default_text,
+					  double least, double most)
 {
-	const auto *node = find(key, Need::optional);
+	const auto *node = find(key, default_text);
 	if (!node) {
 		return std::nullopt;
 	}
@@ -138,9 +149,9 @@ std::optional<double> TableReader::number(std::string_view key, double least, do
 	return value;
 }
 
-std::optional<bool> TableReader::boolean(std::string_view key)
+std::optional<bool> TableReader::boolean(std::string_view key, const Default &default_text)
 {
-	const auto *node = find(key, Need::optional);
+	const auto *node = find(key, default_text);
 	if (!node) {
 		return std::nullopt;
 	}
@@ -155,7 +166,7 @@ std::optional<bool> TableReader::boolean(std::string_view key)
 std::optional<std::vector<StringValue>> TableReader::strings(std::string_view key,
 							     std::string_view mend)
 {
-	const auto *node = find(key, Need::required, mend);
+	const auto *node = find(key, required, mend);
 	if (!node) {
 		return std::nullopt;
 	}

@@ -14,8 +14,6 @@ namespace prestack
 namespace
 {
 
-using Need = TableReader::Need;
-
 constexpr std::size_t longest_name = 32;
 constexpr std::string_view allow_mend = "list the networks of your clients, for example allow = "
 					"[\"10.0.0.0/8\"]: a datagram's source is easily "
@@ -37,7 +35,7 @@ void read_protocol(TableReader &table, std::span<const std::string_view> protoco
 	const auto known = protocols.empty()
 				   ? std::string("this build has no plug-in at all")
 				   : fmt::format("this build has {}", quoted_list(protocols));
-	const auto protocol = table.string("protocol", Need::required, known);
+	const auto protocol = table.string("protocol", TableReader::required, known);
 	if (!protocol) {
 		return;
 	}
@@ -70,7 +68,7 @@ void read_transports(TableReader &table, ServiceConfig &service)
 
 void read_server(TableReader &table, ServiceConfig &service)
 {
-	const auto server = table.string("server", Need::required,
+	const auto server = table.string("server", TableReader::required,
 					 "write the address and port that the server listens on, "
 					 "for example \"10.0.0.1:7000\"");
 	if (!server) {
@@ -121,7 +119,8 @@ void read_allow(TableReader &table, ServiceConfig &service)
 
 void read_existing_connections(TableReader &table, ServiceConfig &service)
 {
-	const auto choice = table.string("existing_connections", Need::optional);
+	const auto choice = table.string("existing_connections",
+					 toml_string(to_string(service.existing_connections)));
 	if (!choice) {
 		return;
 	}
@@ -140,7 +139,7 @@ void read_existing_connections(TableReader &table, ServiceConfig &service)
 void read_name(TableReader &table, ServiceConfig &service)
 {
 	service.name = fmt::format("{}-{}", service.protocol, service.port);
-	const auto name = table.string("name", Need::optional);
+	const auto name = table.string("name", toml_string("<protocol>-<port>"));
 	if (!name) {
 		return;
 	}
@@ -166,8 +165,8 @@ ServiceConfig read_service(TableReader &table, Position position,
 	service.position = position;
 	service.port_position = table.position("port");
 	read_protocol(table, protocols, service);
-	if (const auto port =
-		    table.integer("port", Need::required, 1, 65535, "write the server's port")) {
+	if (const auto port = table.integer("port", TableReader::required, 1, 65535,
+					    "write the server's port")) {
 		service.port = static_cast<std::uint16_t>(*port);
 	}
 	read_transports(table, service);
@@ -175,12 +174,13 @@ ServiceConfig read_service(TableReader &table, Position position,
 	read_allow(table, service);
 	read_existing_connections(table, service);
 	read_name(table, service);
-	service.enabled = table.boolean("enabled").value_or(true);
+	service.enabled = table.boolean("enabled", fmt::format("{}", service.enabled))
+				  .value_or(service.enabled);
 	table.finish();
 	return service;
 }
 
-void check_services(const Config &config, Position position, ErrorSink &sink)
+void check_services(const Config &config, Position position, ReadReport &report)
 {
 	const auto &services = config.services;
 	for (std::size_t i = 0; i < services.size(); ++i) {
@@ -192,30 +192,33 @@ void check_services(const Config &config, Position position, ErrorSink &sink)
 			}
 			// One port twice usually also gives one default name twice: the port is the cause to report.
 			if (later.port != 0 && later.port == earlier.port) {
-				sink.add(later.port_position, fmt::format("service[{}].port", i),
-					 fmt::format("{} is already used by service[{}] on line {}",
-						     later.port, j, earlier.port_position.line),
-					 "give each service its own port, or set enabled = false "
-					 "in one");
+				report.add_error(
+					later.port_position, fmt::format("service[{}].port", i),
+					fmt::format("{} is already used by service[{}] on line {}",
+						    later.port, j, earlier.port_position.line),
+					"give each service its own port, or set enabled = false "
+					"in one");
 				break;
 			}
 			if (later.port != 0 && later.name == earlier.name) {
-				sink.add(later.position, fmt::format("service[{}].name", i),
-					 fmt::format(
-						 "\"{}\" is already used by service[{}] on line {}",
-						 later.name, j, earlier.position.line),
-					 "give each service its own name");
+				report.add_error(
+					later.position, fmt::format("service[{}].name", i),
+					fmt::format(
+						"\"{}\" is already used by service[{}] on line {}",
+						later.name, j, earlier.position.line),
+					"give each service its own name");
 				break;
 			}
 		}
 	}
 	const auto enabled = std::ranges::count_if(services, &ServiceConfig::enabled);
 	if (enabled == 0) {
-		sink.add(position, "service", "none is enabled",
-			 "remove enabled = false from at least one");
+		report.add_error(position, "service", "none is enabled",
+				 "remove enabled = false from at least one");
 	} else if (enabled > PS_MAX_SERVICES) {
-		sink.add(position, "service",
-			 fmt::format("{} are enabled, the most is {}", enabled, PS_MAX_SERVICES));
+		report.add_error(
+			position, "service",
+			fmt::format("{} are enabled, the most is {}", enabled, PS_MAX_SERVICES));
 	}
 }
 

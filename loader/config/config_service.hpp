@@ -15,6 +15,6 @@ namespace prestack
 					 std::span<const std::string_view> protocols);
 
 // What only all services together can get wrong: names and ports used twice, too many, none enabled.
-void check_services(const Config &config, Position position, ErrorSink &sink);
+void check_services(const Config &config, Position position, ReadReport &report);
 
 } // namespace prestack

@@ -3,16 +3,23 @@
 
 #include <atomic>
 #include <cerrno>
+#include <string>
 
 #include <bpf/bpf.h>
 #include <sys/mman.h>
 
 #include "kernel/libbpf_options.hpp"
+#include "kernel/pin_names.hpp"
 
 namespace prestack
 {
 namespace
 {
+
+std::string object_name()
+{
+	return std::string("map ") + pin::control;
+}
 
 std::size_t mapped_size()
 {
@@ -36,10 +43,10 @@ Result<Control> Control::create()
 {
 	auto options = libbpf_options<bpf_map_create_opts>();
 	options.map_flags = BPF_F_MMAPABLE;
-	UniqueFd map(bpf_map_create(BPF_MAP_TYPE_ARRAY, map_name, sizeof(__u32), sizeof(Words), 1,
-				    &options));
+	UniqueFd map(bpf_map_create(BPF_MAP_TYPE_ARRAY, pin::control, sizeof(__u32), sizeof(Words),
+				    1, &options));
 	if (!map) {
-		return fail("map ps_control", "create", errno, errno == EPERM ? "run as root" : "");
+		return fail(object_name(), "create", errno, errno == EPERM ? "run as root" : "");
 	}
 	return open(std::move(map));
 }
@@ -49,7 +56,7 @@ Result<Control> Control::open(UniqueFd map)
 	void *words =
 		mmap(nullptr, mapped_size(), PROT_READ | PROT_WRITE, MAP_SHARED, map.get(), 0);
 	if (words == MAP_FAILED) {
-		return fail("map ps_control", "mmap", errno);
+		return fail(object_name(), "mmap", errno);
 	}
 	return Control(std::move(map), static_cast<Words *>(words));
 }
@@ -80,7 +87,7 @@ Control::Words Control::read() const
 	return words;
 }
 
-void Control::tell(StopState state, std::uint64_t spliced, std::uint64_t reset, int errnum)
+void Control::set_state(StopState state, std::uint64_t spliced, std::uint64_t reset, int errnum)
 {
 	std::atomic_ref(words_->spliced).store(spliced);
 	std::atomic_ref(words_->reset).store(reset);

@@ -30,8 +30,6 @@ enum class StopState : std::uint64_t {
 class Control
 {
 public:
-	static constexpr const char *map_name = "ps_control";
-
 	struct Words {
 		StopOrder order = StopOrder::none;
 		std::uint64_t timeout = 0; // ns, for `drain`; before the order
@@ -50,7 +48,7 @@ public:
 	[[nodiscard]] std::chrono::nanoseconds timeout() const;
 	void give(StopOrder order, std::chrono::nanoseconds timeout);
 	[[nodiscard]] Words read() const;
-	void tell(StopState state, std::uint64_t spliced, std::uint64_t reset, int errnum);
+	void set_state(StopState state, std::uint64_t spliced, std::uint64_t reset, int errnum);
 
 private:
 	struct Unmap {

@@ -2,20 +2,17 @@
 #include "instance/instance.hpp"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <iterator>
 #include <set>
 #include <thread>
 
-#include <arpa/inet.h>
 #include <fmt/format.h>
-#include <sys/random.h>
 
+#include "attach/xdp_hook.hpp"
 #include "base/host.hpp"
 #include "kernel/bpffs.hpp"
 #include "kernel/description.hpp"
-#include "kernel/kernel_config.hpp"
+#include "kernel/pin_names.hpp"
 
 namespace prestack
 {
@@ -24,53 +21,24 @@ namespace
 
 using namespace std::chrono_literals;
 
-std::vector<ServiceConfig> enabled_services(const Config &config)
-{
-	std::vector<ServiceConfig> services;
-	std::ranges::copy_if(config.services, std::back_inserter(services),
-			     &ServiceConfig::enabled);
-	return services;
-}
-
-// The plug-ins that services use, in the order of first use: the order of the slots.
-std::vector<const PluginInfo *> plugins_in_use(const std::vector<ServiceConfig> &services)
-{
-	std::vector<const PluginInfo *> used;
-	for (const auto &service : services) {
-		const auto info = std::ranges::find(plugins(), service.protocol, &PluginInfo::name);
-		if (info != plugins().end() && std::ranges::find(used, &*info) == used.end()) {
-			used.push_back(&*info);
-		}
-	}
-	return used;
-}
-
-Result<ps_config> make_config(const Config &config, const Geometry &geometry,
-			      const std::vector<ServiceConfig> &services,
-			      const std::vector<const PluginInfo *> &plugins)
-{
-	ps_config out = kernel_config(config.cache, geometry);
-	if (getrandom(out.seed, sizeof out.seed, 0) != sizeof out.seed) {
-		return fail("hash seed", "getrandom", errno);
-	}
-	out.nr_services = static_cast<std::uint32_t>(services.size());
-	std::ranges::transform(services, out.port,
-			       [](const ServiceConfig &service) { return htons(service.port); });
-	std::ranges::transform(services, out.plugin, [&](const ServiceConfig &service) {
-		const auto plugin = std::ranges::find(plugins, service.protocol, &PluginInfo::name);
-		return static_cast<std::uint8_t>(plugin - plugins.begin());
-	});
-	return out;
-}
-
-// Over TCP the kernel changes what it translates from then on: that must outlive a killed loader.
-bool needs_pins(const std::vector<ServiceConfig> &services)
-{
-	return std::ranges::any_of(services, &ServiceConfig::tcp);
-}
-
 // Longer than a packet is with a program.
 constexpr auto grace = 20ms;
+
+// Attaching checks this again. Here it saves the work, and the messages, that come before attaching.
+Result<void> check_xdp_is_free(const std::vector<ServedInterface> &interfaces,
+			       const Takeover *takeover, const BpffsPtr &bpffs)
+{
+	for (const auto &interface : interfaces) {
+		if (takeover != nullptr && takeover->has(interface.ifindex)) {
+			continue;
+		}
+		if (auto free = check_xdp_is_free(interface.name, interface.ifindex, bpffs);
+		    !free) {
+			return free;
+		}
+	}
+	return {};
+}
 
 } // namespace
 
@@ -103,26 +71,10 @@ Errors check_interfaces(const Config &config)
 Result<Instance> Instance::start(const Config &config, const InstanceOptions &options,
 				 std::shared_ptr<spdlog::logger> log)
 {
-	if (auto checked = check_kernel(kernel_release()); !checked) {
-		return tl::unexpected(checked.error());
+	auto plan = plan_start(config, *log);
+	if (!plan) {
+		return tl::unexpected(plan.error());
 	}
-	const auto geometry = plan_geometry(config.cache);
-	if (!geometry) {
-		return fail("cache.memory", "is too little"); // parse_config has checked it
-	}
-	const auto services = enabled_services(config);
-	const auto used = plugins_in_use(services);
-	std::vector<ServedInterface> interfaces;
-	for (const auto &interface : config.interfaces) {
-		interfaces.push_back({interface.name, interface_index(interface.name),
-				      config.xdp_mode != XdpMode::generic});
-	}
-	for (const auto *plugin : used) {
-		if (plugin->experimental) {
-			log->warn("plug-in {} is experimental", plugin->name);
-		}
-	}
-
 	const auto bpffs = find_or_mount_bpffs(options.bpffs);
 	if (!bpffs) {
 		return tl::unexpected(bpffs.error());
@@ -131,12 +83,7 @@ Result<Instance> Instance::start(const Config &config, const InstanceOptions &op
 	if (!dir) {
 		return tl::unexpected(dir.error());
 	}
-	const auto drawn = make_config(config, *geometry, services, used);
-	if (!drawn) {
-		return tl::unexpected(drawn.error());
-	}
-	auto setup = make_setup(*drawn, used);
-	auto planned = plan_takeover(*dir, setup, interfaces, options.name, *log);
+	auto planned = plan_takeover(*dir, plan->format, plan->interfaces, options.name, *log);
 	if (!planned) {
 		return tl::unexpected(planned.error());
 	}
@@ -144,88 +91,88 @@ Result<Instance> Instance::start(const Config &config, const InstanceOptions &op
 	if (takeover == nullptr) {
 		remove_left_filters(dir->leftover());
 	}
-	// Attaching checks this again; here it saves the work and the messages before.
-	for (const auto &interface : interfaces) {
-		if (takeover != nullptr && takeover->has(interface.ifindex)) {
-			continue;
-		}
-		if (auto free = check_xdp_is_free(interface.name, interface.ifindex, *bpffs);
-		    !free) {
-			return tl::unexpected(free.error());
-		}
-	}
-	const ps_config &constants = setup.config;
-	auto objects = Objects::load(constants, *geometry, used,
+	auto objects = check_xdp_is_free(plan->interfaces, takeover, *bpffs).and_then([&] {
+		return Objects::load(plan->format.config, plan->geometry, plan->plugins,
 				     takeover != nullptr ? takeover->maps : ReusedMaps());
+	});
 	if (!objects) {
 		return tl::unexpected(objects.error());
 	}
-	const auto conf_map = objects->map("ps_service_conf");
-	const auto state_map = objects->map("ps_service_state");
-	if (!conf_map || !state_map) {
-		return tl::unexpected((conf_map ? state_map : conf_map).error());
+	Attachment attachment(
+		{config.xdp_mode, options.force_clsact, plan->needs_pins || takeover != nullptr},
+		log);
+	auto instance = assemble(*plan, config, std::move(*dir), std::move(*objects),
+				 std::move(attachment), std::move(log));
+	if (!instance) {
+		return instance;
 	}
-	auto keeper = ServiceMaps::open(*conf_map, *state_map).and_then([&](ServiceMaps &&maps) {
-		return ServiceMonitor::create(std::move(maps), services, interfaces,
-					      config.cache.settle, log);
-	});
-	if (!keeper) {
-		return tl::unexpected(keeper.error());
-	}
-	auto report = UserCounters::create();
-	if (!report) {
-		return tl::unexpected(report.error());
-	}
-	auto control = Control::create();
-	if (!control) {
-		return tl::unexpected(control.error());
-	}
-	Attachment attachment({config.xdp_mode, options.force_clsact,
-			       needs_pins(services) || takeover != nullptr},
-			      log);
-	Instance instance(std::move(*dir), std::move(*objects), std::move(*keeper),
-			  std::move(*report), std::move(*control), std::move(attachment),
-			  std::move(log));
-	instance.drain_timeout_ = config.drain_timeout;
-	std::ranges::transform(services, std::back_inserter(instance.ports_), &ServiceConfig::port);
-	auto started =
-		instance.prepare(services, interfaces, config.cache, constants, *geometry)
-			.and_then([&] { return instance.monitor_.refresh(); })
-			.and_then([&] { return instance.pin(setup); })
-			.and_then([&] { return instance.attach(interfaces, *bpffs, takeover); })
-			.and_then([&] { return instance.attached(); })
-			.and_then(
-				[&] { return instance.publish(config, *geometry, options.name); });
+	auto started = instance->begin(*plan, config, options.name, *bpffs, takeover);
 	if (!started) {
 		if (takeover != nullptr) {
-			instance.attachment_.leave();
+			instance->attachment_.leave();
 		}
 		return tl::unexpected(started.error());
 	}
 	return instance;
 }
 
-Result<void> Instance::prepare(const std::vector<ServiceConfig> &services,
-			       const std::vector<ServedInterface> &interfaces,
-			       const CacheConfig &cache, const ps_config &constants,
-			       const Geometry &geometry)
+Result<Instance> Instance::assemble(const StartPlan &plan, const Config &config, InstanceDir dir,
+				    Objects objects, Attachment attachment,
+				    std::shared_ptr<spdlog::logger> log)
+{
+	const auto &maps = objects.maps();
+	auto monitor = ServiceMaps::open(maps.service_conf, maps.service_state)
+			       .and_then([&](ServiceMaps &&service_maps) {
+				       return ServiceMonitor::create(std::move(service_maps),
+								     plan.services, plan.interfaces,
+								     config.cache.settle, log);
+			       });
+	if (!monitor) {
+		return tl::unexpected(monitor.error());
+	}
+	auto counters = UserCounters::create();
+	if (!counters) {
+		return tl::unexpected(counters.error());
+	}
+	auto control = Control::create();
+	if (!control) {
+		return tl::unexpected(control.error());
+	}
+	Instance instance(std::move(dir), std::move(objects), std::move(*monitor),
+			  std::move(*counters), std::move(*control), std::move(attachment),
+			  std::move(log));
+	instance.drain_timeout_ = config.drain_timeout;
+	std::ranges::transform(plan.services, std::back_inserter(instance.ports_),
+			       &ServiceConfig::port);
+	return instance;
+}
+
+Result<void> Instance::begin(const StartPlan &plan, const Config &config, const std::string &name,
+			     const BpffsPtr &bpffs, Takeover *takeover)
+{
+	return prepare(plan, config.cache)
+		.and_then([&] { return monitor_.refresh(); })
+		.and_then([&] { return pin(plan.format); })
+		.and_then([&] { return attach(plan.interfaces, bpffs, takeover); })
+		.and_then([&] { return attached(); })
+		.and_then([&] { return publish(config, plan.geometry, name); });
+}
+
+Result<void> Instance::prepare(const StartPlan &plan, const CacheConfig &cache)
 {
 	std::set<int> served;
-	for (const auto &interface : interfaces) {
+	for (const auto &interface : plan.interfaces) {
 		served.insert(interface.ifindex);
 	}
-	const auto flows = objects_.map("ps_flows");
-	const auto handshakes = objects_.map("ps_handshakes");
-	if (!flows || !handshakes) {
-		return tl::unexpected((flows ? handshakes : flows).error());
-	}
-	auto connections =
-		ConnectionMonitor::create(services, served, {*flows, *handshakes}, *report_, log_);
+	auto connections = ConnectionMonitor::create(
+		plan.services, served, {objects_.maps().flows, objects_.maps().handshakes},
+		*counters_, log_);
 	if (!connections) {
 		return tl::unexpected(connections.error());
 	}
 	connections_ = std::make_unique<ConnectionMonitor>(std::move(*connections));
-	return AgentRunner::create(services, cache, objects_, constants, geometry, *report_, log_)
+	return AgentRunner::create(plan.services, cache, objects_, plan.format.config,
+				   plan.geometry, *counters_, log_)
 		.map([this](std::unique_ptr<AgentRunner> &&agents) {
 			agents_ = std::move(agents);
 		});
@@ -247,25 +194,21 @@ Result<void> Instance::attached()
 
 // Before anything is attached: a program array that nobody holds loses its programs, and whatever is
 // attached must go on with what it has when we are killed.
-Result<void> Instance::pin(const Setup &setup)
+Result<void> Instance::pin(const TableFormat &format)
 {
 	for (const auto &[map, fd] : objects_.shared_maps()) {
 		if (auto pinned = dir_.pin(fd, map); !pinned) {
 			return pinned;
 		}
 	}
-	for (const auto *program : {"ps_scan", "ps_count_flows"}) {
-		auto pinned = objects_.program(program).and_then(
-			[&](int fd) { return dir_.pin(fd, program); });
-		if (!pinned) {
-			return pinned;
-		}
-	}
-	return dir_.pin(report_->fd(), UserCounters::map_name)
-		.and_then([this] { return dir_.pin(control_->fd(), Control::map_name); })
-		.and_then([&] { return save_setup(setup); })
+	const auto &programs = objects_.programs();
+	return dir_.pin(programs.scan, pin::scan)
+		.and_then([&] { return dir_.pin(programs.count_flows, pin::count_flows); })
+		.and_then([&] { return dir_.pin(counters_->fd(), pin::user_counters); })
+		.and_then([&] { return dir_.pin(control_->fd(), pin::control); })
+		.and_then([&] { return save_table_format(format); })
 		.and_then([this](const UniqueFd &map) {
-			return dir_.pin(map.get(), Setup::map_name);
+			return dir_.pin(map.get(), pin::table_format);
 		});
 }
 
@@ -285,9 +228,8 @@ Result<void> Instance::attach(const std::vector<ServedInterface> &interfaces, co
 	}
 	// A packet may still be with the old programs, which follow flows their way.
 	std::this_thread::sleep_for(grace);
-	return objects_.program("ps_count_flows").and_then([](int census) {
-		return count_flows(census, PS_LOST_TABLES).map([](const FlowCount &) {});
-	});
+	return count_flows(objects_.programs().count_flows, PS_LOST_TABLES)
+		.map([](const FlowCount &) {});
 }
 
 // The description comes last: who can read it finds everything in place.

@@ -15,6 +15,7 @@
 #include "base/result.hpp"
 #include "config/config.hpp"
 #include "instance/control.hpp"
+#include "instance/start_plan.hpp"
 #include "kernel/instance_dir.hpp"
 #include "kernel/objects.hpp"
 #include "kernel/user_counters.hpp"
@@ -46,27 +47,33 @@ public:
 	[[nodiscard]] Result<void> run(EventLoop &loop);
 
 private:
-	Instance(InstanceDir dir, Objects objects, ServiceMonitor keeper, UserCounters report,
+	Instance(InstanceDir dir, Objects objects, ServiceMonitor monitor, UserCounters counters,
 		 Control control, Attachment attachment, std::shared_ptr<spdlog::logger> log)
-		: dir_(std::move(dir)), objects_(std::move(objects)), monitor_(std::move(keeper)),
-		  report_(std::make_unique<UserCounters>(std::move(report))),
+		: dir_(std::move(dir)), objects_(std::move(objects)), monitor_(std::move(monitor)),
+		  counters_(std::make_unique<UserCounters>(std::move(counters))),
 		  control_(std::make_unique<Control>(std::move(control))), log_(std::move(log)),
 		  attachment_(std::move(attachment))
 	{
 	}
 
-	// What runs besides the kernel half; before attaching.
-	[[nodiscard]] Result<void> prepare(const std::vector<ServiceConfig> &services,
-					   const std::vector<ServedInterface> &interfaces,
-					   const CacheConfig &cache, const ps_config &constants,
-					   const Geometry &geometry);
-	// Everything is attached: who is connected already?
+	// Makes what an instance consists of. Nothing is pinned or attached.
+	[[nodiscard]] static Result<Instance> assemble(const StartPlan &plan, const Config &config,
+						       InstanceDir dir, Objects objects,
+						       Attachment attachment,
+						       std::shared_ptr<spdlog::logger> log);
+	// Pins, attaches and publishes.
+	[[nodiscard]] Result<void> begin(const StartPlan &plan, const Config &config,
+					 const std::string &name, const BpffsPtr &bpffs,
+					 Takeover *takeover);
+	// Makes what runs besides the kernel half, before attaching.
+	[[nodiscard]] Result<void> prepare(const StartPlan &plan, const CacheConfig &cache);
+	// Everything is attached: finds out who is connected already.
 	[[nodiscard]] Result<void> attached();
 
 	// Replaces what is attached; from the first on, a failure leaves all as it is then.
 	[[nodiscard]] Result<void> attach(const std::vector<ServedInterface> &interfaces,
 					  const BpffsPtr &bpffs, Takeover *takeover);
-	[[nodiscard]] Result<void> pin(const Setup &setup);
+	[[nodiscard]] Result<void> pin(const TableFormat &format);
 	[[nodiscard]] Result<void> publish(const Config &config, const Geometry &geometry,
 					   const std::string &name);
 	[[nodiscard]] Result<void> on_link_event(const class LinkMonitor &watch);
@@ -79,7 +86,7 @@ private:
 	Objects objects_;
 	ServiceMonitor monitor_;
 	// Others hold their addresses.
-	std::unique_ptr<UserCounters> report_;
+	std::unique_ptr<UserCounters> counters_;
 	std::unique_ptr<Control> control_;
 	std::unique_ptr<ConnectionMonitor> connections_;
 	std::unique_ptr<AgentRunner> agents_;

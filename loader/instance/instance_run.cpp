@@ -74,9 +74,7 @@ Result<void> Instance::on_link_event(const LinkMonitor &watch)
 
 Result<SplicedConnections> Instance::spliced() const
 {
-	return objects_.map("ps_flows").and_then([this](int flows) {
-		return SplicedConnections::open(flows, ports_);
-	});
+	return SplicedConnections::open(objects_.maps().flows, ports_);
 }
 
 void Instance::leave()
@@ -124,11 +122,11 @@ Result<void> Instance::run(EventLoop &loop)
 
 Result<void> Instance::drain(EventLoop &loop)
 {
-	monitor_.drain();
+	monitor_.stop_answering();
 	if (auto done = monitor_.refresh(); !done) {
 		log_->warn("{}", to_string(done.error())); // then they are reset at the end
 	}
-	control_->tell(StopState::draining, 0, 0, 0);
+	control_->set_state(StopState::draining, 0, 0, 0);
 	// A packet may still be with the description that allowed answers.
 	std::this_thread::sleep_for(grace);
 	auto connections = spliced();
@@ -150,11 +148,11 @@ Result<void> Instance::drain(EventLoop &loop)
 		[&loop](std::chrono::milliseconds pause) { return turn_for(loop, pause); });
 	const auto &report = drain.report();
 	if (ended) {
-		control_->tell(StopState::ended, report.spliced, report.reset, 0);
+		control_->set_state(StopState::ended, report.spliced, report.reset, 0);
 		return {};
 	}
 	leave();
-	control_->tell(StopState::left, report.spliced, report.reset, ended.error().errnum);
+	control_->set_state(StopState::left, report.spliced, report.reset, ended.error().errnum);
 	log_->error("connections that are translated could not be ended: what translates them "
 		    "stays attached; `prestack stop` when they are closed");
 	return tl::unexpected(ended.error());

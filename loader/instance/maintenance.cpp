@@ -41,7 +41,7 @@ AgentHooks Maintenance::agent_hooks()
 		}
 	};
 	hooks.flush = [this](std::uint32_t service) { services_.flush(service); };
-	hooks.deaf = [this](std::uint32_t service) {
+	hooks.feed_lost = [this](std::uint32_t service) {
 		services_.keep_alive(service, 0s);
 		services_.flush(service);
 	};
@@ -76,7 +76,7 @@ Result<void> Maintenance::start()
 		.and_then([this] { return services_.refresh(); });
 }
 
-// A step takes effect at the server at once, and here as soon as we are told.
+// A step of the clock takes effect at the server at once, and here as soon as the kernel reports it.
 Result<void> Maintenance::watch_clock()
 {
 	return loop_.on_clock_step([this]() -> Result<void> {
@@ -126,7 +126,7 @@ Result<void> Maintenance::watch_old_connections()
 	}
 	closed_connections_ = std::move(*closed);
 	return loop_.watch(closed_connections_->fd(), [this] {
-		return closed_connections_->drain().and_then(
+		return closed_connections_->discard_pending().and_then(
 			[this] { return check_old_connections(); });
 	});
 }

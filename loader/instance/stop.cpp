@@ -11,6 +11,7 @@
 #include "instance/control.hpp"
 #include "instance/drain.hpp"
 #include "kernel/instance_dir.hpp"
+#include "kernel/pin_names.hpp"
 #include "kernel/service_maps.hpp"
 
 namespace prestack
@@ -47,7 +48,7 @@ Failure left_attached(const std::string &name, int errnum)
 Result<std::optional<StopReport>> stop_living(const BpffsPtr &bpffs, const InstanceView &view,
 					      std::chrono::nanoseconds timeout)
 {
-	auto control = view.open(Control::map_name).and_then([](UniqueFd &&map) {
+	auto control = view.open(pin::control).and_then([](UniqueFd &&map) {
 		return Control::open(std::move(map));
 	});
 	if (!control) {
@@ -76,12 +77,7 @@ Result<std::optional<StopReport>> stop_living(const BpffsPtr &bpffs, const Insta
 // The services of a dead instance answer nothing any more.
 Result<void> forbid_answers(const InstanceDir &dir)
 {
-	const auto conf_map = dir.open_leftover("ps_service_conf");
-	const auto state_map = dir.open_leftover("ps_service_state");
-	if (!conf_map || !state_map) {
-		return tl::unexpected((conf_map ? state_map : conf_map).error());
-	}
-	auto maps = ServiceMaps::open(conf_map->get(), state_map->get());
+	auto maps = dir.open_leftover_service_maps();
 	if (!maps) {
 		return tl::unexpected(maps.error());
 	}
@@ -109,7 +105,7 @@ Result<DrainReport> drain_dead(const InstanceDir &dir, std::chrono::nanoseconds 
 			return tl::unexpected(done.error());
 		}
 	}
-	const auto flows = dir.open_leftover("ps_flows");
+	const auto flows = dir.open_leftover(pin::flows);
 	if (!flows) {
 		return tl::unexpected(flows.error());
 	}

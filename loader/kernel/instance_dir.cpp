@@ -13,6 +13,8 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#include "kernel/pin_names.hpp"
+
 namespace prestack
 {
 namespace
@@ -22,8 +24,6 @@ namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 
 constexpr auto all_instances = "prestack";
-constexpr auto meta_pin = "ps_meta";
-constexpr auto setup_pin = "ps_setup";
 
 std::string object_name(const std::string &instance)
 {
@@ -47,7 +47,7 @@ bool is_locked(const fs::path &path)
 
 nlohmann::json read_description(const fs::path &path)
 {
-	const UniqueFd map(bpf_obj_get((path / meta_pin).c_str()));
+	const UniqueFd map(bpf_obj_get((path / pin::description).c_str()));
 	if (!map) {
 		return nullptr;
 	}
@@ -190,17 +190,17 @@ Result<void> InstanceDir::describe(const nlohmann::json &description) const
 {
 	auto text = description.dump();
 	text.push_back('\0');
-	const UniqueFd map(bpf_map_create(BPF_MAP_TYPE_ARRAY, meta_pin, sizeof(__u32),
+	const UniqueFd map(bpf_map_create(BPF_MAP_TYPE_ARRAY, pin::description, sizeof(__u32),
 					  static_cast<__u32>(text.size()), 1, nullptr));
 	if (!map) {
-		return fail(meta_pin, "create the map", errno);
+		return fail(pin::description, "create the map", errno);
 	}
 	const __u32 first = 0;
 	if (const int problem = bpf_map_update_elem(map.get(), &first, text.data(), BPF_ANY);
 	    problem != 0) {
-		return fail(meta_pin, "write the description", problem);
+		return fail(pin::description, "write the description", problem);
 	}
-	return pin(map.get(), meta_pin);
+	return pin(map.get(), pin::description);
 }
 
 Result<void> InstanceDir::pin_link(int fd, const LinkPin &link) const
@@ -220,11 +220,13 @@ Result<void> InstanceDir::commit(const std::vector<LinkPin> &links)
 	}
 	// Should we be killed on the way, what says how the tables fit together is not there.
 	std::error_code ignored;
-	fs::remove(path_ / setup_pin, ignored);
+	fs::remove(path_ / pin::table_format, ignored);
 	auto ours = pins_in(path_);
 	std::erase_if(ours, [this](const std::string &pin) { return !pin.starts_with(prefix_); });
 	std::ranges::sort(ours, {}, [this](const std::string &pin) {
-		return pin == prefix_ + meta_pin ? 2 : pin == prefix_ + setup_pin ? 1 : 0;
+		return pin == prefix_ + pin::description    ? 2
+		       : pin == prefix_ + pin::table_format ? 1
+							    : 0;
 	});
 	for (const auto &pin : ours) {
 		auto name = pin.substr(prefix_.size());
@@ -246,6 +248,17 @@ Result<void> InstanceDir::commit(const std::vector<LinkPin> &links)
 Result<UniqueFd> InstanceDir::open_leftover(const std::string &pin) const
 {
 	return open_pin(path_, pin, "");
+}
+
+Result<ServiceMaps> InstanceDir::open_leftover_service_maps() const
+{
+	return ServiceMaps::open_pinned(
+		[this](const std::string &pin) { return open_leftover(pin); });
+}
+
+Result<ServiceMaps> InstanceView::open_service_maps() const
+{
+	return ServiceMaps::open_pinned([this](const std::string &pin) { return open(pin); });
 }
 
 Result<UniqueFd> InstanceView::open(const std::string &pin) const

@@ -20,6 +20,7 @@
 #include "base/result.hpp"
 #include "kernel/bpf_link.hpp"
 #include "kernel/bpffs.hpp"
+#include "kernel/service_maps.hpp"
 
 namespace prestack
 {
@@ -60,6 +61,7 @@ public:
 	[[nodiscard]] std::vector<LeftLink> leftover_links() const { return left_links(path_); }
 	// Something that it has pinned.
 	[[nodiscard]] Result<UniqueFd> open_leftover(const std::string &pin) const;
+	[[nodiscard]] Result<ServiceMaps> open_leftover_service_maps() const;
 
 private:
 	enum class OnEnd { remove_all, remove_ours, leave_all };
@@ -83,8 +85,9 @@ struct InstanceView {
 	bool attached = false; // dead, but its programs go on following and translating connections
 	nlohmann::json description;
 
-	// A descriptor of something pinned.
+	// A descriptor of something pinned; see pin_names.hpp.
 	[[nodiscard]] Result<UniqueFd> open(const std::string &pin) const;
+	[[nodiscard]] Result<ServiceMaps> open_service_maps() const;
 };
 
 // Fails if there is no such instance, or nothing readable in its directory. A dead one is no failure.

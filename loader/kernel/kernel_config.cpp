@@ -1,12 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "kernel/kernel_config.hpp"
 
+#include <algorithm>
+#include <cerrno>
+
+#include <arpa/inet.h>
+#include <sys/random.h>
+
 namespace prestack
 {
 
-ps_config kernel_config(const CacheConfig &cache, const Geometry &geometry)
+Result<HashSeed> random_seed()
 {
+	HashSeed seed{};
+	if (getrandom(seed.data(), sizeof seed, 0) != sizeof seed) {
+		return fail("hash seed", "getrandom", errno);
+	}
+	return seed;
+}
+
+ps_config make_kernel_config(const KernelConfigInput &input)
+{
+	const auto &[cache, geometry, seed, services, trust_sender] = input;
 	ps_config config{};
+	std::ranges::copy(seed, config.seed);
 	config.settle_ns = static_cast<std::uint64_t>(cache.settle.count());
 	config.set_mask = geometry.small_sets - 1;
 	config.large_mask = geometry.large_sets - 1;
@@ -17,6 +34,11 @@ ps_config kernel_config(const CacheConfig &cache, const Geometry &geometry)
 	config.large_room = geometry.large_room;
 	config.max_key = cache.max_key;
 	config.max_value = cache.max_value;
+	config.nr_services = static_cast<std::uint32_t>(services.size());
+	config.trust_sender = trust_sender ? 1 : 0;
+	std::ranges::transform(services, config.port,
+			       [](const KernelService &service) { return htons(service.port); });
+	std::ranges::transform(services, config.plugin, &KernelService::plugin_slot);
 	return config;
 }
 

@@ -12,6 +12,8 @@
 #include <fmt/format.h>
 #include <sys/mman.h>
 
+#include "kernel/pin_names.hpp"
+
 namespace prestack
 {
 namespace
@@ -47,6 +49,20 @@ Result<ServiceMaps> ServiceMaps::open(int conf_fd, int state_fd)
 		return fail("map ps_service_state", "mmap", errno);
 	}
 	return ServiceMaps(std::move(conf), static_cast<ps_service_state *>(states));
+}
+
+Result<ServiceMaps>
+ServiceMaps::open_pinned(const std::function<Result<UniqueFd>(const std::string &pin)> &open_pin)
+{
+	const auto conf = open_pin(pin::service_conf);
+	if (!conf) {
+		return tl::unexpected(conf.error());
+	}
+	const auto state = open_pin(pin::service_state);
+	if (!state) {
+		return tl::unexpected(state.error());
+	}
+	return open(conf->get(), state->get());
 }
 
 void ServiceMaps::bump_epoch(std::uint32_t service)

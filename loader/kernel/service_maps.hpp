@@ -5,7 +5,9 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include <prestack/types.h>
@@ -23,6 +25,9 @@ class ServiceMaps
 public:
 	// Duplicates the descriptors. Maps the state writable.
 	[[nodiscard]] static Result<ServiceMaps> open(int conf_fd, int state_fd);
+	// The maps of an instance that another process runs, or has left. `open_pin` opens one by its name.
+	[[nodiscard]] static Result<ServiceMaps>
+	open_pinned(const std::function<Result<UniqueFd>(const std::string &pin)> &open_pin);
 
 	// Makes all cached entries and proven paths of a service void. O(1), atomic against BPF.
 	void bump_epoch(std::uint32_t service);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// What user space counts about a service while it runs. `prestack run` publishes it in a map of its
-// own, pinned with the others, so that `stats` and `status` can read it.
+// What user space counts about each service while it runs. `prestack run` publishes the counters in a map of
+// its own, pinned with the others, so that `stats` and `status` can read them.
 #pragma once
 
 #include <array>
@@ -16,89 +16,91 @@
 namespace prestack
 {
 
-// Why a service is not served whose server's changes have to be heard of.
-enum class Deaf : std::uint64_t {
-	no, // they are heard of, or need not be
-	yes,
-	refused, // the server does not let the agent in
+// The state of a server's change feed: the messages by which it says which keys have changed. A service that
+// needs the feed is served only while it is up.
+enum class ChangeFeed : std::uint64_t {
+	none, // the service needs none: its writes are seen on their way to the server
+	up,
+	down,
+	refused, // down, since the server does not let the agent in
 };
 
-// Element i of the map is service i's.
-struct AgentCounters {
-	std::uint64_t asked = 0;
-	std::uint64_t answered = 0;
-	std::uint64_t unanswered = 0;
+// Element i of the map is service i's. All members are 64 bits wide.
+struct ServiceCounters {
+	std::uint64_t expiry_asked = 0;
+	std::uint64_t expiry_answered = 0;
+	std::uint64_t expiry_unanswered = 0;
 	std::uint64_t audited = 0;
 	std::uint64_t stale = 0;
 	std::uint64_t absent = 0;
 	std::uint64_t undecided = 0;
 	std::uint64_t warmed = 0;
 	std::uint64_t agent_errors = 0;
+	std::uint64_t feed_changes = 0;
 	std::uint64_t flows_swept = 0;
-	// Not counters: how it is now.
-	std::uint64_t connected = 0; // the agent's connection to the server stands
-	std::uint64_t old_connections = 0; // waited for
+	// The rest does not count, but says how it is now.
+	std::uint64_t agent_connected = 0; // 1: the agent has a connection to the server
+	std::uint64_t old_connections = 0; // older than the attachment, and waited for
 	std::uint64_t bypassing = 0; // connections that pass no served interface
-	std::uint64_t news = 0; // a counter again
-	std::uint64_t deaf = 0; // enum class Deaf
-	std::uint64_t listens = 0; // the server's changes are heard of, or nothing is served
+	ChangeFeed change_feed = ChangeFeed::none;
 };
-static_assert(sizeof(AgentCounters) == 16 * sizeof(std::uint64_t));
+static_assert(sizeof(ServiceCounters) == 15 * sizeof(std::uint64_t));
 
-struct AgentCounter {
+struct ShownCounter {
 	std::string_view name;
-	std::uint64_t AgentCounters::*value;
+	std::uint64_t ServiceCounters::*value;
 	std::string_view text;
 };
 
 // Those that `stats` shows.
-inline constexpr std::array agent_counters{
-	AgentCounter{"asked", &AgentCounters::asked, "expiry times asked of the server"},
-	AgentCounter{"answered", &AgentCounters::answered,
+inline constexpr std::array shown_counters{
+	ShownCounter{"expiry_asked", &ServiceCounters::expiry_asked,
+		     "expiry times asked of the server"},
+	ShownCounter{"expiry_answered", &ServiceCounters::expiry_answered,
 		     "of these, entries that could be served from then on"},
-	AgentCounter{"unanswered", &AgentCounters::unanswered,
-		     "expiry times that could not be had, or too late"},
-	AgentCounter{"audited", &AgentCounters::audited, "entries compared with the server"},
-	AgentCounter{"stale", &AgentCounters::stale,
+	ShownCounter{"expiry_unanswered", &ServiceCounters::expiry_unanswered,
+		     "of these, that could not be had, or came too late"},
+	ShownCounter{"audited", &ServiceCounters::audited, "entries compared with the server"},
+	ShownCounter{"stale", &ServiceCounters::stale,
 		     "of these, the server had something else: must be 0"},
-	AgentCounter{"absent", &AgentCounters::absent,
+	ShownCounter{"absent", &ServiceCounters::absent,
 		     "of these, the server had nothing: evicted there"},
-	AgentCounter{"undecided", &AgentCounters::undecided,
+	ShownCounter{"undecided", &ServiceCounters::undecided,
 		     "entries that changed while they were compared"},
-	AgentCounter{"warmed", &AgentCounters::warmed,
+	ShownCounter{"warmed", &ServiceCounters::warmed,
 		     "used entries touched at the server, to stay in its LRU"},
-	AgentCounter{"agent_errors", &AgentCounters::agent_errors,
+	ShownCounter{"agent_errors", &ServiceCounters::agent_errors,
 		     "connections lost, answers refused or not understood"},
-	AgentCounter{"news", &AgentCounters::news, "changes that the server has told of"},
-	AgentCounter{"flows_swept", &AgentCounters::flows_swept,
+	ShownCounter{"feed_changes", &ServiceCounters::feed_changes,
+		     "changes that the server's change feed has told of"},
+	ShownCounter{"flows_swept", &ServiceCounters::flows_swept,
 		     "followed connections forgotten since their socket is gone"},
 };
 
+// The map with the counters of all services.
 class UserCounters
 {
 public:
-	static constexpr const char *map_name = "ps_agent";
-
 	[[nodiscard]] static Result<UserCounters> create();
 	[[nodiscard]] int fd() const { return map_.get(); }
-	[[nodiscard]] AgentCounters &operator[](std::uint32_t service) const
+	[[nodiscard]] ServiceCounters &operator[](std::uint32_t service) const
 	{
 		return counters_[service];
 	}
 
 	// From the map of another process.
-	[[nodiscard]] static Result<AgentCounters> read(int map, std::uint32_t service);
+	[[nodiscard]] static Result<ServiceCounters> read(int map, std::uint32_t service);
 
 private:
 	struct Unmap {
-		void operator()(AgentCounters *counters) const;
+		void operator()(ServiceCounters *counters) const;
 	};
-	UserCounters(UniqueFd map, AgentCounters *counters)
+	UserCounters(UniqueFd map, ServiceCounters *counters)
 		: map_(std::move(map)), counters_(counters)
 	{
 	}
 	UniqueFd map_;
-	std::unique_ptr<AgentCounters[], Unmap> counters_;
+	std::unique_ptr<ServiceCounters[], Unmap> counters_;
 };
 
 } // namespace prestack

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The user-space half of a plug-in: how to ask the server about one key, and, if the server can say
-// so, how to hear that keys have changed.
+// so, how to read its change feed: the messages by which the server says which keys have changed.
 //
-// A codec is pure: it makes bytes of questions and answers of bytes. Connections, time-outs and what
-// the answers are good for are the loader's (agent/agent_link.hpp, agent/agent_runner.hpp).
+// A codec is pure. It makes bytes of questions and answers of bytes. Connections, time-outs and the use of
+// the answers are the loader's (agent/agent_link.hpp, agent/agent_runner.hpp).
 #pragma once
 
 #include <cstddef>
@@ -26,9 +26,9 @@ struct AgentQuestion {
 struct AgentReply {
 	enum class Status {
 		incomplete, // read on and decode again from the same place
-		part, // this much was read; the rest of the answer follows, maybe after news
+		part, // this much was read; the rest follows, maybe after a message of the feed
 		answered,
-		refused, // the server would not say; the next answer follows
+		refused, // the server does not say; the next answer follows
 		broken, // this is not the answer to the question: nothing that follows can be trusted
 	};
 	Status status = Status::incomplete;
@@ -55,19 +55,19 @@ struct AgentReply {
 // As good as for ever: a century. More is taken for that.
 inline constexpr std::uint64_t most_milliseconds = 3'000'000'000'000;
 
-// What the server says unasked, between its answers.
-struct AgentNews {
+// A message of the change feed. The server sends it between its answers.
+struct FeedMessage {
 	enum class Status {
 		none, // what comes next is an answer
 		incomplete, // read on
-		news,
+		changes,
 		broken, // nothing that follows can be trusted
 	};
 	Status status = Status::none;
 	std::size_t consumed = 0; // may be beyond the input, as in AgentReply
 	// These keys have changed. Point into the input. A long list may come in several parts.
 	std::vector<std::string_view> keys;
-	bool anything = false; // any key may have changed
+	bool any_key = false; // any key may have changed
 };
 
 // One codec serves one connection; it may keep state. One thread.
@@ -88,23 +88,23 @@ public:
 	// Reads the answer to a repair: only status and consumed matter.
 	[[nodiscard]] virtual AgentReply decode_repair(std::string_view input) = 0;
 
-	// The rest is for servers that tell of changes, or that want to be greeted.
+	// The rest is for servers with a change feed, or with an opening (a greeting, authentication).
 
-	// Appends what is to be said before all else, once; returns how many answers it has.
+	// Appends the opening, which goes before all else; returns how many answers it has.
 	[[nodiscard]] virtual unsigned open(std::string &) { return 0; }
-	// Reads one of these: only status and consumed matter. Refused: this connection is of no use.
+	// Reads one of these answers: only status and consumed matter. Refused: the connection is of no use.
 	[[nodiscard]] virtual AgentReply decode_opening(std::string_view) { return {}; }
-	// Changes of which nobody but the server can tell must be heard of: the service is served only
-	// while the server is heard.
-	[[nodiscard]] virtual bool must_listen() const { return false; }
-	// Reads what was not asked for at the start of `input`, which is not empty. Called before each
-	// answer, while it is incomplete too.
-	[[nodiscard]] virtual AgentNews decode_news(std::string_view) { return {}; }
-	// A question of no effect. Once it is answered, the news of all that the server did before it
-	// answered the heartbeat before that one has come.
+	// Keys may change in ways that only the server sees. The service is served only while its change
+	// feed is up.
+	[[nodiscard]] virtual bool needs_change_feed() const { return false; }
+	// Reads a message of the feed at the start of `input`, which is not empty. Called before each
+	// answer, and while an answer is incomplete.
+	[[nodiscard]] virtual FeedMessage decode_feed(std::string_view) { return {}; }
+	// Appends a question of no effect. Once it is answered, the feed has told of all that the server did
+	// before it answered the previous heartbeat.
 	virtual void encode_heartbeat(std::string &) {}
 	[[nodiscard]] virtual AgentReply decode_heartbeat(std::string_view) { return {}; }
-	// Items end when the wall clock says so, and a step of it moves their ends.
+	// Items expire by the wall clock, so setting the clock moves their ends.
 	[[nodiscard]] virtual bool lives_by_wall_clock() const { return false; }
 };
 

@@ -10,6 +10,7 @@
 #include "base/address.hpp"
 #include "base/host.hpp"
 #include "kernel/entry_tables.hpp"
+#include "kernel/pin_names.hpp"
 #include "kernel/service_maps.hpp"
 #include "kernel/user_counters.hpp"
 #include "report/counters.hpp"
@@ -59,9 +60,24 @@ std::string name_of(const json &interfaces, std::uint32_t ifindex)
 	return std::to_string(ifindex);
 }
 
+std::string_view to_string(ChangeFeed feed)
+{
+	switch (feed) {
+	case ChangeFeed::none:
+		break;
+	case ChangeFeed::up:
+		return "up";
+	case ChangeFeed::down:
+		return "down";
+	case ChangeFeed::refused:
+		return "refused";
+	}
+	return "none";
+}
+
 Result<ps_scan> scan_tables(const InstanceView &view)
 {
-	const auto program = view.open("ps_scan");
+	const auto program = view.open(pin::scan);
 	if (!program) {
 		return tl::unexpected(program.error());
 	}
@@ -71,10 +87,10 @@ Result<ps_scan> scan_tables(const InstanceView &view)
 // The connections that are followed now, whether all ends are through with them or not.
 Result<json> count_connections(const InstanceView &view)
 {
-	return view.open("ps_count_flows")
+	return view.open(pin::count_flows)
 		.and_then([](const UniqueFd &program) { return count_flows(program.get()); })
-		.map([](const FlowCount &census) {
-			return json{{"followed", census.flows}, {"translated", census.spliced}};
+		.map([](const FlowCount &count) {
+			return json{{"followed", count.flows}, {"translated", count.spliced}};
 		});
 }
 
@@ -119,16 +135,11 @@ Result<json> gather_status(const InstanceView &view)
 		return tl::unexpected(connections.error());
 	}
 	status["connections"] = *connections;
-	const auto conf_map = view.open("ps_service_conf");
-	const auto state_map = view.open("ps_service_state");
-	if (!conf_map || !state_map) {
-		return tl::unexpected((conf_map ? state_map : conf_map).error());
-	}
-	const auto maps = ServiceMaps::open(conf_map->get(), state_map->get());
+	const auto maps = view.open_service_maps();
 	if (!maps) {
 		return tl::unexpected(maps.error());
 	}
-	const auto agent_map = view.open(UserCounters::map_name);
+	const auto agent_map = view.open(pin::user_counters);
 	if (!agent_map) {
 		return tl::unexpected(agent_map.error());
 	}
@@ -144,10 +155,8 @@ Result<json> gather_status(const InstanceView &view)
 		service["draining"] = (conf->flags & PS_SERVICE_DRAIN) != 0;
 		service["old_connections"] = agent->old_connections;
 		service["bypassing_connections"] = agent->bypassing;
-		service["agent_connected"] = agent->connected != 0;
-		service["agent_listens"] = agent->listens != 0;
-		service["agent_deaf"] = agent->deaf != static_cast<std::uint64_t>(Deaf::no);
-		service["agent_refused"] = agent->deaf == static_cast<std::uint64_t>(Deaf::refused);
+		service["agent_connected"] = agent->agent_connected != 0;
+		service["change_feed"] = to_string(agent->change_feed);
 		const bool known = (conf->flags & PS_SERVICE_SERVER_KNOWN) != 0;
 		service["server"]["known"] = known;
 		service["server"]["uid"] = known ? json(conf->server_uid) : json();
@@ -167,7 +176,7 @@ Result<json> gather_status(const InstanceView &view)
 
 Result<json> gather_stats(const InstanceView &view)
 {
-	const auto map = view.open("ps_stats");
+	const auto map = view.open(pin::stats);
 	if (!map) {
 		return tl::unexpected(map.error());
 	}
@@ -175,7 +184,7 @@ Result<json> gather_stats(const InstanceView &view)
 	if (cpus < 0) {
 		return fail("map ps_stats", "count the CPUs", cpus);
 	}
-	const auto agent_map = view.open(UserCounters::map_name);
+	const auto agent_map = view.open(pin::user_counters);
 	if (!agent_map) {
 		return tl::unexpected(agent_map.error());
 	}
@@ -192,7 +201,7 @@ Result<json> gather_stats(const InstanceView &view)
 			return tl::unexpected(agent.error());
 		}
 		json entry = count(values);
-		for (const auto &counter : agent_counters) {
+		for (const auto &counter : shown_counters) {
 			entry[std::string(counter.name)] = (*agent).*counter.value;
 		}
 		for (const auto *key : {"name", "protocol", "port"}) {

@@ -63,11 +63,11 @@ void render_agent(std::string &out, const json &service)
 	if (service["draining"].get<bool>()) {
 		line(out, 2, "draining", "it is being stopped: nothing is served");
 	}
-	if (service["agent_deaf"].get<bool>()) {
-		line(out, 2, "deaf",
-		     fmt::format("the agent does not hear of the server's changes{}: nothing is "
-				 "served",
-				 service["agent_refused"].get<bool>()
+	const bool has_feed = service["change_feed"] != "none";
+	if (has_feed && service["change_feed"] != "up") {
+		line(out, 2, "change feed",
+		     fmt::format("the server's change feed is down{}: nothing is served",
+				 service["change_feed"] == "refused"
 					 ? ", the server does not let it in (does it want "
 					   "authentication?)"
 					 : ""));
@@ -79,13 +79,12 @@ void render_agent(std::string &out, const json &service)
 		     fmt::format("{} connections do not pass a served interface: their writes are "
 				 "{}",
 				 plain(service["bypassing_connections"]),
-				 service["agent_listens"].get<bool>() ? "heard of from the server"
-								      : "not seen"));
+				 has_feed ? "told of by the change feed" : "not seen"));
 	}
 	std::string agent = "not connected";
 	if (service["agent_connected"].get<bool>()) {
 		agent = "connected to the server";
-	} else if (!service["agent_listens"].get<bool>()) {
+	} else if (!has_feed) {
 		agent += ": what it would have to ask about is not served";
 	}
 	line(out, 2, "agent", agent);
@@ -211,7 +210,7 @@ std::string render_stats(const json &stats)
 						   counter.text);
 			}
 		}
-		for (const auto &counter : agent_counters) {
+		for (const auto &counter : shown_counters) {
 			out += fmt::format("  {:<22}{:>14}  {}\n", counter.name,
 					   plain(service[std::string(counter.name)]), counter.text);
 		}

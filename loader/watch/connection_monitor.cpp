@@ -70,7 +70,7 @@ std::uint64_t bypassing(std::span<const TcpConnection> connections, std::span<co
 
 Result<ConnectionMonitor> ConnectionMonitor::create(std::vector<ServiceConfig> services,
 						    std::set<int> served_interfaces, Maps maps,
-						    UserCounters &report,
+						    UserCounters &counters,
 						    std::shared_ptr<spdlog::logger> log)
 {
 	auto diag = ConnectionDiag::open();
@@ -81,12 +81,12 @@ Result<ConnectionMonitor> ConnectionMonitor::create(std::vector<ServiceConfig> s
 	if (!routes) {
 		return tl::unexpected(routes.error());
 	}
-	ConnectionMonitor keeper(std::move(*diag), std::move(*routes), maps, report,
-				 std::move(log));
+	ConnectionMonitor monitor(std::move(*diag), std::move(*routes), maps, counters,
+				  std::move(log));
 	for (auto &service : services) {
-		keeper.watched_.push_back({std::move(service), {}});
+		monitor.watched_.push_back({std::move(service), {}});
 	}
-	return keeper;
+	return monitor;
 }
 
 // The kernel half follows a connection from its SYN-ACK (ps_handshakes) or first segment (ps_flows).
@@ -142,7 +142,7 @@ Result<void> ConnectionMonitor::attached()
 			return tl::unexpected(found.error());
 		}
 		old = std::move(*found);
-		report_[i].old_connections = old.size();
+		counters_[i].old_connections = old.size();
 		if (old.size() != 0) {
 			log_->warn("service {}: waiting for {} connections older than the "
 				   "attachment to close; nothing is served until then "
@@ -173,7 +173,7 @@ Result<bool> ConnectionMonitor::check_old()
 		}
 		std::erase_if(*connections, [](const TcpConnection &one) { return !one.readable; });
 		old.keep(*connections);
-		report_[i].old_connections = old.size();
+		counters_[i].old_connections = old.size();
 		if (old.size() == 0) {
 			log_->info("service {}: all connections older than the attachment are "
 				   "closed",
@@ -189,16 +189,16 @@ void ConnectionMonitor::count_bypassing(std::uint32_t service,
 					std::span<const Endpoint> own)
 {
 	const auto count = bypassing(connections, own, routes_);
-	if (count != 0 && report_[service].bypassing == 0) {
-		const bool listens = report_[service].listens != 0;
-		log_->log(listens ? spdlog::level::info : spdlog::level::warn,
+	if (count != 0 && counters_[service].bypassing == 0) {
+		const bool has_feed = counters_[service].change_feed != ChangeFeed::none;
+		log_->log(has_feed ? spdlog::level::info : spdlog::level::warn,
 			  "service {}: {} connections do not pass a served interface: their "
 			  "writes are {}",
 			  watched_[service].service.name, count,
-			  listens ? "heard of from the server"
-				  : "not seen, and what they change may be served stale");
+			  has_feed ? "told of by the change feed"
+				   : "not seen, and what they change may be served stale");
 	}
-	report_[service].bypassing = count;
+	counters_[service].bypassing = count;
 }
 
 Result<void> ConnectionMonitor::check_all(std::span<const Endpoint> own)
@@ -226,7 +226,7 @@ Result<void> ConnectionMonitor::check_all(std::span<const Endpoint> own)
 		}
 		for (std::uint32_t i = 0; i < watched_.size(); ++i) {
 			if (htons(watched_[i].service.port) == flow->key.local_port) {
-				++report_[i].flows_swept;
+				++counters_[i].flows_swept;
 			}
 		}
 	}

@@ -46,10 +46,10 @@ public:
 		int flows; // ps_flows
 		int handshakes; // ps_handshakes
 	};
-	// `services` are the enabled ones, by number. `report` must stay where it is.
+	// `services` are the enabled ones, by number. `counters` must stay where it is.
 	[[nodiscard]] static Result<ConnectionMonitor> create(std::vector<ServiceConfig> services,
 							      std::set<int> served_interfaces,
-							      Maps maps, UserCounters &report,
+							      Maps maps, UserCounters &counters,
 							      std::shared_ptr<spdlog::logger> log);
 
 	// The hooks are attached now: whatever is open and was not seen from its beginning is old.
@@ -77,10 +77,10 @@ private:
 		ServiceConfig service;
 		OldConnections old;
 	};
-	ConnectionMonitor(ConnectionDiag diag, ServedRoutes routes, Maps maps, UserCounters &report,
-			  std::shared_ptr<spdlog::logger> log)
-		: diag_(std::move(diag)), routes_(std::move(routes)), maps_(maps), report_(report),
-		  log_(std::move(log))
+	ConnectionMonitor(ConnectionDiag diag, ServedRoutes routes, Maps maps,
+			  UserCounters &counters, std::shared_ptr<spdlog::logger> log)
+		: diag_(std::move(diag)), routes_(std::move(routes)), maps_(maps),
+		  counters_(counters), log_(std::move(log))
 	{
 	}
 	[[nodiscard]] bool is_followed(const TcpConnection &connection) const;
@@ -93,7 +93,7 @@ private:
 	ConnectionDiag diag_;
 	ServedRoutes routes_;
 	Maps maps_;
-	UserCounters &report_;
+	UserCounters &counters_;
 	std::shared_ptr<spdlog::logger> log_;
 	FlowSweep sweep_;
 };

@@ -102,7 +102,7 @@ Result<LinkMonitor> LinkMonitor::open()
 Result<LinkChanges> LinkMonitor::read(const std::set<int> &interfaces) const
 {
 	LinkChanges changes;
-	const auto complete = socket_.drain([&](const nlmsghdr *message) {
+	const auto complete = socket_.read_pending([&](const nlmsghdr *message) {
 		if (message->nlmsg_type == RTM_DELADDR) {
 			changes.address_removed = true;
 			return;

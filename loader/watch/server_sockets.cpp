@@ -65,7 +65,7 @@ bool takes_requests(const ServerSocket &socket, const IpAddress &server)
 	       (server.family == IpFamily::v4 && !socket.v6only);
 }
 
-ServerState judge(std::span<const ServerSocket> sockets, const ServiceConfig &service)
+ServerState server_state(std::span<const ServerSocket> sockets, const ServiceConfig &service)
 {
 	ServerState state;
 	bool one_owner = true;
@@ -144,7 +144,7 @@ Result<SocketDestroyEvents> SocketDestroyEvents::open()
 Result<std::optional<std::vector<std::uint16_t>>> SocketDestroyEvents::closed_ports() const
 {
 	std::vector<std::uint16_t> ports;
-	const auto complete = socket_.drain([&ports](const nlmsghdr *message) {
+	const auto complete = socket_.read_pending([&ports](const nlmsghdr *message) {
 		if (mnl_nlmsg_get_payload_len(message) >= sizeof(inet_diag_msg)) {
 			ports.push_back(ntohs(
 				static_cast<const inet_diag_msg *>(mnl_nlmsg_get_payload(message))

@@ -43,8 +43,8 @@ struct ServerState {
 [[nodiscard]] bool takes_requests(const ServerSocket &socket, const IpAddress &server);
 
 // Picks from the sockets on the server's port those of the service. Pure.
-[[nodiscard]] ServerState judge(std::span<const ServerSocket> sockets,
-				const ServiceConfig &service);
+[[nodiscard]] ServerState server_state(std::span<const ServerSocket> sockets,
+				       const ServiceConfig &service);
 
 class SocketDiag
 {

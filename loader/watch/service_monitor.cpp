@@ -19,15 +19,15 @@ Result<ServiceMonitor> ServiceMonitor::create(ServiceMaps maps, std::vector<Serv
 	if (!diag) {
 		return tl::unexpected(diag.error());
 	}
-	ServiceMonitor keeper(std::move(maps), std::move(interfaces), std::move(*diag), settle,
-			      std::move(log));
+	ServiceMonitor monitor(std::move(maps), std::move(interfaces), std::move(*diag), settle,
+			       std::move(log));
 	for (auto &service : services) {
-		Kept kept;
-		kept.conf = describe_service(service);
-		kept.service = std::move(service);
-		keeper.services_.push_back(std::move(kept));
+		Monitored monitored;
+		monitored.conf = describe_service(service);
+		monitored.service = std::move(service);
+		monitor.services_.push_back(std::move(monitored));
 	}
-	return keeper;
+	return monitor;
 }
 
 Result<void> ServiceMonitor::refresh()
@@ -49,46 +49,47 @@ void ServiceMonitor::attached()
 	}
 }
 
-Result<void> ServiceMonitor::refresh(std::uint32_t index, Kept &kept, std::uint32_t mtu,
+Result<void> ServiceMonitor::refresh(std::uint32_t index, Monitored &monitored, std::uint32_t mtu,
 				     bool tc_replies)
 {
-	const auto sockets = diag_.on_port(kept.service.port);
+	const auto sockets = diag_.on_port(monitored.service.port);
 	if (!sockets) {
 		return tl::unexpected(sockets.error());
 	}
-	auto server = judge(*sockets, kept.service);
-	const bool first = !kept.published;
-	const bool changed = first || server != kept.server;
+	auto server = server_state(*sockets, monitored.service);
+	const bool first = !monitored.published;
+	const bool changed = first || server != monitored.server;
 
-	ps_service_conf conf = kept.conf;
+	ps_service_conf conf = monitored.conf;
 	conf.mtu = mtu;
 	conf.flags &= ~static_cast<std::uint32_t>(PS_SERVICE_SERVER_KNOWN | PS_SERVICE_NO_XDP_TX |
 						  PS_SERVICE_WAIT | PS_SERVICE_DRAIN);
 	conf.flags |= flag_if(server.uid.has_value(), PS_SERVICE_SERVER_KNOWN) |
 		      flag_if(tc_replies, PS_SERVICE_NO_XDP_TX) |
-		      flag_if(kept.waiting, PS_SERVICE_WAIT) | flag_if(draining_, PS_SERVICE_DRAIN);
+		      flag_if(monitored.waiting, PS_SERVICE_WAIT) |
+		      flag_if(draining_, PS_SERVICE_DRAIN);
 	conf.server_uid = server.uid.value_or(0);
-	const bool starts = (kept.conf.flags & ~conf.flags & PS_SERVICE_WAIT) != 0;
+	const bool starts = (monitored.conf.flags & ~conf.flags & PS_SERVICE_WAIT) != 0;
 
 	// What an earlier server said is void at once; what its last replies filled before the kernel
 	// learned of the new one, after. What was filled while waiting, before it is served.
 	if (changed || starts) {
 		maps_.bump_epoch(index, settle_);
 	}
-	if (first || std::memcmp(&conf, &kept.conf, sizeof conf) != 0) {
+	if (first || std::memcmp(&conf, &monitored.conf, sizeof conf) != 0) {
 		if (auto done = maps_.publish(index, conf); !done) {
 			return done;
 		}
-		kept.conf = conf;
+		monitored.conf = conf;
 		if (changed) {
 			maps_.bump_epoch(index, settle_);
 		}
 	}
 	if (changed) {
-		report(kept.service, kept.server, server);
+		report(monitored.service, monitored.server, server);
 	}
-	kept.server = std::move(server);
-	kept.published = true;
+	monitored.server = std::move(server);
+	monitored.published = true;
 	return {};
 }
 
@@ -181,8 +182,9 @@ void ServiceMonitor::flush_all(const std::string &reason)
 
 bool ServiceMonitor::is_server_port(std::uint16_t port) const
 {
-	return std::ranges::any_of(services_,
-				   [port](const Kept &kept) { return kept.service.port == port; });
+	return std::ranges::any_of(services_, [port](const Monitored &monitored) {
+		return monitored.service.port == port;
+	});
 }
 
 } // namespace prestack

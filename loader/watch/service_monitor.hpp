@@ -51,7 +51,7 @@ public:
 	// refresh() on; serving starts with an empty cache.
 	void set_waiting(std::uint32_t service, bool waiting);
 	// Nothing is served any more, from the next refresh() on.
-	void drain() { draining_ = true; }
+	void stop_answering() { draining_ = true; }
 	// For what may have let a write pass unseen.
 	void flush_all(const std::string &reason);
 	// For what was carried out already: what is asked for from now on may be cached.
@@ -60,7 +60,7 @@ public:
 	[[nodiscard]] bool is_server_port(std::uint16_t port) const;
 
 private:
-	struct Kept {
+	struct Monitored {
 		ServiceConfig service;
 		ps_service_conf conf{}; // as published
 		ServerState server;
@@ -77,13 +77,13 @@ private:
 
 	[[nodiscard]] std::uint32_t reply_limit() const;
 	[[nodiscard]] bool needs_tc_replies();
-	[[nodiscard]] Result<void> refresh(std::uint32_t index, Kept &kept, std::uint32_t mtu,
-					   bool tc_replies);
+	[[nodiscard]] Result<void> refresh(std::uint32_t index, Monitored &monitored,
+					   std::uint32_t mtu, bool tc_replies);
 	void report(const ServiceConfig &service, const ServerState &before,
 		    const ServerState &now) const;
 
 	ServiceMaps maps_;
-	std::vector<Kept> services_;
+	std::vector<Monitored> services_;
 	std::vector<ServedInterface> interfaces_;
 	SocketDiag diag_;
 	std::chrono::nanoseconds settle_; // each flush here is for writes that were not seen arrive

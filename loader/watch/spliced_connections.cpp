@@ -87,10 +87,9 @@ Result<FlowCount> count_flows(int program, std::uint32_t lose)
 {
 	ps_flow_count frame{};
 	frame.lose = lose;
-	return run_with_frame(program, "ps_count_flows", frame)
-		.map([](const ps_flow_count &census) {
-			return FlowCount{census.flows, census.spliced};
-		});
+	return run_with_frame(program, "ps_count_flows", frame).map([](const ps_flow_count &count) {
+		return FlowCount{count.flows, count.spliced};
+	});
 }
 
 } // namespace prestack

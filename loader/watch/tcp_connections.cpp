@@ -161,9 +161,9 @@ Result<ConnectionDestroyEvents> ConnectionDestroyEvents::open()
 	return ConnectionDestroyEvents(std::move(*socket));
 }
 
-Result<void> ConnectionDestroyEvents::drain() const
+Result<void> ConnectionDestroyEvents::discard_pending() const
 {
-	return socket_.drain([](const nlmsghdr *) {}).map([](bool) {});
+	return socket_.read_pending([](const nlmsghdr *) {}).map([](bool) {});
 }
 
 void OldConnections::keep(std::span<const TcpConnection> now)

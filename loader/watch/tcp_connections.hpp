@@ -62,7 +62,7 @@ public:
 	[[nodiscard]] static Result<ConnectionDestroyEvents> open();
 	[[nodiscard]] int fd() const { return socket_.fd(); }
 	// Takes what is waiting.
-	[[nodiscard]] Result<void> drain() const;
+	[[nodiscard]] Result<void> discard_pending() const;
 
 private:
 	explicit ConnectionDestroyEvents(NetlinkSocket socket) : socket_(std::move(socket)) {}

@@ -30,12 +30,12 @@ AgentReply failed(Status status, std::size_t consumed = 0)
 	return reply;
 }
 
-AgentNews news_of(AgentNews::Status status, std::size_t consumed = 0)
+FeedMessage feed_message(FeedMessage::Status status, std::size_t consumed = 0)
 {
-	AgentNews news;
-	news.status = status;
-	news.consumed = consumed;
-	return news;
+	FeedMessage message;
+	message.status = status;
+	message.consumed = consumed;
+	return message;
 }
 
 // The whole value at the start of the input, whatever is in it: 0 if it is incomplete.
@@ -114,7 +114,7 @@ public:
 		return failed(input.front() == '-' ? Status::refused : Status::answered, *size);
 	}
 
-	bool must_listen() const override { return true; }
+	bool needs_change_feed() const override { return true; }
 	bool lives_by_wall_clock() const override { return true; }
 
 	// Both touch the key. GET is asked for although only the time is wanted: it is refused to who
@@ -139,7 +139,7 @@ public:
 
 	AgentReply decode_repair(std::string_view) override { return failed(Status::broken); }
 
-	// Rights are taken without news, so what we may do is looked at now and then.
+	// The change feed does not tell when rights are taken, so what we may do is looked at now and then.
 	void encode_heartbeat(std::string &out) override
 	{
 		looks_ = beats_++ % beats_per_look == 0 ? reads.size() : 0;
@@ -171,7 +171,7 @@ public:
 
 	// A push of two: "invalidate", and the keys, or null for all there are. What is pushed besides
 	// is not known; better to believe that it means much.
-	AgentNews decode_news(std::string_view input) override
+	FeedMessage decode_feed(std::string_view input) override
 	{
 		if (left_ != 0) {
 			return in_keys_ ? decode_keys(input) : skip(input);
@@ -185,10 +185,10 @@ public:
 			auto &part = parts[i];
 			part = read_element(input.substr(std::min(pos, input.size())));
 			if (part.status == Element::Status::incomplete) {
-				return news_of(AgentNews::Status::incomplete);
+				return feed_message(FeedMessage::Status::incomplete);
 			}
 			if (part.status == Element::Status::broken) {
-				return news_of(AgentNews::Status::broken);
+				return feed_message(FeedMessage::Status::broken);
 			}
 			const bool named =
 				i != 1 || (part.type == '$' && part.bulk == invalidate.size());
@@ -198,7 +198,7 @@ public:
 			if (i == 1) {
 				const auto name = part.bulk_in(input.substr(pos));
 				if (!name) {
-					return news_of(AgentNews::Status::incomplete);
+					return feed_message(FeedMessage::Status::incomplete);
 				}
 				if (*name != invalidate || !part.ends_well(input.substr(pos))) {
 					return unknown_push(parts[0]);
@@ -209,11 +209,11 @@ public:
 		if (!parts[2].null && parts[2].type != '*') {
 			return unknown_push(parts[0]);
 		}
-		auto news = news_of(AgentNews::Status::news, pos);
-		news.anything = parts[2].null;
+		auto message = feed_message(FeedMessage::Status::changes, pos);
+		message.any_key = parts[2].null;
 		left_ = parts[2].elements;
 		in_keys_ = true;
-		return news;
+		return message;
 	}
 
 private:
@@ -281,11 +281,11 @@ private:
 	}
 
 	// The keys that are there, up to one that is not, or is long.
-	AgentNews decode_keys(std::string_view input)
+	FeedMessage decode_keys(std::string_view input)
 	{
-		auto news = news_of(AgentNews::Status::news);
-		while (left_ != 0 && news.consumed < input.size()) {
-			const auto rest = input.substr(news.consumed);
+		auto message = feed_message(FeedMessage::Status::changes);
+		while (left_ != 0 && message.consumed < input.size()) {
+			const auto rest = input.substr(message.consumed);
 			const auto element = read_element(rest);
 			const auto key = element.bulk_in(rest);
 			const bool wanted = element.bulk <= longest_key;
@@ -293,46 +293,46 @@ private:
 			if ((!whole && element.status != Element::Status::incomplete) ||
 			    (whole && !element.has_bulk) ||
 			    (key && wanted && !element.ends_well(rest))) {
-				news.status = AgentNews::Status::broken;
+				message.status = FeedMessage::Status::broken;
 			} else if (!whole || (wanted && !key)) {
-				news.status = AgentNews::Status::incomplete;
+				message.status = FeedMessage::Status::incomplete;
 			} else {
 				if (wanted) {
-					news.keys.push_back(*key);
+					message.keys.push_back(*key);
 				}
-				news.consumed += element.size();
+				message.consumed += element.size();
 				--left_;
 				continue;
 			}
 			// What was read before it counts first.
-			if (news.consumed != 0) {
-				news.status = AgentNews::Status::news;
+			if (message.consumed != 0) {
+				message.status = FeedMessage::Status::changes;
 			}
 			break;
 		}
-		return news;
+		return message;
 	}
 
-	AgentNews unknown_push(const Element &push)
+	FeedMessage unknown_push(const Element &push)
 	{
-		auto news = news_of(AgentNews::Status::news, push.head);
-		news.anything = true;
+		auto message = feed_message(FeedMessage::Status::changes, push.head);
+		message.any_key = true;
 		left_ = push.elements;
 		in_keys_ = false;
-		return news;
+		return message;
 	}
 
-	AgentNews skip(std::string_view input)
+	FeedMessage skip(std::string_view input)
 	{
 		const auto element = read_element(input);
 		if (element.status != Element::Status::whole) {
-			return news_of(element.status == Element::Status::broken
-					       ? AgentNews::Status::broken
-					       : AgentNews::Status::incomplete);
+			return feed_message(element.status == Element::Status::broken
+						    ? FeedMessage::Status::broken
+						    : FeedMessage::Status::incomplete);
 		}
 		left_ += element.elements;
 		--left_;
-		return news_of(AgentNews::Status::news, element.size());
+		return feed_message(FeedMessage::Status::changes, element.size());
 	}
 
 	std::size_t looks_ = 0; // answers to come before that to PING

@@ -50,14 +50,13 @@ Result<std::string> test_run(int program, const std::string &frame, std::uint32_
 
 ps_config make_config(const CacheConfig &cache, const Geometry &geometry)
 {
-	ps_config config = kernel_config(cache, geometry);
-	config.seed[0] = 0x243f6a8885a308d3;
-	config.seed[1] = 0x13198a2e03707344;
-	config.settle_ns = 0;
-	config.nr_services = 1;
-	config.trust_sender = 1;
-	config.port[0] = htons(port);
-	return config;
+	return make_kernel_config({
+		.cache = cache,
+		.geometry = geometry,
+		.seed = {0x243f6a8885a308d3, 0x13198a2e03707344},
+		.services = {{.port = port, .plugin_slot = 0}},
+		.trust_sender = true,
+	});
 }
 
 const PluginInfo *find_plugin(std::string_view name)
@@ -106,9 +105,7 @@ Result<void> Rig::load(std::uint32_t ways)
 {
 	CacheConfig cache;
 	cache.associativity = ways;
-	cache.max_key = PS_MAX_KEY;
-	cache.max_value = 1024;
-	cache.small_share = 0.75;
+	cache.settle = std::chrono::nanoseconds{0};
 	const auto geometry = plan_geometry(cache);
 	const auto *plugin = find_plugin("memcached");
 	if (!geometry || plugin == nullptr) {
@@ -120,8 +117,7 @@ Result<void> Rig::load(std::uint32_t ways)
 		return tl::unexpected(objects.error());
 	}
 	objects_ = std::move(*objects);
-	auto maps = ServiceMaps::open(*objects_.map("ps_service_conf"),
-				      *objects_.map("ps_service_state"));
+	auto maps = ServiceMaps::open(objects_.maps().service_conf, objects_.maps().service_state);
 	if (!maps) {
 		return tl::unexpected(maps.error());
 	}
@@ -147,7 +143,7 @@ Result<void> Rig::load(std::uint32_t ways)
 	const int copy = bpf_program__fd(naive_->progs.naive_copy);
 	bpf_map_update_elem(bpf_map__fd(naive_->maps.naive_progs), &zero, &copy, BPF_ANY);
 	const int targets[BENCH_TARGETS] = {bpf_program__fd(frames_->progs.bench_echo),
-					    *objects_.program("ps_xdp"),
+					    objects_.programs().xdp,
 					    bpf_program__fd(naive_->progs.naive_get)};
 	for (std::uint32_t i = 0; i < BENCH_TARGETS; i++) {
 		if (const int error = bpf_map_update_elem(bpf_map__fd(frames_->maps.bench_progs),
@@ -194,10 +190,10 @@ Result<void> Rig::fill()
 				    BPF_ANY);
 		// Two rounds: the first reply only proves the path.
 		for (int round = 0; round < (i == 0 ? 2 : 1); round++) {
-			auto forwarded = test_run(*objects_.program("ps_xdp"), request, 1, &verdict,
-						  &duration);
-			auto answered = test_run(*objects_.program("ps_tc_egress"),
-						 reply_frame(number), 1, &verdict, &duration);
+			auto forwarded =
+				test_run(objects_.programs().xdp, request, 1, &verdict, &duration);
+			auto answered = test_run(objects_.programs().tc_egress, reply_frame(number),
+						 1, &verdict, &duration);
 			if (!forwarded || !answered) {
 				return fail("benchmark", "fill the cache", EIO);
 			}
@@ -212,7 +208,7 @@ Result<void> Rig::fill()
 		add_naive(number);
 	}
 	// One key hot enough to be in every cache, and known to be there.
-	auto hit = test_run(*objects_.program("ps_xdp"), request_frame(1), 1, &verdict, &duration);
+	auto hit = test_run(objects_.programs().xdp, request_frame(1), 1, &verdict, &duration);
 	if (!hit || verdict != XDP_TX || hit->substr(BENCH_HEADERS + 8) != reply_text(1)) {
 		return fail("benchmark", "get a hit after filling", EIO);
 	}
@@ -260,7 +256,7 @@ Result<Rig::Live> Rig::live(bench_target target, Workload workload, std::uint32_
 {
 	choose(workload);
 	const int targets[BENCH_TARGETS] = {bpf_program__fd(frames_->progs.bench_echo),
-					    *objects_.program("ps_xdp"),
+					    objects_.programs().xdp,
 					    bpf_program__fd(naive_->progs.naive_get)};
 	if (bpf_xdp_attach(server_ifindex_, targets[target], XDP_FLAGS_DRV_MODE, nullptr) != 0 ||
 	    bpf_xdp_attach(client_ifindex_, bpf_program__fd(frames_->progs.bench_sink),
@@ -269,8 +265,8 @@ Result<Rig::Live> Rig::live(bench_target target, Workload workload, std::uint32_
 	}
 	if (target == BENCH_PRESTACK) {
 		// The path of the live frames, proven by a reply that passes egress there.
-		auto maps = ServiceMaps::open(*objects_.map("ps_service_conf"),
-					      *objects_.map("ps_service_state"));
+		auto maps = ServiceMaps::open(objects_.maps().service_conf,
+					      objects_.maps().service_state);
 		__sk_buff context{};
 		context.ifindex = static_cast<std::uint32_t>(server_ifindex_);
 		const auto reply = reply_frame(1);
@@ -279,8 +275,7 @@ Result<Rig::Live> Rig::live(bench_target target, Workload workload, std::uint32_
 		opts.data_size_in = static_cast<std::uint32_t>(reply.size());
 		opts.ctx_in = &context;
 		opts.ctx_size_in = sizeof(context);
-		if (const int error =
-			    bpf_prog_test_run_opts(*objects_.program("ps_tc_egress"), &opts);
+		if (const int error = bpf_prog_test_run_opts(objects_.programs().tc_egress, &opts);
 		    error != 0) {
 			return fail("benchmark", "prove the path", error);
 		}

@@ -51,7 +51,7 @@ protected:
 		EXPECT_EQ(bpf_map_update_elem(bpf_map__fd(skeleton_->maps.measure_packet), &zero,
 					      &restored, BPF_ANY),
 			  0);
-		const auto with = fastest(datapath_.program("ps_xdp"), frame, verdict);
+		const auto with = fastest(datapath_.programs().xdp, frame, verdict);
 		const auto without =
 			fastest(bpf_program__fd(skeleton_->progs.measure_floor), frame, kTransmit);
 		return with > without ? with - without : 0;

@@ -144,12 +144,13 @@ TEST_F(Agent, ABurstOfQuestionsIsAnsweredWhole)
 	direct.ask(store("another", "value"));
 	ASSERT_TRUE(warm("another")) << "leases are taken from now on";
 	const auto asked = prestack_->counter("questions");
-	const auto answered = prestack_->counter("answered");
+	const auto answered = prestack_->counter("expiry_answered");
 	for (unsigned i = 0; i < keys; ++i)
 		read("key" + std::to_string(i));
 	EXPECT_EQ(prestack_->counter("questions"), asked + keys);
-	EXPECT_TRUE(eventually([&] { return prestack_->counter("answered") == answered + keys; }))
-		<< prestack_->stats().dump(2);
+	EXPECT_TRUE(eventually([&] {
+		return prestack_->counter("expiry_answered") == answered + keys;
+	})) << prestack_->stats().dump(2);
 	const auto before = prestack_->counter("hits");
 	for (unsigned i = 0; i < keys; ++i)
 		read("key" + std::to_string(i));
@@ -167,8 +168,8 @@ TEST_F(Agent, ExpiryIsAskedForAndKept)
 	direct.ask(store("soon", "value", 0, "set", 15));
 	ASSERT_TRUE(warm("soon"));
 	direct.ask(store("too-soon", "value", 0, "set", 2));
-	EXPECT_GE(prestack_->counter("asked"), 2U);
-	EXPECT_GE(prestack_->counter("answered"), 2U);
+	EXPECT_GE(prestack_->counter("expiry_asked"), 2U);
+	EXPECT_GE(prestack_->counter("expiry_answered"), 2U);
 	const auto both_are_gone = [&] {
 		unsigned gone = 0;
 		for (const std::string key : {"soon", "too-soon"}) {

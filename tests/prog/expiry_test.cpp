@@ -71,7 +71,7 @@ protected:
 		options.data_size_in = sizeof frame;
 		options.data_out = &frame;
 		options.data_size_out = sizeof frame;
-		EXPECT_EQ(bpf_prog_test_run_opts(datapath_.program("ps_set_expiry"), &options), 0);
+		EXPECT_EQ(bpf_prog_test_run_opts(datapath_.programs().set_expiry, &options), 0);
 		EXPECT_EQ(frame.answer[0].taken, 0u);
 		return frame.answer[1].taken == 1;
 	}

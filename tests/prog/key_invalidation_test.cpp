@@ -18,10 +18,7 @@ namespace
 class KeyInvalidation : public FenceTest
 {
 protected:
-	KeyInvalidation()
-		: invalidations_(datapath_.program("ps_invalidations"), datapath_.config())
-	{
-	}
+	KeyInvalidation() : invalidations_(datapath_.programs().invalidations, datapath_.config()) {}
 
 	void invalidate(std::string_view key, std::uint8_t service = 0)
 	{

@@ -73,9 +73,14 @@ void measure(std::string_view plugin, unsigned ways, Costs &costs)
 			costs[std::string(object) + " " + std::string(program) + " " +
 			      std::to_string(ways)] = cost;
 	};
-	for (const char *name : {"ps_xdp", "ps_tc_egress", "ps_tc_ingress", "ps_scan",
-				 "ps_set_expiry", "ps_invalidations", "ps_count_flows"})
-		note("core", name, processed(datapath.program(name)));
+	const CorePrograms &core = datapath.programs();
+	note("core", "ps_xdp", processed(core.xdp));
+	note("core", "ps_tc_egress", processed(core.tc_egress));
+	note("core", "ps_tc_ingress", processed(core.tc_ingress));
+	note("core", "ps_scan", processed(core.scan));
+	note("core", "ps_set_expiry", processed(core.set_expiry));
+	note("core", "ps_invalidations", processed(core.invalidations));
+	note("core", "ps_count_flows", processed(core.count_flows));
 	const int xdp = datapath.map("ps_xdp_progs");
 	const int tc = datapath.map("ps_tc_progs");
 	note(plugin, "ps_datagram_request", processed_in(xdp, PS_SLOT_DATAGRAM));

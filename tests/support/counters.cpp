@@ -6,6 +6,7 @@
 #include <fcntl.h>
 
 #include "loader/kernel/instance_dir.hpp"
+#include "loader/kernel/pin_names.hpp"
 #include "system_error.hpp"
 
 namespace prestack::test
@@ -22,7 +23,7 @@ UniqueFd open_stats(const std::string &instance)
 	const auto view = view_instance(*bpffs, instance);
 	if (!view)
 		throw std::runtime_error("no instance " + instance);
-	const auto map = view->open("ps_stats");
+	const auto map = view->open(pin::stats);
 	if (!map)
 		throw std::runtime_error("no ps_stats of instance " + instance);
 	return UniqueFd(check(::fcntl(map->get(), F_DUPFD_CLOEXEC, 0), "dup"));

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "datapath.hpp"
 
-#include <arpa/inet.h>
 #include <bpf/bpf.h>
 
 #include <algorithm>
@@ -57,14 +56,15 @@ ps_config config_of(const DatapathOptions &options)
 	cache.settle = options.settle;
 	cache.max_key = options.max_key;
 	cache.max_value = options.max_value;
-	ps_config config = kernel_config(cache, geometry_of(options));
-	// Constant, so that a failure can be repeated.
-	config.seed[0] = 0x0123456789abcdefULL;
-	config.seed[1] = 0xfedcba9876543210ULL;
-	config.nr_services = 1;
-	config.trust_sender = options.trust_sender;
-	config.port[0] = htons(Datapath::service_port);
-	return config;
+	const auto geometry = geometry_of(options);
+	return make_kernel_config({
+		.cache = cache,
+		.geometry = geometry,
+		// Constant, so that a failure can be repeated.
+		.seed = {0x0123456789abcdefULL, 0xfedcba9876543210ULL},
+		.services = {{.port = Datapath::service_port, .plugin_slot = 0}},
+		.trust_sender = options.trust_sender,
+	});
 }
 
 std::vector<const PluginInfo *> plugin_named(const std::string &name)
@@ -83,7 +83,8 @@ Datapath::Datapath(const DatapathOptions &options)
 	: config_(config_of(options)),
 	  objects_(value_or_throw(
 		  Objects::load(config_, geometry_of(options), plugin_named(options.plugin)))),
-	  maps_(value_or_throw(ServiceMaps::open(map("ps_service_conf"), map("ps_service_state"))))
+	  maps_(value_or_throw(
+		  ServiceMaps::open(objects_.maps().service_conf, objects_.maps().service_state)))
 {
 	allow({"0.0.0.0/0", "::/0"});
 	maps_.bump_epoch(0);
@@ -116,17 +117,17 @@ Outcome Datapath::run(int program, std::string_view frame, std::uint32_t repeat,
 
 Outcome Datapath::ingress(std::string_view frame, std::uint32_t repeat) const
 {
-	return run(program("ps_xdp"), frame, repeat);
+	return run(programs().xdp, frame, repeat);
 }
 
 Outcome Datapath::egress(std::string_view frame, std::uint32_t socket) const
 {
-	return run(program("ps_tc_egress"), frame, 1, socket);
+	return run(programs().tc_egress, frame, 1, socket);
 }
 
 Outcome Datapath::tc_ingress(std::string_view frame) const
 {
-	return run(program("ps_tc_ingress"), frame);
+	return run(programs().tc_ingress, frame);
 }
 
 unsigned Datapath::answer_expiry_questions() const
@@ -138,7 +139,7 @@ Counts Datapath::counts() const
 {
 	std::vector<ps_stats> per_cpu(static_cast<std::size_t>(libbpf_num_possible_cpus()));
 	const std::uint32_t service = 0;
-	if (bpf_map_lookup_elem(map("ps_stats"), &service, per_cpu.data()) != 0)
+	if (bpf_map_lookup_elem(objects_.maps().stats, &service, per_cpu.data()) != 0)
 		throw std::system_error(errno, std::generic_category(), "read ps_stats");
 	Counts sum{};
 	for (const ps_stats &each : per_cpu) {
@@ -150,7 +151,7 @@ Counts Datapath::counts() const
 
 ps_scan Datapath::scan() const
 {
-	return value_or_throw(run_scan(program("ps_scan")));
+	return value_or_throw(run_scan(programs().scan));
 }
 
 ps_service_conf Datapath::conf() const
@@ -174,14 +175,13 @@ void Datapath::allow(const std::vector<std::string> &prefixes)
 	set_conf(describe_service(service));
 }
 
-int Datapath::map(const char *name) const
+int Datapath::map(std::string_view name) const
 {
-	return value_or_throw(objects_.map(name));
-}
-
-int Datapath::program(const char *name) const
-{
-	return value_or_throw(objects_.program(name));
+	for (const auto &[shared, fd] : objects_.shared_maps()) {
+		if (shared == name)
+			return fd;
+	}
+	throw std::runtime_error("the core has no map " + std::string(name));
 }
 
 std::string moved(const Counts &before, const Counts &after)

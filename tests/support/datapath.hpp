@@ -76,8 +76,9 @@ public:
 	// Replaces the list of those who are answered; at first it is everybody.
 	void allow(const std::vector<std::string> &prefixes);
 
-	int map(const char *name) const;
-	int program(const char *name) const;
+	// Any map of the core, also those that the loader itself does not use.
+	int map(std::string_view name) const;
+	const CorePrograms &programs() const { return objects_.programs(); }
 	const ps_config &config() const { return config_; }
 
 private:

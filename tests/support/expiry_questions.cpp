@@ -22,16 +22,13 @@ Result<unsigned> answer_expiry_questions(const Objects &objects)
 				*question);
 		return 0;
 	};
-	const auto map = objects.map("ps_expiry_questions");
-	const auto program = objects.program("ps_set_expiry");
-	if (!map || !program)
-		return tl::unexpected((map ? program : map).error());
 	const std::unique_ptr<ring_buffer, decltype(&ring_buffer__free)> ring(
-		ring_buffer__new(*map, take, &questions, nullptr), ring_buffer__free);
+		ring_buffer__new(objects.maps().expiry_questions, take, &questions, nullptr),
+		ring_buffer__free);
 	if (!ring)
 		return fail("map ps_expiry_questions", "open as a ring buffer", errno);
 	ring_buffer__consume(ring.get());
-	ExpiryAnswers answers(*program);
+	ExpiryAnswers answers(objects.programs().set_expiry);
 	unsigned taken = 0;
 	const auto give = [&]() -> Result<void> {
 		return answers.give().map([&](const std::vector<std::uint32_t> &services) {

@@ -14,7 +14,7 @@ using Status = AgentReply::Status;
 
 // "hello\n" and "listen\n" open, each is answered "ok\n" or "no\n". "beat\n" is answered the same. A
 // question is "key\n", its answer "a\n", and "b\n". ">key,key\n" is news, ">*\n" of anything.
-class NewsCodec final : public AgentCodec
+class ChangeFeedCodec final : public AgentCodec
 {
 public:
 	bool encode(const AgentQuestion &question, std::string &out) override
@@ -42,28 +42,29 @@ public:
 	{
 		return line(input, "ok", "no");
 	}
-	bool must_listen() const override { return true; }
-	AgentNews decode_news(std::string_view input) override
+	bool needs_change_feed() const override { return true; }
+	FeedMessage decode_feed(std::string_view input) override
 	{
-		AgentNews news;
+		FeedMessage message;
 		if (!input.starts_with('>')) {
-			return news;
+			return message;
 		}
 		const auto end = input.find('\n');
 		if (end == std::string_view::npos) {
-			news.status = AgentNews::Status::incomplete;
-			return news;
+			message.status = FeedMessage::Status::incomplete;
+			return message;
 		}
-		news.status = end > 1 ? AgentNews::Status::news : AgentNews::Status::broken;
-		news.consumed = end + 1;
+		message.status =
+			end > 1 ? FeedMessage::Status::changes : FeedMessage::Status::broken;
+		message.consumed = end + 1;
 		auto text = input.substr(1, end - 1);
-		news.anything = text == "*";
-		while (!news.anything && !text.empty()) {
+		message.any_key = text == "*";
+		while (!message.any_key && !text.empty()) {
 			const auto comma = std::min(text.find(','), text.size());
-			news.keys.push_back(text.substr(0, comma));
+			message.keys.push_back(text.substr(0, comma));
 			text.remove_prefix(std::min(comma + 1, text.size()));
 		}
-		return news;
+		return message;
 	}
 	void encode_heartbeat(std::string &out) override { out += "beat\n"; }
 	AgentReply decode_heartbeat(std::string_view input) override
@@ -99,16 +100,16 @@ protected:
 		events.lost = [this](const std::string &reason) {
 			log_ += "lost(" + reason + ") ";
 		};
-		events.drained = [] {};
+		events.batch_done = [] {};
 		events.refused = [this] { log_ += "refused "; };
-		events.news = [this](const AgentNews &news) {
-			log_ += news.anything ? "anything " : "";
-			for (const auto key : news.keys) {
-				log_ += "news(" + std::string(key) + ") ";
+		events.changes = [this](const FeedMessage &message) {
+			log_ += message.any_key ? "anything " : "";
+			for (const auto key : message.keys) {
+				log_ += "change(" + std::string(key) + ") ";
 			}
 		};
-		events.heard = [this] { log_ += "heard "; };
-		make(std::make_unique<NewsCodec>(), std::move(events), limits);
+		events.caught_up = [this] { log_ += "caught_up "; };
+		make(std::make_unique<ChangeFeedCodec>(), std::move(events), limits);
 	}
 	void greet()
 	{
@@ -149,7 +150,7 @@ TEST_F(AgentListenTest, IsOpenWhenTheOpeningIsAccepted)
 	EXPECT_FALSE(link_->ask("early", false, nullptr));
 	say("ok\n");
 	ASSERT_TRUE(turn_until([this] { return link_->connected(); }));
-	EXPECT_FALSE(link_->heard()) << "not before a heartbeat was answered";
+	EXPECT_FALSE(link_->caught_up_to()) << "not before a heartbeat was answered";
 }
 
 TEST_F(AgentListenTest, ARefusedOpeningIsALoss)
@@ -173,15 +174,15 @@ TEST_F(AgentListenTest, NewsComesAtAnyTime)
 	make_link();
 	open();
 	say(">a,b\n");
-	expect("news(a) news(b) ");
+	expect("change(a) change(b) ");
 	ask("key");
 	EXPECT_EQ(heard(4), "key\n");
 	say("ok\n>c\na\n>d\n"); // the heartbeat's answer, and half of the question's
-	expect("heard news(c) news(d) ");
+	expect("caught_up change(c) change(d) ");
 	say(">*\nb\n>");
 	expect("anything key=answered ");
 	say("e\n");
-	expect("news(e) ");
+	expect("change(e) ");
 }
 
 // A server may send the news of a turn after that turn's answers.
@@ -191,20 +192,20 @@ TEST_F(AgentListenTest, IsHeardUpToTheHeartbeatBefore)
 	open();
 	const auto opened = AgentLink::Clock::now();
 	say("ok\n");
-	ASSERT_TRUE(turn_until([this] { return link_->heard().has_value(); }));
-	EXPECT_LT(*link_->heard(), opened);
-	const auto first = *link_->heard();
+	ASSERT_TRUE(turn_until([this] { return link_->caught_up_to().has_value(); }));
+	EXPECT_LT(*link_->caught_up_to(), opened);
+	const auto first = *link_->caught_up_to();
 	EXPECT_EQ(heard(5), "beat\n");
 	EXPECT_EQ(link_->in_flight(), 1U) << "one at a time";
 	say("ok\n");
-	ASSERT_TRUE(turn_until([&] { return *link_->heard() != first; }));
-	const auto second = *link_->heard();
+	ASSERT_TRUE(turn_until([&] { return *link_->caught_up_to() != first; }));
+	const auto second = *link_->caught_up_to();
 	EXPECT_GT(second, first);
 	EXPECT_LT(second, opened) << "that is when the first heartbeat was sent";
 	EXPECT_EQ(heard(5), "beat\n");
 	say("no\n");
 	EXPECT_EQ(heard(5), "beat\n") << "tried again";
-	EXPECT_EQ(*link_->heard(), second) << "and proves nothing";
+	EXPECT_EQ(*link_->caught_up_to(), second) << "and proves nothing";
 }
 
 TEST_F(AgentListenTest, ALossEndsHearing)
@@ -212,12 +213,12 @@ TEST_F(AgentListenTest, ALossEndsHearing)
 	make_link();
 	open();
 	say("ok\n");
-	expect("heard ");
+	expect("caught_up ");
 	server_.reset();
 	expect("lost(closed by the server) ");
-	EXPECT_FALSE(link_->heard());
+	EXPECT_FALSE(link_->caught_up_to());
 	open();
-	EXPECT_FALSE(link_->heard());
+	EXPECT_FALSE(link_->caught_up_to());
 }
 
 TEST_F(AgentListenTest, NonsenseInBetweenIsALoss)

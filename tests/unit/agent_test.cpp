@@ -109,7 +109,7 @@ protected:
 	}
 	Verdict verdict(std::uint32_t epoch_now = epoch)
 	{
-		return judge({entry_, &after_, epoch_now, now}, reply_);
+		return audit_verdict({entry_, &after_, epoch_now, now}, reply_);
 	}
 
 	EntryCopy entry_;
@@ -152,7 +152,7 @@ TEST_F(AuditJudge, WhatChangedMeanwhileProvesNothing)
 	after_.head.expires = now - 1;
 	EXPECT_EQ(verdict(), Verdict::undecided) << "expired";
 	after_.head.expires = PS_EXPIRES_NEVER;
-	EXPECT_EQ(judge({entry_, nullptr, epoch, now}, reply_), Verdict::undecided);
+	EXPECT_EQ(audit_verdict({entry_, nullptr, epoch, now}, reply_), Verdict::undecided);
 	EXPECT_EQ(verdict(), Verdict::value) << "and else it is stale";
 	reply_.status = AgentReply::Status::refused;
 	EXPECT_EQ(verdict(), Verdict::refused);

@@ -52,7 +52,7 @@ TEST(TakesRequests, ForWildcards)
 
 TEST(Judge, NobodyListens)
 {
-	const auto state = judge({}, service("10.0.0.1:7000", true, true));
+	const auto state = server_state({}, service("10.0.0.1:7000", true, true));
 	EXPECT_TRUE(state.sockets.empty());
 	EXPECT_EQ(state.uid, std::nullopt);
 }
@@ -60,18 +60,18 @@ TEST(Judge, NobodyListens)
 TEST(Judge, CountsOnlyTransportsOfTheService)
 {
 	const std::vector sockets{bound_to("10.0.0.1", true), bound_to("10.0.0.1", false, 200)};
-	const auto udp = judge(sockets, service("10.0.0.1:7000", true, false));
+	const auto udp = server_state(sockets, service("10.0.0.1:7000", true, false));
 	EXPECT_EQ(udp.uid, 100u);
 	EXPECT_TRUE(udp.has_udp);
 	EXPECT_FALSE(udp.has_tcp);
-	const auto tcp = judge(sockets, service("10.0.0.1:7000", false, true));
+	const auto tcp = server_state(sockets, service("10.0.0.1:7000", false, true));
 	EXPECT_EQ(tcp.uid, 200u);
 }
 
 TEST(Judge, SeveralOwnersAreNoOwner)
 {
 	const std::vector sockets{bound_to("10.0.0.1"), bound_to("0.0.0.0", true, 200)};
-	const auto state = judge(sockets, service("10.0.0.1:7000", true, true));
+	const auto state = server_state(sockets, service("10.0.0.1:7000", true, true));
 	EXPECT_EQ(state.sockets.size(), 2u);
 	EXPECT_EQ(state.uid, std::nullopt);
 }
@@ -79,7 +79,7 @@ TEST(Judge, SeveralOwnersAreNoOwner)
 TEST(Judge, RootIsAnOwnerLikeAnyOther)
 {
 	const std::vector sockets{bound_to("10.0.0.1", true, 0)};
-	EXPECT_EQ(judge(sockets, service("10.0.0.1:7000", true, true)).uid, 0u);
+	EXPECT_EQ(server_state(sockets, service("10.0.0.1:7000", true, true)).uid, 0u);
 }
 
 TEST(Judge, AnotherSocketIsAnotherState)
@@ -89,8 +89,10 @@ TEST(Judge, AnotherSocketIsAnotherState)
 	first.cookie = 1;
 	second.cookie = 2;
 	const auto config = service("10.0.0.1:7000", true, true);
-	EXPECT_EQ(judge(std::vector{first}, config), judge(std::vector{first}, config));
-	EXPECT_NE(judge(std::vector{first}, config), judge(std::vector{second}, config));
+	EXPECT_EQ(server_state(std::vector{first}, config),
+		  server_state(std::vector{first}, config));
+	EXPECT_NE(server_state(std::vector{first}, config),
+		  server_state(std::vector{second}, config));
 }
 
 } // namespace

@@ -15,7 +15,7 @@ namespace
 constexpr PluginInfo alpha{"alpha", "", false, nullptr};
 constexpr PluginInfo beta{"beta", "", false, nullptr};
 
-Setup setup()
+TableFormat format()
 {
 	ps_config config{};
 	config.seed[0] = 1;
@@ -23,47 +23,49 @@ Setup setup()
 	config.fence_mask = 1023;
 	config.nr_services = 1;
 	config.port[0] = 7000;
-	return make_setup(config, {&alpha});
+	return make_table_format(config, {&alpha});
 }
 
 TEST(Continuity, SeedsAndSettleDoNotMatter)
 {
-	auto now = setup();
-	EXPECT_EQ(judge(setup(), now), Continuity::all);
+	auto now = format();
+	EXPECT_EQ(continuity_of(format(), now), Continuity::all);
 	now.config.seed[0] = 2;
 	now.config.settle_ns = 6;
-	EXPECT_EQ(judge(setup(), now), Continuity::all);
+	EXPECT_EQ(continuity_of(format(), now), Continuity::all);
 }
 
 TEST(Continuity, OfTheFlowsAloneWithOtherTables)
 {
-	auto fences = setup();
+	auto fences = format();
 	fences.config.fence_mask = 2047;
-	EXPECT_EQ(judge(setup(), fences), Continuity::flows);
-	auto service = setup();
+	EXPECT_EQ(continuity_of(format(), fences), Continuity::flows);
+	auto service = format();
 	service.config.port[0] = 7001;
-	EXPECT_EQ(judge(setup(), service), Continuity::flows);
-	auto version = setup();
+	EXPECT_EQ(continuity_of(format(), service), Continuity::flows);
+	auto version = format();
 	version.version[0] ^= 1;
-	EXPECT_EQ(judge(setup(), version), Continuity::flows);
-	EXPECT_EQ(judge(setup(), make_setup(setup().config, {&beta})), Continuity::flows);
-	EXPECT_EQ(judge(setup(), make_setup(setup().config, {&alpha, &beta})), Continuity::flows);
+	EXPECT_EQ(continuity_of(format(), version), Continuity::flows);
+	EXPECT_EQ(continuity_of(format(), make_table_format(format().config, {&beta})),
+		  Continuity::flows);
+	EXPECT_EQ(continuity_of(format(), make_table_format(format().config, {&alpha, &beta})),
+		  Continuity::flows);
 }
 
 TEST(Continuity, NoneWithAnotherLayout)
 {
-	auto layout = setup();
+	auto layout = format();
 	++layout.layout;
-	EXPECT_EQ(judge(setup(), layout), Continuity::none);
-	auto flow = setup();
+	EXPECT_EQ(continuity_of(format(), layout), Continuity::none);
+	auto flow = format();
 	flow.flow_size += 8;
-	EXPECT_EQ(judge(setup(), flow), Continuity::none);
-	auto handshake = setup();
+	EXPECT_EQ(continuity_of(format(), flow), Continuity::none);
+	auto handshake = format();
 	handshake.handshake_size += 8;
-	EXPECT_EQ(judge(setup(), handshake), Continuity::none);
-	auto config = setup();
+	EXPECT_EQ(continuity_of(format(), handshake), Continuity::none);
+	auto config = format();
 	config.config_size += 8;
-	EXPECT_EQ(judge(setup(), config), Continuity::none);
+	EXPECT_EQ(continuity_of(format(), config), Continuity::none);
 }
 
 TEST(LinkPin, IsReadAsItWasNamed)

@@ -68,6 +68,17 @@ TEST(FormatSize, CanBeReadBack)
 	}
 }
 
+TEST(FormatDuration, CanBeReadBack)
+{
+	EXPECT_EQ(format_duration(0s), "0s");
+	EXPECT_EQ(format_duration(3600s), "3600s");
+	EXPECT_EQ(format_duration(1500ms), "1500ms");
+	EXPECT_EQ(format_duration(100ms), "100ms");
+	EXPECT_EQ(format_duration(1us), "1us");
+	for (const auto time : {0ns, std::chrono::nanoseconds{250us}, std::chrono::nanoseconds{7s}})
+		EXPECT_EQ(parse_duration(format_duration(time)), time);
+}
+
 TEST(Nearest, FindsTypingErrorsOnly)
 {
 	constexpr std::array<std::string_view, 4> words{"memory", "associativity", "max_key",

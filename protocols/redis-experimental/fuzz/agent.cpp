@@ -54,17 +54,17 @@ private:
 			require(part.data() >= input.data() &&
 				part.data() + part.size() <= input.data() + input.size());
 		};
-		const auto news = codec_->decode_news(input);
-		if (news.status == AgentNews::Status::news) {
-			log_ += news.anything ? "*;" : "";
-			for (const auto key : news.keys) {
+		const auto message = codec_->decode_feed(input);
+		if (message.status == FeedMessage::Status::changes) {
+			log_ += message.any_key ? "*;" : "";
+			for (const auto key : message.keys) {
 				inside(key);
 				log_ += "k" + std::string(key) + ";";
 			}
-			return consume(news.consumed);
+			return consume(message.consumed);
 		}
-		if (news.status != AgentNews::Status::none)
-			return stop(news.status == AgentNews::Status::broken);
+		if (message.status != FeedMessage::Status::none)
+			return stop(message.status == FeedMessage::Status::broken);
 		const AgentQuestion question{"key", turn_ % 3 == 1};
 		const bool opening = left_ != 0;
 		const auto reply = opening	    ? codec_->decode_opening(input)

@@ -12,7 +12,7 @@ namespace
 {
 
 using Status = AgentReply::Status;
-using News = AgentNews::Status;
+using News = FeedMessage::Status;
 
 constexpr AgentQuestion expiry{"key", false};
 constexpr AgentQuestion full{"key", true};
@@ -52,15 +52,15 @@ protected:
 		std::string all;
 		std::size_t pos = 0;
 		while (pos < input.size()) {
-			const auto news = codec_->decode_news(input.substr(pos));
-			if (news.status != News::news) {
-				all += news.status == News::broken ? "broken " : "";
+			const auto message = codec_->decode_feed(input.substr(pos));
+			if (message.status != News::changes) {
+				all += message.status == News::broken ? "broken " : "";
 				break;
 			}
-			all += news.anything ? "* " : "";
-			for (const auto key : news.keys)
+			all += message.any_key ? "* " : "";
+			for (const auto key : message.keys)
 				all += std::string(key) + " ";
-			pos += news.consumed;
+			pos += message.consumed;
 		}
 		if (consumed != nullptr)
 			*consumed = pos;
@@ -77,7 +77,7 @@ TEST_F(RedisCodec, OpensWithResp3AndTracking)
 	EXPECT_EQ(out,
 		  "*2\r\n$5\r\nHELLO\r\n$1\r\n3\r\n*5\r\n$6\r\nCLIENT\r\n$8\r\nTRACKING\r\n$2\r\n"
 		  "ON\r\n$5\r\nBCAST\r\n$6\r\nNOLOOP\r\n");
-	EXPECT_TRUE(codec_->must_listen());
+	EXPECT_TRUE(codec_->needs_change_feed());
 	EXPECT_TRUE(codec_->lives_by_wall_clock());
 }
 
@@ -214,7 +214,7 @@ TEST_F(RedisCodec, ANewConnectionBeginsAnew)
 	EXPECT_EQ(codec_->decode(full, ":6\r\n").status, Status::part);
 	EXPECT_EQ(news(">2\r\n$10\r\ninvalidate\r\n*2\r\n$1\r\na\r\n"), "a ");
 	(void)codec_->open(out);
-	EXPECT_EQ(codec_->decode_news("$1\r\nb\r\n").status, News::none);
+	EXPECT_EQ(codec_->decode_feed("$1\r\nb\r\n").status, News::none);
 }
 
 TEST_F(RedisCodec, TheHeartbeat)
@@ -283,7 +283,7 @@ TEST_F(RedisCodec, NewsOfEverything)
 TEST_F(RedisCodec, AnswersAreNoNews)
 {
 	for (const std::string answer : {"+OK\r\n", ":1\r\n", "$1\r\nx\r\n", "_\r\n", "-ERR\r\n"}) {
-		EXPECT_EQ(codec_->decode_news(answer).status, News::none) << answer;
+		EXPECT_EQ(codec_->decode_feed(answer).status, News::none) << answer;
 	}
 }
 
@@ -307,14 +307,14 @@ TEST_F(RedisCodec, AListOfManyKeysIsReadInParts)
 	std::size_t consumed = 0;
 	got += news(std::string_view(all).substr(pos), &consumed);
 	EXPECT_EQ(got, keys);
-	EXPECT_EQ(codec_->decode_news("+PONG\r\n").status, News::none);
+	EXPECT_EQ(codec_->decode_feed("+PONG\r\n").status, News::none);
 }
 
 TEST_F(RedisCodec, ALongKeyIsSkipped)
 {
 	ASSERT_EQ(news(">2\r\n$10\r\ninvalidate\r\n*2\r\n"), "");
-	const auto skipped = codec_->decode_news("$1000000\r\nxxx");
-	EXPECT_EQ(skipped.status, News::news);
+	const auto skipped = codec_->decode_feed("$1000000\r\nxxx");
+	EXPECT_EQ(skipped.status, News::changes);
 	EXPECT_TRUE(skipped.keys.empty());
 	EXPECT_EQ(skipped.consumed, 10U + 1000000 + 2);
 	EXPECT_EQ(news("$1\r\na\r\n"), "a ");

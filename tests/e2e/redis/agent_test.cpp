@@ -54,7 +54,7 @@ TEST_P(Unseen, IsHeardOf)
 	EXPECT_TRUE(eventually([&] { return testbed.truth(key) != old; })) << "it expires";
 	expect_heard(testbed, key);
 	testbed.expect_truth_and_cached_again(key);
-	EXPECT_GT(testbed.prestack().counter("news"), 0U);
+	EXPECT_GT(testbed.prestack().counter("feed_changes"), 0U);
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -115,10 +115,9 @@ TEST_F(Agent, AServerThatTellsNothingIsNotServedFor)
 		return testbed_.count(PS_COUNT_stream_hits) != before;
 	}));
 	testbed_.redis().pause();
-	EXPECT_TRUE(eventually([&] { return status(testbed_).at("agent_deaf") == true; }));
+	EXPECT_TRUE(eventually([&] { return status(testbed_).at("change_feed") == "down"; }));
 	EXPECT_TRUE(eventually([&] { return status(testbed_).at("watched") == false; }));
-	EXPECT_NE(testbed_.prestack().cli("status").output.find(
-			  "the agent does not hear of the server's changes"),
+	EXPECT_NE(testbed_.prestack().cli("status").output.find("the server's change feed is down"),
 		  std::string::npos);
 	const auto hits = testbed_.count(PS_COUNT_stream_hits);
 	client.send(resp({"GET", key}));
@@ -126,7 +125,7 @@ TEST_F(Agent, AServerThatTellsNothingIsNotServedFor)
 	EXPECT_EQ(testbed_.count(PS_COUNT_stream_hits), hits);
 	testbed_.redis().resume();
 	EXPECT_EQ(client.receive(1, resp_reply_length), testbed_.truth(key));
-	EXPECT_TRUE(eventually([&] { return status(testbed_).at("agent_deaf") == false; }));
+	EXPECT_TRUE(eventually([&] { return status(testbed_).at("change_feed") == "up"; }));
 	testbed_.cache(key);
 }
 
@@ -147,7 +146,7 @@ TEST_F(Agent, WhoIsNotLetInDoesNotServe)
 	const std::string key = testbed_.cached_key();
 	EXPECT_EQ(testbed_.ask_directly({"CONFIG", "SET", "requirepass", "secret"}), "+OK\r\n");
 	testbed_.ask_directly({"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"});
-	EXPECT_TRUE(eventually([&] { return status(testbed_).at("agent_refused") == true; }));
+	EXPECT_TRUE(eventually([&] { return status(testbed_).at("change_feed") == "refused"; }));
 	EXPECT_EQ(status(testbed_).at("watched"), false);
 	EXPECT_NE(testbed_.prestack().cli("status").output.find("does it want authentication?"),
 		  std::string::npos);
