@@ -14,6 +14,7 @@
 #include <fmt/format.h>
 
 #include "dispatch.skel.h"
+#include "kernel/contract.hpp"
 #include "kernel/entry_tables.hpp"
 #include "kernel/libbpf_options.hpp"
 #include "maintenance.skel.h"
@@ -184,13 +185,19 @@ bool is_shared(const bpf_map *map)
 	       std::string_view(bpf_map__name(map)).starts_with("ps_");
 }
 
-// Opens and loads an object that shares the maps of `core`, which is loaded.
+using Check = Result<void> (*)(const bpf_object *object);
+
+// Opens, checks and loads an object that shares the maps of `core`, which is loaded.
 Result<BpfObject> load_with_maps_of(bpf_object *core, const std::string &name, const void *bytes,
-				    std::size_t size, const ps_config &config)
+				    std::size_t size, const ps_config &config,
+				    Check check = nullptr)
 {
 	auto object = open_object(name, bytes, size, config);
 	if (!object) {
 		return object;
+	}
+	if (auto checked = check != nullptr ? check(object->get()) : Result<void>(); !checked) {
+		return tl::unexpected(checked.error());
 	}
 	const bpf_map *map = nullptr;
 	bpf_object__for_each_map(map, core)
@@ -346,8 +353,8 @@ Result<Objects> Objects::load(const ps_config &config, const Geometry &geometry,
 
 	for (const auto *info : plugins) {
 		bytes = info->elf_bytes(&size);
-		auto plugin =
-			load_with_maps_of(object, std::string(info->name), bytes, size, config);
+		auto plugin = load_with_maps_of(object, std::string(info->name), bytes, size,
+						config, check_contract);
 		if (!plugin) {
 			return tl::unexpected(plugin.error());
 		}

@@ -140,7 +140,11 @@
 #include "udp/reply.bpf.h"
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
+#include <prestack/contract.h>
 #include <prestack/types.h>
+
+/* Read by the loader, never by a program. */
+const volatile __u32 ps_contract_version = PS_CONTRACT_VERSION;
 
 /*
  * Rendering. Each function comes in two forms. The form with _at writes at out[pos] and returns the
