@@ -91,15 +91,15 @@ int ps_datagram_reply(struct __sk_buff *skb)
 	struct ps_cursor c;
 
 	if (!s)
-		return PS_TC_NEXT;
+		return TC_ACT_UNSPEC;
 	c = ps_payload(s, PS_HOOK_TC, 0);
 	dns_parse_reply(&c, &m);
 	ps_reply_leaves(s, m.id, m.kind != DNS_IS_OTHER, false);
 	if (m.kind != DNS_IS_SERVED)
-		return PS_TC_NEXT;
+		return TC_ACT_UNSPEC;
 	dns_load_key(PS_HOOK_TC, m.name_len, m.variant);
 	ps_fill(skb, s, m.id, m.value, c.end - m.value, m.word, s->pkt.now + DNS_LIFETIME);
-	return PS_TC_NEXT;
+	return TC_ACT_UNSPEC;
 }
 
 char LICENSE[] SEC("license") = "GPL";

@@ -33,7 +33,7 @@
 enum sample_state { SAMPLE_AT_START, SAMPLE_IN_TEXT };
 
 enum sample_kind {
-	SAMPLE_IS_NOTHING, /* nothing of it is eaten, or it is the rest of a line */
+	SAMPLE_IS_NOTHING, /* nothing of it is consumed, or it is the rest of a line */
 	SAMPLE_IS_GET,
 	SAMPLE_IS_SET,
 	SAMPLE_IS_OTHER_REQUEST, /* it may change anything */
@@ -60,10 +60,10 @@ ps_inline void sample_wait(const struct ps_cursor *c, struct ps_message *m)
 }
 
 /*
- * Eats the line at the cursor, whose first newline ends before `line`; 0: there is none in the window. Then
- * all there is gets eaten, and the state remembers that a newline is still to come.
+ * Consumes the line at the cursor, whose first newline ends before `line`; 0: there is none in the window. Then
+ * all there is gets consumed, and the state remembers that a newline is still to come.
  */
-ps_inline void sample_eat_line(const struct ps_cursor *c, __u32 line, struct ps_message *m)
+ps_inline void sample_consume_line(const struct ps_cursor *c, __u32 line, struct ps_message *m)
 {
 	m->kind = line ? PS_MESSAGE_WHOLE : PS_MESSAGE_PARTIAL;
 	m->next = line ? line : c->end;
@@ -79,10 +79,10 @@ ps_inline void sample_parse_request(const struct ps_cursor *c, struct sample_hea
 
 	h->kind = SAMPLE_IS_NOTHING;
 	if (m->state == SAMPLE_IN_TEXT)
-		return sample_eat_line(c, line, m);
+		return sample_consume_line(c, line, m);
 	if (!line && ps_cursor_left(c) <= SAMPLE_LONGEST_HEAD)
 		return sample_wait(c, m);
-	sample_eat_line(c, line, m);
+	sample_consume_line(c, line, m);
 	h->kind = SAMPLE_IS_OTHER_REQUEST;
 	if (ps_cursor_left(c) < SAMPLE_KEY_AT || (start != SAMPLE_GET && start != SAMPLE_SET))
 		return;
@@ -106,10 +106,10 @@ ps_inline void sample_parse_reply(const struct ps_cursor *c, struct sample_head 
 
 	h->kind = SAMPLE_IS_NOTHING;
 	if (m->state == SAMPLE_IN_TEXT)
-		return sample_eat_line(c, line, m);
+		return sample_consume_line(c, line, m);
 	if (!line && left < SAMPLE_TEXT_AT)
 		return sample_wait(c, m);
-	sample_eat_line(c, line, m);
+	sample_consume_line(c, line, m);
 	h->kind = SAMPLE_IS_OTHER_REPLY;
 	if (left >= SAMPLE_TEXT_AT && (start & ps_low_bytes(SAMPLE_TEXT_AT)) == SAMPLE_VALUE) {
 		h->text = c->pos + SAMPLE_TEXT_AT;

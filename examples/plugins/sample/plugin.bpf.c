@@ -82,14 +82,14 @@ static __always_inline void sample_reply(struct __sk_buff *skb, struct ps_scratc
 			ps_stream_fill(skb, s, h.text, h.text_len, 0, PS_EXPIRES_NEVER);
 		break;
 	case SAMPLE_IS_PART_OF_VALUE:
-		/* Not eaten after all, if the core can show more of it. */
+		/* Not consumed after all, if the core can show more of it. */
 		if (ps_stream_more(s)) {
 			m->next = s->pos;
 			m->state = SAMPLE_AT_START;
 		}
 		break;
 	case SAMPLE_IS_OK:
-		m->flags = PS_MESSAGE_AS_ASKED;
+		m->flags = PS_MESSAGE_SUCCEEDED;
 		break;
 	}
 }

@@ -85,7 +85,7 @@ TEST(SampleParser, AHeadThatIsNotWholeWaits)
 	}
 }
 
-TEST(SampleParser, ALongTextIsEatenInParts)
+TEST(SampleParser, ALongTextIsConsumedInParts)
 {
 	const std::string start = "set key " + std::string(1000, 'x');
 
