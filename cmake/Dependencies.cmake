@@ -16,10 +16,14 @@ pkg_check_modules(libcap-ng REQUIRED IMPORTED_TARGET libcap-ng)
 
 if(BUILD_TESTING)
 	find_package(GTest REQUIRED)
+endif()
+if(BUILD_TESTING AND PRESTACK_IN_TREE) # clients that our own tests use
 	pkg_check_modules(libmemcached REQUIRED IMPORTED_TARGET libmemcached)
 	pkg_check_modules(hiredis REQUIRED IMPORTED_TARGET hiredis)
 endif()
-find_package(benchmark QUIET)
+if(PRESTACK_IN_TREE)
+	find_package(benchmark QUIET)
+endif()
 
 # Debian keeps bpftool in /usr/sbin, which is not on every user's PATH.
 find_program(PRESTACK_BPFTOOL bpftool PATHS /usr/sbin /sbin REQUIRED)

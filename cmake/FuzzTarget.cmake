@@ -31,8 +31,7 @@ function(prestack_fuzz_targets)
 	foreach(dir IN LISTS arg_INCLUDES)
 		list(APPEND flags -I${dir})
 	endforeach()
-	list(APPEND flags -I${PROJECT_SOURCE_DIR} -I${PROJECT_SOURCE_DIR}/core/include
-		-I${PROJECT_SOURCE_DIR}/core)
+	list(APPEND flags -I${PRESTACK_ROOT} -I${PRESTACK_CONTRACT_DIR} -I${PRESTACK_ROOT}/core)
 
 	foreach(source IN LISTS sources)
 		get_filename_component(stem ${source} NAME_WE)
@@ -56,5 +55,13 @@ function(prestack_fuzz_targets)
 		add_dependencies(fuzzers fuzz_${target})
 		set_property(GLOBAL APPEND_STRING PROPERTY PRESTACK_FUZZ_MANIFEST
 			"${binary} ${arg_DIRECTORY}/corpus/${stem}\n")
+		if(NOT PRESTACK_IN_TREE) # there, scripts/test runs them
+			# New inputs go to the first folder; the corpus is only read.
+			set(found ${CMAKE_BINARY_DIR}/fuzz/found_${target})
+			file(MAKE_DIRECTORY ${found})
+			add_test(NAME fuzz_${target} COMMAND ${binary} -max_total_time=5 -timeout=10
+				-artifact_prefix=${found}. ${found} ${arg_DIRECTORY}/corpus/${stem})
+			set_tests_properties(fuzz_${target} PROPERTIES LABELS fuzz)
+		endif()
 	endforeach()
 endfunction()

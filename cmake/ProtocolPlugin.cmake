@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# Protocol plug-ins. A folder under protocols/ is a plug-in; its CMakeLists.txt is
-# one call:
+# Protocol plug-ins. A plug-in is a folder, under protocols/ or anywhere; its CMakeLists.txt is
+# one call, after find_package(prestack) if it is to be built alone as well:
 #
 #   add_protocol_plugin([DESCRIPTION "<one line>"] [EXPERIMENTAL] [TEST_ONLY])
 #
@@ -13,8 +13,11 @@
 #   fuzz/*.c, *.cpp    libFuzzer targets, corpus in fuzz/corpus/<stem>/
 #   tests/*.cpp        unit tests: one executable <symbol>_unit_tests
 #   tests/dialect.cpp  not a unit test: teaches the conformance suite the protocol
-#   tests/prog/*.cpp   join the prog_tests executable
-#   tests/e2e/*.cpp    join the e2e_tests executable
+#   tests/verifier_baseline.txt  what the kernel's verifier goes through for each program
+#   tests/end_to_end   a script that gets the path of the prestack binary, run by CTest in a sandbox;
+#                      its exit code 77 means: skipped
+#   tests/prog/*.cpp   join the prog_tests executable (a build of prestack's own tree only)
+#   tests/e2e/*.cpp    join the e2e_tests executable (likewise)
 #
 # TEST_ONLY keeps a plug-in out of the shipped binary: it is registered for tests only.
 
@@ -33,6 +36,12 @@ function(add_protocol_plugin)
 	if(NOT EXISTS ${dir}/plugin.bpf.c)
 		message(FATAL_ERROR "Plug-in '${name}' has no plugin.bpf.c in ${dir}")
 	endif()
+
+	get_property(known GLOBAL PROPERTY PRESTACK_PLUGIN_SYMBOLS)
+	if(symbol IN_LIST known)
+		message(FATAL_ERROR "Plug-in '${name}' in ${dir}: there is another of that name")
+	endif()
+	set_property(GLOBAL APPEND PROPERTY PRESTACK_PLUGIN_SYMBOLS ${symbol})
 
 	prestack_bpf_object(NAME ${symbol} SOURCE plugin.bpf.c INCLUDES ${dir} OUT skeleton)
 
@@ -64,20 +73,23 @@ function(add_protocol_plugin)
 
 	prestack_fuzz_targets(PREFIX ${symbol} DIRECTORY ${dir}/fuzz INCLUDES ${dir})
 	if(BUILD_TESTING)
-		prestack_plugin_tests(${symbol} ${dir})
+		prestack_plugin_tests(${name} ${symbol} ${dir})
+	endif()
+	if(NOT PRESTACK_IN_TREE)
+		prestack_defer_standalone()
 	endif()
 endfunction()
 
-function(prestack_plugin_tests symbol dir)
+function(prestack_plugin_tests name symbol dir)
 	file(GLOB unit CONFIGURE_DEPENDS ${dir}/tests/*.cpp)
 	list(REMOVE_ITEM unit ${dir}/tests/dialect.cpp)
 	file(GLOB agent CONFIGURE_DEPENDS ${dir}/agent.cpp)
 	if(unit)
 		add_executable(${symbol}_unit_tests ${unit} ${agent})
-		target_include_directories(${symbol}_unit_tests PRIVATE ${dir} ${PROJECT_SOURCE_DIR}
-			${PROJECT_SOURCE_DIR}/core/include ${PROJECT_SOURCE_DIR}/core)
+		target_include_directories(${symbol}_unit_tests PRIVATE ${dir} ${PRESTACK_ROOT}
+			${PRESTACK_CONTRACT_DIR} ${PRESTACK_ROOT}/core ${PRESTACK_ROOT}/loader)
 		target_compile_definitions(${symbol}_unit_tests
-			PRIVATE PRESTACK_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+			PRIVATE PRESTACK_SOURCE_DIR="${PRESTACK_ROOT}")
 		target_link_libraries(${symbol}_unit_tests PRIVATE prestack_options GTest::gmock
 			GTest::gtest_main)
 		prestack_register_suite(unit ${symbol}_unit_tests)
@@ -90,40 +102,62 @@ function(prestack_plugin_tests symbol dir)
 	foreach(suite prog e2e conformance)
 		set_property(GLOBAL APPEND PROPERTY PRESTACK_SUITE_SOURCES_${suite} ${${suite}})
 	endforeach()
+	set_property(GLOBAL APPEND_STRING PROPERTY PRESTACK_BASELINES
+		"\tVerifierBaseline{\"${name}\", \"${dir}/tests/verifier_baseline.txt\"},\n")
+	if(EXISTS ${dir}/tests/end_to_end)
+		add_test(NAME ${symbol}_end_to_end
+			COMMAND ${PRESTACK_SANDBOX} ${dir}/tests/end_to_end $<TARGET_FILE:prestack>)
+		set_tests_properties(${symbol}_end_to_end PROPERTIES LABELS e2e TIMEOUT 300
+			SKIP_RETURN_CODE 77 RUN_SERIAL ON)
+	endif()
 endfunction()
 
-# Enters each folder under protocols/ that PRESTACK_PLUGINS selects.
+# Enters each folder that PRESTACK_PLUGINS selects.
 function(prestack_add_plugins)
-	file(GLOB folders CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}/protocols
-		${PROJECT_SOURCE_DIR}/protocols/*)
+	file(GLOB folders CONFIGURE_DEPENDS RELATIVE ${PRESTACK_ROOT}/protocols ${PRESTACK_ROOT}/protocols/*)
 	set(known)
 	foreach(name IN LISTS folders)
-		if(IS_DIRECTORY ${PROJECT_SOURCE_DIR}/protocols/${name})
+		if(IS_DIRECTORY ${PRESTACK_ROOT}/protocols/${name})
 			list(APPEND known ${name})
 		endif()
 	endforeach()
 
 	string(REPLACE "," ";" wanted "${PRESTACK_PLUGINS}")
 	list(TRANSFORM wanted STRIP)
+	list(TRANSFORM wanted REPLACE "^all$" "${known}")
 	list(REMOVE_DUPLICATES wanted)
-	if(wanted STREQUAL "all")
-		set(wanted ${known})
-	endif()
-	foreach(name IN LISTS wanted)
-		if(NOT name IN_LIST known)
+	prestack_stand_in_package()
+	foreach(entry IN LISTS wanted)
+		if(entry MATCHES "/")
+			get_filename_component(dir ${entry} ABSOLUTE BASE_DIR ${PRESTACK_ROOT})
+			get_filename_component(name ${dir} NAME)
+		elseif(entry IN_LIST known)
+			set(name ${entry})
+			set(dir ${PRESTACK_ROOT}/protocols/${name})
+		else()
 			list(JOIN known ", " list)
-			message(FATAL_ERROR "PRESTACK_PLUGINS: there is no plug-in '${name}'. "
-				"Plug-ins under protocols/: ${list}; or say all.")
+			message(FATAL_ERROR "PRESTACK_PLUGINS: there is no plug-in '${entry}'. "
+				"Plug-ins under protocols/: ${list}; or say all, or a path with a '/'.")
 		endif()
-		if(NOT EXISTS ${PROJECT_SOURCE_DIR}/protocols/${name}/CMakeLists.txt)
-			message(FATAL_ERROR "protocols/${name} has no CMakeLists.txt; it needs one line: "
+		if(NOT EXISTS ${dir}/CMakeLists.txt)
+			message(FATAL_ERROR "${dir} has no CMakeLists.txt; it needs one line: "
 				"add_protocol_plugin()")
 		endif()
-		add_subdirectory(${PROJECT_SOURCE_DIR}/protocols/${name}
-			${CMAKE_BINARY_DIR}/protocols/${name})
+		add_subdirectory(${dir} ${CMAKE_BINARY_DIR}/protocols/${name})
 	endforeach()
 	list(JOIN wanted ", " list)
 	message(STATUS "Protocol plug-ins: ${list}")
+endfunction()
+
+# A folder that can be built alone says find_package(prestack). In this tree that finds an empty package:
+# all is there.
+function(prestack_stand_in_package)
+	include(CMakePackageConfigHelpers)
+	set(package ${CMAKE_BINARY_DIR}/stand-in-package)
+	file(WRITE ${package}/prestack-config.cmake "# prestack's own build: all is there.\n")
+	write_basic_package_version_file(${package}/prestack-config-version.cmake
+		VERSION ${prestack_VERSION} COMPATIBILITY SameMinorVersion)
+	set(prestack_DIR ${package} CACHE INTERNAL "")
 endfunction()
 
 # Two libraries define prestack::plugins(): an executable links exactly one.
@@ -131,7 +165,20 @@ function(prestack_generate_registries)
 	prestack_generate_registry(prestack_registry SHIPPED)
 	if(BUILD_TESTING)
 		prestack_generate_registry(prestack_test_registry TEST)
+		prestack_generate_baselines()
 	endif()
+endfunction()
+
+# The files that the test of the verifier's cost compares with. The core's is that of this tree.
+function(prestack_generate_baselines)
+	get_property(PRESTACK_BASELINE_ENTRIES GLOBAL PROPERTY PRESTACK_BASELINES)
+	set(core ${PRESTACK_ROOT}/tests/prog/verifier_baseline.txt)
+	if(EXISTS ${core})
+		string(APPEND PRESTACK_BASELINE_ENTRIES "\tVerifierBaseline{\"core\", \"${core}\"},\n")
+	endif()
+	set(source ${CMAKE_BINARY_DIR}/registry/baselines.gen.cpp)
+	configure_file(${PRESTACK_CMAKE_DIR}/baselines.gen.cpp.in ${source} @ONLY)
+	target_sources(prestack_test_registry PRIVATE ${source})
 endfunction()
 
 function(prestack_generate_registry target which)
@@ -142,9 +189,9 @@ function(prestack_generate_registry target which)
 	list(LENGTH skeletons PRESTACK_REGISTRY_COUNT)
 
 	set(source ${CMAKE_BINARY_DIR}/registry/${target}/registry.gen.cpp)
-	configure_file(${PROJECT_SOURCE_DIR}/cmake/registry.gen.cpp.in ${source} @ONLY)
+	configure_file(${PRESTACK_CMAKE_DIR}/registry.gen.cpp.in ${source} @ONLY)
 	add_library(${target} STATIC ${source} ${agents})
-	target_include_directories(${target} PUBLIC ${PROJECT_SOURCE_DIR}
-		${PROJECT_SOURCE_DIR}/loader PRIVATE ${PROJECT_SOURCE_DIR}/core/include)
+	target_include_directories(${target} PUBLIC ${PRESTACK_ROOT} ${PRESTACK_ROOT}/loader
+		PRIVATE ${PRESTACK_CONTRACT_DIR})
 	target_link_libraries(${target} PRIVATE prestack_options ${skeletons})
 endfunction()

@@ -31,3 +31,21 @@ function(prestack_write_suite_manifests)
 		file(WRITE ${CMAKE_BINARY_DIR}/suites/fuzz "${manifest}")
 	endif()
 endfunction()
+
+# The conformance suite for all plug-ins of this build: an executable of their dialects. The tests are in
+# `libraries`, whose tests nobody calls by name: the linker has to be told to take them.
+function(prestack_add_conformance_tests target)
+	get_property(dialects GLOBAL PROPERTY PRESTACK_SUITE_SOURCES_conformance)
+	if(NOT dialects) # the suite says who has none
+		set(dialects ${CMAKE_BINARY_DIR}/no_dialects.cpp)
+		file(WRITE ${dialects} "// Nothing.\n")
+	endif()
+	add_executable(${target} ${dialects})
+	target_link_libraries(${target} PRIVATE prestack_options)
+	foreach(library IN LISTS ARGN)
+		target_link_libraries(${target} PRIVATE $<LINK_LIBRARY:WHOLE_ARCHIVE,${library}>)
+	endforeach()
+	# The registry calls nothing, but is called by what the others link.
+	target_link_libraries(${target} PRIVATE prestack_test_registry GTest::gtest_main)
+	prestack_register_suite(conformance ${target})
+endfunction()

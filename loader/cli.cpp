@@ -11,6 +11,7 @@
 #include <CLI/CLI.hpp>
 
 #include "base/text.hpp"
+#include "plugin/new_plugin.hpp"
 
 #ifndef PRESTACK_VERSION
 #define PRESTACK_VERSION "unknown"
@@ -64,6 +65,7 @@ public:
 		add_run();
 		add_check_config();
 		add_plugins();
+		add_new_plugin();
 		add_status();
 		add_stats();
 		add_flush();
@@ -147,6 +149,23 @@ private:
 			    "  prestack plugins\n"
 			    "  prestack plugins --json");
 		add_json(sub);
+	}
+
+	void add_new_plugin()
+	{
+		auto *sub =
+			add(Command::new_plugin, "new-plugin",
+			    "Start a protocol plug-in: a folder that builds and passes its tests",
+			    "  prestack new-plugin my-protocol ~/src    # makes ~/src/my-protocol");
+		sub->add_option("name", line_.plugin, "The plug-in's name, which is its folder's")
+			->required()
+			->check(CLI::Validator(
+				[](const std::string &name) { return check_plugin_name(name); },
+				""))
+			->type_name("NAME");
+		sub->add_option("directory", line_.folder, "Where to make that folder")
+			->required()
+			->type_name("DIR");
 	}
 
 	void add_status()

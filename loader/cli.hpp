@@ -11,10 +11,12 @@
 namespace prestack
 {
 
-enum class Command { run, check_config, plugins, status, stats, flush, stop };
+enum class Command { run, check_config, plugins, new_plugin, status, stats, flush, stop };
 
 struct CommandLine {
 	Command command = Command::run;
+	std::string plugin; // new-plugin: its name
+	std::string folder; // new-plugin: where its folder is to be
 	std::string config; // run, check-config: the file
 	std::string name = "default"; // the instance
 	std::string bpffs; // where to find or put the instance; empty = the usual places

@@ -18,6 +18,7 @@
 #include "instance/stop.hpp"
 #include "kernel/bpffs.hpp"
 #include "kernel/service_maps.hpp"
+#include "plugin/new_plugin.hpp"
 #include "plugin/registry.hpp"
 #include "report/report.hpp"
 #include "watch/blind_spots.hpp"
@@ -128,6 +129,16 @@ int list_plugins(const CommandLine &line)
 		fmt::print("{:<24}{}{}\n", plugin.name, plugin.description,
 			   plugin.experimental ? " (experimental)" : "");
 	}
+	return 0;
+}
+
+int new_plugin(const CommandLine &line)
+{
+	const auto folder = write_new_plugin(line.plugin, line.folder);
+	if (!folder) {
+		return report(folder.error());
+	}
+	fmt::print("{}: README.md says how to build it and run its tests\n", folder->string());
 	return 0;
 }
 
@@ -259,6 +270,8 @@ int run_command(const CommandLine &line)
 		return check_config(line);
 	case Command::plugins:
 		return list_plugins(line);
+	case Command::new_plugin:
+		return new_plugin(line);
 	case Command::status:
 		return show_status(line);
 	case Command::stats:

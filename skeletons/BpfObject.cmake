@@ -80,8 +80,8 @@ function(prestack_bpf_object)
 		list(APPEND flags -D${define})
 	endforeach()
 	list(APPEND flags
-		-I${PROJECT_SOURCE_DIR}/core/include
-		-I${PROJECT_SOURCE_DIR}/core
+		-I${PRESTACK_CONTRACT_DIR}
+		-I${PRESTACK_ROOT}/core
 		-isystem ${PRESTACK_VMLINUX_DIR})
 	if(CMAKE_C_LIBRARY_ARCHITECTURE)
 		# <asm/*.h>: -target bpf does not know the host's multiarch directory.

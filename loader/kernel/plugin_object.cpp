@@ -12,6 +12,7 @@
 #include <bpf/btf.h>
 #include <fmt/format.h>
 
+#include "kernel/contract.hpp"
 #include "kernel/libbpf_options.hpp"
 
 namespace prestack
@@ -99,8 +100,11 @@ Result<BpfObject> open_plugin(const PluginInfo &plugin, const ps_config &config)
 	if (!object) {
 		return fail("BPF object " + name, "open", errno);
 	}
-	if (auto set = set_config(object.get(), config); !set) {
-		return tl::unexpected(set.error());
+	// The contract first: an object of another version has another ps_config, too.
+	auto done = check_contract(object.get()).and_then(
+		[&] { return set_config(object.get(), config); });
+	if (!done) {
+		return tl::unexpected(done.error());
 	}
 	return object;
 }

@@ -17,7 +17,27 @@ std::vector<std::unique_ptr<Dialect>> &registered()
 	return all;
 }
 
+std::string blanks_and_controls()
+{
+	std::string all(1, '\x7f');
+	for (char byte = 0; byte <= ' '; ++byte)
+		all += byte;
+	return all;
+}
+
 } // namespace
+
+const std::string Dialect::unprintable = blanks_and_controls();
+
+std::string Dialect::every_byte_but(std::string_view left_out)
+{
+	std::string all;
+	for (unsigned byte = 0; byte < 0x100; ++byte) {
+		if (left_out.find(static_cast<char>(byte)) == std::string_view::npos)
+			all += static_cast<char>(byte);
+	}
+	return all;
+}
 
 bool register_dialect(std::unique_ptr<Dialect> dialect)
 {

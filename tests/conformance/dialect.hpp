@@ -6,11 +6,14 @@
 // of one segment, where it says so).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <prestack/types.h>
 
 namespace prestack::test
 {
@@ -40,6 +43,16 @@ public:
 	// segments, requests have no numbers, and there are no writes() nor flushes().
 	virtual bool has_datagrams() const { return true; }
 
+	// What keys and values the protocol can carry. The suite uses no others, with one exception: it
+	// reads a key of one byte more than the longest, and expects that the server gets that read.
+	virtual std::size_t longest_key() const { return PS_MAX_KEY; }
+	virtual std::string key_bytes() const { return every_byte_but(unprintable); }
+	virtual std::size_t shortest_value() const { return 0; }
+	virtual std::size_t longest_value() const { return PS_MAX_VALUE; }
+	virtual std::string value_bytes() const { return every_byte_but(""); }
+	// Other spellings of `key` on the wire that the server takes for the same key.
+	virtual std::vector<std::string> spellings(const std::string & /*key*/) const { return {}; }
+
 	// A read of all `keys`. `request` is the client's number for it, as the protocol echoes it.
 	virtual std::string read(std::uint16_t request,
 				 const std::vector<std::string> &keys) const = 0;
@@ -64,6 +77,12 @@ public:
 	{
 		return {};
 	}
+
+protected:
+	// All 256 bytes, in order, without those of `left_out`.
+	static std::string every_byte_but(std::string_view left_out);
+	// Blank, control characters and DEL: what ends a key in most text protocols.
+	static const std::string unprintable;
 };
 
 // Adds a dialect to those that the suite knows. Returns true, so that a namespace-scope constant

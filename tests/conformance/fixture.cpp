@@ -2,6 +2,7 @@
 #include "fixture.hpp"
 
 #include <algorithm>
+#include <stdexcept>
 
 #include "report.hpp"
 #include "support/frame.hpp"
@@ -17,7 +18,55 @@ constexpr int kTransmit = 3;
 constexpr int kNext = -1;
 constexpr std::uint8_t kSynAck = 0x12;
 
+// `label` itself, if it holds nothing but `bytes`. Else each of its characters becomes a number, whose
+// digits are `bytes`: of a fixed length, so that no two labels give the same.
+std::string spelled_with(const std::string &bytes, std::string_view label)
+{
+	if (label.find_first_not_of(bytes) == std::string_view::npos)
+		return std::string(label);
+	if (bytes.size() < 2)
+		throw std::invalid_argument("a dialect needs at least two different bytes");
+	std::string out;
+	for (const char c : label) {
+		unsigned rest = static_cast<unsigned char>(c);
+		for (std::size_t reach = 1; reach < 0x100; reach *= bytes.size()) {
+			out += bytes[rest % bytes.size()];
+			rest /= static_cast<unsigned>(bytes.size());
+		}
+	}
+	return out;
+}
+
 } // namespace
+
+std::string Conformance::key(std::string_view label) const
+{
+	return spelled_with(dialect().key_bytes(), label);
+}
+
+std::string Conformance::value(std::string_view label) const
+{
+	return spelled_with(dialect().value_bytes(), label);
+}
+
+Item Conformance::item(std::string_view key_label, std::string_view value_label) const
+{
+	return {key(key_label), value(value_label), 0};
+}
+
+std::string Conformance::long_value(std::size_t length, std::size_t i) const
+{
+	const std::string letters = value("abcdefghijklmnopqrstuvwxyz");
+	return std::string(length, letters[i % letters.size()]);
+}
+
+std::vector<Item> Conformance::many(std::size_t count, std::size_t length) const
+{
+	std::vector<Item> items;
+	for (std::size_t i = 0; i < count; ++i)
+		items.push_back({key("k" + std::to_string(i)), long_value(length, i), 0});
+	return items;
+}
 
 void Conformance::TearDown()
 {
@@ -74,7 +123,7 @@ StreamClient &Conformance::reader()
 {
 	if (!reader_ || reader_->waits()) {
 		reader_.emplace(datapath_, client_, connection_port_++);
-		const Item proof{"proof-" + std::to_string(connection_port_), "value", 0};
+		const Item proof = item("proof-" + std::to_string(connection_port_));
 		EXPECT_FALSE(reader_->asks(dialect().read(0, {proof.key})));
 		for (const std::string &segment : dialect().reply(0, {proof}))
 			reader_->answers(segment);

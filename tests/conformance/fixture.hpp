@@ -32,8 +32,19 @@ protected:
 	const Dialect &dialect() const { return *GetParam(); }
 	std::uint16_t next_request() { return request_number_++; }
 
-	// A client's message arrives, over TCP as the first of a new connection; true if it is answered, with the reply in `answer_`. One that
-	// passes must not be changed.
+	// A key (a value) that the protocol can carry, for a label of letters, digits and dashes. Other
+	// labels give other keys. A label that begins with another gives a key that begins with its key.
+	std::string key(std::string_view label) const;
+	std::string value(std::string_view label) const;
+	Item item(std::string_view key_label = "key", std::string_view value_label = "value") const;
+	// A value of `length` bytes, which repeats one byte; `i` chooses which.
+	std::string long_value(std::size_t length, std::size_t i = 0) const;
+
+	// Items with different keys.
+	std::vector<Item> many(std::size_t count, std::size_t length = 5) const;
+
+	// A client's message arrives, over TCP as the first of a new connection. True if it is answered;
+	// the reply is in `answer_` then. One that passes must not be changed.
 	bool arrives(const std::string &payload, Transport transport = Transport::udp);
 	// A read arrives: the same, but without datagrams on a connection that has been answered before.
 	bool asks(const std::string &payload);

@@ -65,9 +65,7 @@ std::optional<std::string> StreamClient::asks(const std::string &payload)
 		answer = payload_of(outcome.frame);
 	} else {
 		EXPECT_EQ(outcome.verdict, kPass);
-		// The first answer after a segment of the server's leaves it an acknowledgement.
-		if (outcome.frame.size() != frame.size())
-			answer = handed_over(outcome.frame);
+		answer = handed_over(outcome.frame);
 	}
 	if (answer) {
 		taken_ += static_cast<std::uint32_t>(payload.size());
@@ -80,14 +78,20 @@ std::optional<std::string> StreamClient::asks(const std::string &payload)
 	return {};
 }
 
-std::string StreamClient::handed_over(std::string_view frame) const
+// A frame that is handed over begins with a mark. Its length tells nothing: what the server gets may be an
+// acknowledgement alone, shorter by the request than what arrived, and the mark makes up for eight bytes.
+std::optional<std::string> StreamClient::handed_over(std::string_view frame) const
 {
-	std::uint32_t mark[2] = {};
-	std::memcpy(mark, frame.data(), sizeof(mark));
-	const std::uint32_t at = mark[1] % PS_HANDOVER_SLOTS;
+	ps_handover_mark mark{};
+	if (frame.size() < sizeof(mark))
+		return {};
+	std::memcpy(&mark, frame.data(), sizeof(mark));
+	if (mark.magic != static_cast<std::uint32_t>(datapath_.config().seed[1]))
+		return {};
+	const std::uint32_t at = mark.ticket % PS_HANDOVER_SLOTS;
 	ps_handover slot{};
 	EXPECT_EQ(bpf_map_lookup_elem(datapath_.map("ps_handover"), &at, &slot), 0);
-	EXPECT_EQ(slot.ticket, mark[1]);
+	EXPECT_EQ(slot.ticket, mark.ticket);
 	return payload_of(
 		{reinterpret_cast<const char *>(slot.frame), std::size_t{slot.head} + slot.len});
 }

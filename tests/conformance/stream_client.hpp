@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "support/datapath.hpp"
 #include "support/packet.hpp"
@@ -26,7 +27,8 @@ public:
 	bool waits() const { return waits_; }
 
 private:
-	std::string handed_over(std::string_view frame) const;
+	// The kernel's reply, if the frame leaves it to the TC side to send it.
+	std::optional<std::string> handed_over(std::string_view frame) const;
 
 	const Datapath &datapath_;
 	Packet client_;

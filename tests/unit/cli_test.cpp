@@ -35,6 +35,11 @@ TEST(Cli, EveryCommand)
 	EXPECT_TRUE(parse({"check-config", "--offline", "a.toml"})->offline);
 	EXPECT_EQ(parse({"plugins"})->command, Command::plugins);
 	EXPECT_TRUE(parse({"plugins", "--json"})->json);
+	EXPECT_EQ(parse({"new-plugin", "my-protocol", "dir"})->command, Command::new_plugin);
+	EXPECT_EQ(parse({"new-plugin", "my-protocol", "dir"})->plugin, "my-protocol");
+	EXPECT_EQ(parse({"new-plugin", "my-protocol", "dir"})->folder, "dir");
+	EXPECT_EQ(parse({"new-plugin", "My", "dir"}).error().code, 2);
+	EXPECT_EQ(parse({"new-plugin", "my"}).error().code, 2);
 	EXPECT_EQ(parse({"status"})->command, Command::status);
 	EXPECT_EQ(parse({"status"})->name, "default");
 	EXPECT_EQ(parse({"stats", "--json", "--name", "b"})->command, Command::stats);
