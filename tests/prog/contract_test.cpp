@@ -52,7 +52,8 @@ TEST(Contract, ObjectWithoutAVersionIsNotLoaded)
 	PluginInfo stranger{"stranger", "", false, dispatch_bpf__elf_bytes};
 	const CacheConfig cache;
 	const Geometry geometry = plan_geometry(cache).value();
-	const auto objects = Objects::load(kernel_config(cache, geometry), geometry, {&stranger});
+	const ps_config config = make_kernel_config({cache, geometry, {}, {}, false});
+	const auto objects = Objects::load(config, geometry, {&stranger});
 	ASSERT_FALSE(objects);
 	EXPECT_THAT(to_string(objects.error()), HasSubstr("plug-in stranger"));
 	EXPECT_THAT(to_string(objects.error()), HasSubstr("version of the contract"));
