@@ -18,7 +18,9 @@ namespace
 class KeyInvalidation : public FenceTest
 {
 protected:
-	KeyInvalidation() : invalidations_(datapath_.programs().invalidations, datapath_.config()) {}
+	KeyInvalidation() : invalidations_(datapath_.programs().invalidations, datapath_.config())
+	{
+	}
 
 	void invalidate(std::string_view key, std::uint8_t service = 0)
 	{
