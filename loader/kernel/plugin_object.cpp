@@ -101,8 +101,9 @@ Result<BpfObject> open_plugin(const PluginInfo &plugin, const ps_config &config)
 		return fail("BPF object " + name, "open", errno);
 	}
 	// The contract first: an object of another version has another ps_config, too.
-	auto done = check_contract(object.get()).and_then(
-		[&] { return set_config(object.get(), config); });
+	auto done = check_contract(object.get()).and_then([&] {
+		return set_config(object.get(), config);
+	});
 	if (!done) {
 		return tl::unexpected(done.error());
 	}
