@@ -19,6 +19,7 @@
 #include "service/sender.bpf.h"
 #include "service/service.bpf.h"
 #include "tcp/flow.bpf.h"
+#include "tcp/icmp_error.bpf.h"
 #include "tcp/segment.bpf.h"
 #include "tcp/splice.bpf.h"
 #include "udp/pending_request.bpf.h"
@@ -74,14 +75,14 @@ static __always_inline int ps_ingress_control(struct xdp_md *ctx, struct ps_scra
 	int verdict;
 
 	/* Most of these only acknowledge what the server itself has sent. */
-	if (!(g->flags & (TCPHDR_FIN | TCPHDR_RST)) && (!f || !ps_is_spliced(f)))
+	if (!(g->flags & (TCPHDR_FIN | TCPHDR_RST)) && (!f || !ps_is_watched(f)))
 		return XDP_PASS;
 	s->in_sum = 0;
 	if (!ps_ip_sum_good(ctx, headers) || !ps_segment_sum_good(ctx, s, headers)) {
 		ps_count(service, PS_COUNT_bad_checksum);
 		return XDP_PASS;
 	}
-	if (!f || !ps_is_spliced(f) || (g->flags & TCPHDR_SYN)) {
+	if (!f || !ps_is_watched(f) || (g->flags & TCPHDR_SYN)) {
 		ps_client_control(s);
 		return XDP_PASS;
 	}
@@ -211,7 +212,8 @@ __noinline int ps_ingress_any(struct xdp_md *ctx)
 		ps_flush_all(PS_COUNT_fragment);
 		return XDP_PASS;
 	default:
-		return XDP_PASS;
+		return h.ipv6 || h.protocol == IPPROTO_ICMP ? ps_icmp_in(ctx, h.l3, h.ipv6)
+							    : XDP_PASS;
 	}
 }
 
@@ -303,18 +305,6 @@ static __always_inline int ps_opaque_reply(struct __sk_buff *skb)
 }
 
 /*
- * Whether a socket with this port (net) sent the packet. One of our own replies to a client on this
- * host was not: the skb was that client's request, and may still belong to the client's socket.
- * Incomplete sockets, at the beginning and the end of a TCP connection, have the port as well.
- */
-static __always_inline bool ps_sent_from_port(const struct __sk_buff *skb, __u16 port)
-{
-	const struct bpf_sock *sk = skb->sk;
-
-	return ps_config.trust_sender || (sk && bpf_htons(sk->src_port) == port);
-}
-
-/*
  * A packet with these headers leaves. `parsed`: the result of ps_parse. `plain`: ps_parse_plain
  * found them.
  */
@@ -325,10 +315,11 @@ static __always_inline int ps_egress(struct __sk_buff *skb, struct ps_headers *h
 	struct ps_service_state *state;
 	struct ps_scratch *s;
 	int service;
+	bool owned;
 
 	service = ps_service_of(h->sport);
-	/* No socket: the packet is forwarded, or is one of our own replies from ps_tc_ingress. */
-	if (service < 0 || (!skb->sk && !ps_config.trust_sender))
+	owned = ps_config.trust_sender || skb->sk;
+	if (service < 0 || (!owned && !ps_may_be_control(skb, h, parsed)))
 		return TC_ACT_UNSPEC;
 	s = ps_scratch(PS_HOOK_TC);
 	state = ps_state_of(service);
@@ -343,9 +334,12 @@ static __always_inline int ps_egress(struct __sk_buff *skb, struct ps_headers *h
 	s->sender = 0;
 	if ((!plain && !ps_find_payload(h, data, end, skb->len)) ||
 	    !ps_describe(&s->pkt, data, end, skb->ifindex, h, false))
-		return ps_unread_reply(service, state);
-	if (!ps_sent_from_port(skb, h->sport))
-		return TC_ACT_UNSPEC;
+		return owned ? ps_unread_reply(service, state) : TC_ACT_UNSPEC;
+	if (!ps_sent_from_port(skb, h->sport)) {
+		if (!ps_may_be_control(skb, h, parsed) || !ps_describe_segment(s, data, end, h))
+			return TC_ACT_UNSPEC;
+		return ps_control_leaves(skb);
+	}
 	if (h->protocol == IPPROTO_TCP)
 		return ps_egress_segment(skb, s, h, service, state);
 	/* In tests no packet comes from a server's socket: the mark tells which one it would be. */
@@ -367,6 +361,9 @@ __noinline int ps_egress_any(struct __sk_buff *skb)
 	struct ps_headers h = {};
 	int parsed = ps_parse(data, end, ps_skb_vlan(skb), &h);
 
+	if (parsed == PS_PARSED_OTHER && (h.ipv6 || h.protocol == IPPROTO_ICMP) &&
+	    !skb->ingress_ifindex)
+		ps_icmp_out(skb, h.l3, h.ipv6);
 	/* The first fragment of a reply is enough: the others mean nothing without it. */
 	if (parsed != PS_PARSED_OK && parsed != PS_PARSED_FRAGMENT)
 		return ps_opaque_reply(skb);

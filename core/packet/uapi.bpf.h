@@ -39,6 +39,26 @@
 #define IPPROTO_FRAGMENT 44
 #define IPPROTO_DSTOPTS 60
 #endif
+#ifndef IPPROTO_ICMPV6
+#define IPPROTO_ICMPV6 58
+#endif
+
+/* linux/icmp.h, linux/icmpv6.h: errors, and the code of the first that tells an MTU */
+#ifndef ICMP_DEST_UNREACH
+#define ICMP_DEST_UNREACH 3
+#define ICMP_REDIRECT 5
+#define ICMP_TIME_EXCEEDED 11
+#define ICMP_PARAMETERPROB 12
+#define ICMP_FRAG_NEEDED 4
+#endif
+#ifndef ICMPV6_DEST_UNREACH
+#define ICMPV6_DEST_UNREACH 1
+#define ICMPV6_PKT_TOOBIG 2
+#define ICMPV6_PARAMPROB 4
+#endif
+#ifndef IPV6_MIN_MTU
+#define IPV6_MIN_MTU 1280
+#endif
 
 /* net/tcp.h: the flags, as the byte at PS_TCP_FLAGS of a TCP header holds them */
 #ifndef TCPHDR_FIN

@@ -71,7 +71,7 @@ struct ps_segment {
 	__u32 serves; /* the service answers over TCP */
 	__u32 ordinal; /* ordinal of the current request or reply; 0: not known */
 	__u32 wrote; /* enum ps_written: what the current request writes */
-	__u32 wrote_at; /* ps_flow.pushed after its first write; 0: that is not in the ring */
+	__u32 wrote_at; /* ps_flow.pushed after its first write, or a place that is popped */
 	__u32 missed; /* it is one request, in `message`, for the current key, not cached */
 	__u32 begun; /* a request begins in it */
 	__u32 step; /* enum ps_step: what comes next */

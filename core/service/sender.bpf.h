@@ -7,8 +7,10 @@
 #define PRESTACK_SERVICE_SENDER_BPF_H
 
 #include "vmlinux.h"
+#include "packet/headers.bpf.h"
 #include "runtime/maps.bpf.h"
 #include "runtime/scratch.bpf.h"
+#include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 #include <prestack/types.h>
 
@@ -75,6 +77,29 @@ static __always_inline bool ps_sender_is_server(struct __sk_buff *skb, struct ps
 	if (same && s->pkt.transport == PS_TRANSPORT_TCP)
 		s->sender = bpf_get_socket_cookie(skb);
 	return same;
+}
+
+/*
+ * Whether a socket with this port (net) sent the packet. One of our own replies to a client on this
+ * host was not: the skb was that client's request, and may still belong to the client's socket.
+ * Incomplete sockets, at the beginning and the end of a TCP connection, have the port as well.
+ */
+static __always_inline bool ps_sent_from_port(const struct __sk_buff *skb, __u16 port)
+{
+	const struct bpf_sock *sk = skb->sk;
+
+	return ps_config.trust_sender || (sk && bpf_htons(sk->src_port) == port);
+}
+
+/*
+ * Whether this may be a segment that the host's TCP sends without a socket of the server: a SYN
+ * cookie, the acknowledgement of a connection in TIME_WAIT, a reset. A packet that came in before is
+ * none of these. It is forwarded, or it is one of our own replies from ps_tc_ingress.
+ */
+static __always_inline bool ps_may_be_control(const struct __sk_buff *skb,
+					      const struct ps_headers *h, const int parsed)
+{
+	return parsed == PS_PARSED_OK && h->protocol == IPPROTO_TCP && !skb->ingress_ifindex;
 }
 
 #endif /* PRESTACK_SERVICE_SENDER_BPF_H */

@@ -21,6 +21,7 @@
 #include "service/service.bpf.h"
 #include "tcp/answer_frame.bpf.h"
 #include "tcp/flow.bpf.h"
+#include "tcp/idle.bpf.h"
 #include "tcp/pending_writes.bpf.h"
 #include "tcp/splice.bpf.h"
 #include <bpf/bpf_endian.h>
@@ -30,32 +31,13 @@
 #include <prestack/flow.h>
 #include <prestack/splice.h>
 #include <prestack/stream.h>
+#include <prestack/window.h>
 
 /*
  * At least this often a request of each connection goes to the server, so that it knows its client
  * is alive.
  */
 #define PS_SERVER_TURN_NS 5000000000ULL
-
-/*
- * Whether nothing is outstanding: all requests before this segment are read and answered, the
- * client has acknowledged all replies, and this segment comes next.
- */
-static __always_inline bool ps_nothing_outstanding(const struct ps_flow *f,
-						   const struct ps_segment *g)
-{
-	__u64 sent = ps_read_once(f->splice.sent);
-
-	return g->seq == f->in.next && ps_stream_at_boundary(&f->in) && !f->mid_request &&
-	       f->in.ahead_from == f->in.ahead_to &&
-	       ps_read_once(f->acked) ==
-		       f->in.next && /* the server has acknowledged all requests */
-	       g->ack == (__u32)sent + (__u32)(sent >> 32) && /* and the client all replies */
-	       ps_read_once(f->out.next) == (__u32)sent &&
-	       !ps_read_once(f->out.skip) && !ps_read_once(f->out.carry_len) &&
-	       ps_replies_exact(f) && ps_read_once(f->replies) == f->requests &&
-	       ps_seq_diff(f->noreply_ordinal, f->requests) <= 0;
-}
 
 /* Whether the segment has nothing but data, and the options that the connection uses. */
 static __always_inline bool ps_is_ordinary(const struct ps_scratch *s, const struct ps_splice *sp)
@@ -142,11 +124,11 @@ static __always_inline int ps_answer_send(struct xdp_md *ctx, struct ps_scratch 
 	struct ps_splice *sp = &f->splice;
 	struct ps_handover *slot = NULL;
 	struct ps_segment_numbers n = {};
-	struct ps_shift before;
-	__u32 ticket = 0;
+	__u32 ticket = 0, room, request_end;
+	struct ps_shift h;
 	int growth;
 
-	if (!ps_head_load(ctx, s) || !ps_shift_load(sp, &before))
+	if (!ps_head_load(ctx, s) || !ps_shift_load(sp, &h))
 		return -1;
 	growth = ps_head_growth(ctx, s, sp->timestamps);
 	if (through_tc || ps_resize(ctx, growth)) {
@@ -155,11 +137,14 @@ static __always_inline int ps_answer_send(struct xdp_md *ctx, struct ps_scratch 
 			return -1;
 	}
 	if (again) {
-		n.seq = sp->at + (__u32)(sp->sent >> 32) - sp->len;
-		n.ack = sp->to;
+		request_end = h.to;
+		n.seq = ps_shift_answer_end(&h) - h.len + s->pos;
+		/* While a part is missing, the client must go on asking. */
+		n.ack = s->pos + s->out_len == h.len ? h.to : h.from;
 	} else {
+		request_end = s->segment.seq + s->segment.len;
 		n.seq = s->segment.ack;
-		n.ack = s->segment.seq + s->segment.len;
+		n.ack = request_end;
 		if (!ps_answer_commit(f, s)) {
 			/*
 			 * The frame may have changed its length by now. The client sends the
@@ -168,14 +153,20 @@ static __always_inline int ps_answer_send(struct xdp_md *ctx, struct ps_scratch 
 			ps_count(s->pkt.service, PS_COUNT_reply_lost);
 			return XDP_DROP;
 		}
+		h.at = s->segment.ack - h.out_add;
+		h.len = s->out_len;
+		h.out_add += s->out_len;
 	}
 	n.window = sp->window;
 	n.stamped = sp->timestamps;
 	n.tsval = sp->tsval;
-	n.server_seq = n.ack - sp->in_skip;
-	n.server_ack = ps_shift_ack_in(&before, s->segment.ack);
 	if (slot) {
 		/* The server gets the acknowledgement, so it need not retransmit. */
+		n.server_seq = request_end - sp->in_skip;
+		n.server_ack = ps_shift_ack_in(&h, s->segment.ack);
+		room = ps_window_room(&h, s->segment.ack, ps_window_bytes(sp, s->segment.window));
+		n.server_window = ps_window_field(sp, room, !again);
+		ps_window_give(sp, n.server_ack, n.server_window);
 		sp->server_una = n.server_ack;
 		ps_count(s->pkt.service, PS_COUNT_stream_acks);
 		return ps_segment_hand_over(ctx, s, slot, ticket, &n);
@@ -195,14 +186,17 @@ static __always_inline bool ps_answer_unacked(const struct ps_flow *f, const str
 	return !ps_shift_load(&f->splice, &h) || !ps_shift_answer_acked(&h, s->segment.ack);
 }
 
-/* Sends the last answer again if the client shows that it lacks it. Less than 0: it does not. */
+/*
+ * Sends what the client lacks of the last answer again, if it shows that it lacks something. Less
+ * than 0: it does not.
+ */
 __noinline int ps_answer_resend(struct xdp_md *ctx)
 {
 	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
 	struct ps_splice *sp;
 	struct ps_flow *f;
 	struct ps_shift h;
-	__u32 len;
+	__u32 len, has;
 	int sent;
 
 	f = s ? ps_flow_find(&s->pkt.flow) : NULL;
@@ -219,13 +213,19 @@ __noinline int ps_answer_resend(struct xdp_md *ctx)
 	if (s->segment.len && (__s32)(s->segment.seq - h.to) >= 0)
 		return -1;
 	/* An old segment from before the answer, which was on its way for long. */
-	if ((__s32)(s->segment.ack - (ps_shift_answer_end(&h) - h.len)) < 0)
+	has = s->segment.ack - (ps_shift_answer_end(&h) - h.len);
+	if ((__s32)has < 0 || has >= h.len)
 		return -1;
 	if (s->pkt.odd_header)
 		return -1;
-	len = sp->len;
-	if (!ps_size_fits(&len, PS_MAX_SEGMENT_REPLY) ||
-	    bpf_probe_read_kernel(s->out, len, sp->reply))
+	/* From the first missing byte on, and no more than the path takes by now. */
+	len = h.len - has;
+	if (sp->mss && len > sp->mss)
+		len = sp->mss;
+	s->pos = has;
+	ps_opaque(has);
+	if (has > PS_MAX_SEGMENT_REPLY || !ps_size_fits(&len, PS_MAX_SEGMENT_REPLY) ||
+	    bpf_probe_read_kernel(s->out, len, sp->reply + has))
 		return -1;
 	s->out_len = len;
 	sent = ps_answer_send(ctx, s, f, true, ps_leaves_through_tc(s->pkt.service));
@@ -244,7 +244,6 @@ enum ps_answered {
 	PS_ANSWERED_LONG, /* the reply is too long */
 };
 
-#define PS_WSCALE_MASK 15 /* RFC 7323 allows 14 */
 #define PS_MAX_PIPELINE 64 /* requests answered in one segment */
 
 /*
@@ -283,15 +282,29 @@ static __always_inline __u32 ps_answer_all(struct ps_scratch *s, __u32 state, in
 	return 0;
 }
 
-/* Whether the client can take the answer now, and in one segment. */
+/* Whether the client, and the path to it, take the answer in one segment. */
 static __always_inline bool ps_answer_fits(const struct ps_scratch *s, const struct ps_splice *sp,
 					   const struct ps_service_conf *conf)
 {
-	__u32 head = s->pkt.payload - s->pkt.l3, scale = sp->scale;
+	__u32 head = s->pkt.payload - s->pkt.l3;
 
 	return s->out_len <= sp->mss && s->out_len <= PS_MAX_SEGMENT_REPLY &&
-	       head + s->out_len <= conf->mtu &&
-	       s->out_len <= (__u64)s->segment.window << (scale & PS_WSCALE_MASK);
+	       head + s->out_len <= conf->mtu;
+}
+
+/*
+ * Whether the client's window has room for the answer in front of all that the server may send. A
+ * segment that acknowledges something new goes to the server as well, and tells it of less.
+ */
+static __always_inline bool ps_answer_has_room(const struct ps_scratch *s,
+					       const struct ps_splice *sp)
+{
+	__u32 bytes = ps_window_bytes(sp, s->segment.window);
+	__u64 sent = ps_read_once(sp->sent);
+
+	if (sp->server_una != (__u32)sent)
+		return s->out_len <= bytes;
+	return ps_window_allows(sp, sent >> 32, s->segment.ack, bytes, s->out_len);
 }
 
 /*
@@ -311,7 +324,9 @@ __noinline int ps_answer_policy_refusal(struct ps_flow *f)
 	why = ps_refusal(conf, state, &s->pkt, s->pkt.due);
 	if (why)
 		return why;
-	return ps_answer_fits(s, &f->splice, conf) ? 0 : PS_COUNT_reply_too_long;
+	if (!ps_answer_fits(s, &f->splice, conf))
+		return PS_COUNT_reply_too_long;
+	return ps_answer_has_room(s, &f->splice) ? 0 : PS_COUNT_no_window;
 }
 
 /*

@@ -37,6 +37,7 @@ struct ps_segment_numbers {
 	__u32 tsval;
 	__u32 server_seq; /* for the server */
 	__u32 server_ack;
+	__u32 server_window; /* as it stands there */
 };
 
 /* Copies the headers of the segment to s->head. False: they have a form that cannot be answered. */
@@ -195,7 +196,7 @@ static __always_inline __u32 ps_head_ack(struct ps_scratch *s, const struct ps_s
 	}
 	/* If there are options, they begin with the timestamps, and stay where they are. */
 	ps_write_tcp(s, p->client_port | (__u32)p->local_port << 16, n->server_seq, n->server_ack,
-		     TCPHDR_ACK, s->segment.window, stamped);
+		     TCPHDR_ACK, n->server_window, stamped);
 	if (p->partial_csum)
 		ps_write_partial(s, pseudo);
 	else

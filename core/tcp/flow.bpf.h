@@ -190,6 +190,12 @@ static __always_inline void ps_flow_acked(struct ps_flow *f, const struct ps_flo
 		__sync_val_compare_and_swap(&f->acked, old, ack);
 }
 
+/* Whether a SYN-ACK with these numbers began this flow, and not one that comes after it. */
+static __always_inline bool ps_flow_began_with(const struct ps_flow *f, __u32 client, __u32 server)
+{
+	return f->origin[PS_REQUESTS] == client && f->origin[PS_REPLIES] == server;
+}
+
 /*
  * The server's SYN-ACK leaves. What comes with these numbers is a new connection, whatever was
  * known of these ports. A retransmitted SYN-ACK changes nothing.
@@ -200,7 +206,7 @@ static __always_inline void ps_handshake_seen(const struct ps_flow_key *key, __u
 	struct ps_handshake new = {.client = client, .server = server}, *h;
 	struct ps_flow *f = ps_flow_find(key);
 
-	if (f && (f->origin[PS_REQUESTS] != client || f->origin[PS_REPLIES] != server))
+	if (f && !ps_flow_began_with(f, client, server))
 		ps_flow_end(f, key);
 	h = bpf_map_lookup_elem(&ps_handshakes, key);
 	if (h && h->client == client && h->server == server)

@@ -95,7 +95,7 @@ static __always_inline void ps_request_arrived(struct ps_flow *f, const struct p
 					       const struct ps_partial_request *u)
 {
 	__u32 cohort, at = u->at;
-	bool noted = at && ps_seq_diff(at, ps_read_once(f->popped)) > 0;
+	bool noted = ps_seq_diff(at, ps_read_once(f->popped)) > 0;
 	struct ps_pending_write *w;
 
 	if (u->wrote == PS_WRITES_KEYS && noted)

@@ -45,6 +45,8 @@ __noinline int ps_peer_learn(struct __sk_buff *skb)
 		sp->scale = BPF_CORE_READ_BITFIELD(tcp, rx_opt.snd_wscale);
 	}
 	sp->timestamps = s->segment.stamped;
+	/* Nobody has acknowledged this segment yet. The acknowledgement that does tells the window. */
+	sp->client_ack = sp->server_una = sp->edge = s->segment.seq;
 	ps_ordered();
 	*(volatile __u32 *)&sp->known = 1;
 	return 0;

@@ -16,6 +16,7 @@
 #include "runtime/verifier.bpf.h"
 #include "service/service.bpf.h"
 #include "tcp/flow.bpf.h"
+#include "tcp/idle.bpf.h"
 #include <bpf/bpf_helpers.h>
 #include <prestack/cursor.h>
 #include <prestack/flow.h>
@@ -29,17 +30,17 @@
 
 /*
  * Notes a write, or with hash 0 a request that may change anything. The next reply that surely
- * comes completes it. Returns `pushed` after it, or 0 if there was no room.
+ * comes completes it. False: there was no room.
  */
-static __always_inline __u32 ps_pending_write_push(struct ps_flow *f, __u64 hash, __u32 cohort,
-						   __u64 expires, __u32 replied)
+static __always_inline bool ps_pending_write_push(struct ps_flow *f, __u64 hash, __u32 cohort,
+						  __u64 expires, __u32 replied)
 {
 	__u32 i = f->pushed, ordinal = f->requests + 1;
 	struct ps_pending_write *w;
 
 	if (i - ps_read_once(f->popped) >= PS_RING) {
 		f->overflow_ordinal = ordinal;
-		return 0;
+		return false;
 	}
 	ps_opaque(i);
 	w = &f->ring[ps_ring_slot(i)];
@@ -50,7 +51,7 @@ static __always_inline __u32 ps_pending_write_push(struct ps_flow *f, __u64 hash
 	w->replied = replied;
 	ps_ordered();
 	f->pushed++;
-	return f->pushed;
+	return true;
 }
 
 /* The write in s->write finds no room in the ring, so it arrives at once. */
@@ -70,18 +71,19 @@ __noinline int ps_write_at_once(void)
  */
 static __always_inline void ps_pending_write_note(struct ps_flow *f, struct ps_scratch *s)
 {
-	__u32 at;
+	bool noted;
 
 	if (!s->write.pending)
 		return;
 	s->write.pending = 0;
-	at = ps_pending_write_push(f, s->write.hash, PS_COHORT_NONE, s->write.expires,
-				   s->write.replied);
-	if (!at && s->write.hash)
+	noted = ps_pending_write_push(f, s->write.hash, PS_COHORT_NONE, s->write.expires,
+				      s->write.replied);
+	if (!noted && s->write.hash)
 		ps_write_at_once();
+	/* Without room it gets a place that is popped already, as no place in the ring ever is again. */
 	if (s->segment.wrote != PS_WRITES_KEYS)
-		s->segment.wrote_at = at;
-	else if (!at)
+		s->segment.wrote_at = noted ? f->pushed : ps_read_once(f->popped);
+	else if (!noted)
 		s->segment.wrote = PS_WRITES_ANYTHING;
 }
 
@@ -273,6 +275,8 @@ static __always_inline void ps_count_request(struct ps_flow *f, const struct ps_
 		f->noreply_ordinal = f->requests + 1;
 	} else {
 		f->requests++;
+		f->noreply_ordinal = ps_ordinal_keep(f->noreply_ordinal, f->requests);
+		f->overflow_ordinal = ps_ordinal_keep(f->overflow_ordinal, f->requests);
 		if (!(m->flags & PS_MESSAGE_SYNC))
 			return;
 		/*
@@ -284,12 +288,6 @@ static __always_inline void ps_count_request(struct ps_flow *f, const struct ps_
 		f->sync_ordinal = f->requests;
 		f->sync_maybes = f->maybes;
 	}
-}
-
-/* Whether replies can be counted: no request is under way that may or may not get a reply. */
-static __always_inline bool ps_replies_exact(const struct ps_flow *f)
-{
-	return ps_read_once(f->maybes) == ps_read_once(f->maybes_answered);
 }
 
 /* The reply to a SYNC request has left. False: there was no such request. */

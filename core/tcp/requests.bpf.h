@@ -18,6 +18,7 @@
 #include "tcp/read_requests.bpf.h"
 #include "tcp/retransmit.bpf.h"
 #include "tcp/splice.bpf.h"
+#include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 #include <prestack/counters.h>
 #include <prestack/flow.h>
@@ -52,6 +53,7 @@ static __always_inline int ps_take_requests(struct xdp_md *ctx, struct ps_flow *
 		return XDP_PASS;
 	f->stuck_since = 0;
 	f->splice.passed_at = s->pkt.now;
+	f->splice.ts_recent = bpf_ntohl(s->segment.tsval);
 	if (s->segment.missed) {
 		ps_request_missed(f);
 		return XDP_PASS;
@@ -73,7 +75,7 @@ static __always_inline int ps_requests_unknown(struct ps_scratch *s)
 /* Passes the segment to the server, with the server's numbers. */
 static __always_inline int ps_to_server(struct xdp_md *ctx, const struct ps_flow *f)
 {
-	return ps_is_spliced(f) ? ps_translate_in(ctx) : XDP_PASS;
+	return ps_is_watched(f) ? ps_translate_in(ctx) : XDP_PASS;
 }
 
 /* The whole of program ps_stream_request. */
@@ -128,7 +130,6 @@ static __always_inline int ps_follow_requests(struct xdp_md *ctx,
 		return ps_to_server(ctx, f);
 	}
 	verdict = ps_take_requests(ctx, f, s, how);
-	ps_splice_rebase(f);
 	/* The element was not ours any more: user space had deleted it, and it was reused. */
 	if (!ps_flow_is(f, &s->pkt.flow))
 		f->lost = PS_LOST_BUSY;

@@ -260,4 +260,31 @@ static __always_inline int ps_server_control(struct __sk_buff *skb, struct ps_sc
 	return verdict;
 }
 
+/*
+ * A segment leaves that no socket of the server has sent. It is not trusted: nothing in it is read,
+ * and it begins no flow. But its numbers are the server's, so it is translated, and a new connection
+ * or a reset ends the flow. A function of its own, since this is rare. Returns the verdict.
+ */
+__noinline int ps_control_leaves(struct __sk_buff *skb)
+{
+	struct ps_scratch *s = ps_scratch(PS_HOOK_TC);
+	const struct ps_segment *g;
+	struct ps_flow *f;
+	int verdict;
+
+	f = s && skb ? ps_flow_find(&s->pkt.flow) : NULL;
+	if (!f)
+		return TC_ACT_UNSPEC;
+	g = &s->segment;
+	if (g->flags & TCPHDR_SYN) {
+		if ((g->flags & TCPHDR_ACK) && !ps_flow_began_with(f, g->ack, g->seq + 1))
+			ps_flow_end(f, &s->pkt.flow);
+		return TC_ACT_UNSPEC;
+	}
+	verdict = ps_is_spliced(f) ? ps_translate_out(skb) : TC_ACT_UNSPEC;
+	if (g->flags & TCPHDR_RST)
+		ps_flow_end(f, &s->pkt.flow);
+	return verdict;
+}
+
 #endif /* PRESTACK_TCP_SEGMENT_BPF_H */

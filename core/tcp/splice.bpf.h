@@ -20,6 +20,7 @@
 #include "runtime/stats.bpf.h"
 #include "runtime/verifier.bpf.h"
 #include "tcp/flow.bpf.h"
+#include "tcp/idle.bpf.h"
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 #include <prestack/counters.h>
@@ -27,6 +28,7 @@
 #include <prestack/flow.h>
 #include <prestack/splice.h>
 #include <prestack/types.h>
+#include <prestack/window.h>
 
 #define PS_SHIFT_TRIES 8
 #define PS_SENT_TRIES 16
@@ -35,6 +37,13 @@
 static __always_inline bool ps_is_spliced(const struct ps_flow *f)
 {
 	return ps_read_once(f->splice.in_skip) && !ps_read_once(f->ended);
+}
+
+/* Whether the kernel has answered on this flow, or may: then the client's window is kept account of. */
+static __always_inline bool ps_is_watched(const struct ps_flow *f)
+{
+	return (ps_read_once(f->splice.known) || ps_read_once(f->splice.in_skip)) &&
+	       !ps_read_once(f->ended);
 }
 
 /* Loads numbers that belong together. False: they kept changing. */
@@ -94,42 +103,99 @@ static __always_inline bool ps_options_in(struct xdp_md *ctx, struct ps_scratch 
 }
 
 /*
+ * The numbers of an answer long ago would soon look like later ones. Sets them to the present, if all
+ * that both ends had sent before has arrived. This is looked at with every segment of the client,
+ * bare acknowledgements too, and also on a lost flow: so 2 GiB can never pass in between, neither of
+ * replies nor of requests.
+ */
+__noinline int ps_splice_rebase(struct ps_flow *f)
+{
+	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
+	struct ps_splice *sp;
+
+	if (!s || !f || ps_flow_own(f, &s->pkt.flow, PS_REQUESTS) != PS_OWN_YES)
+		return 0;
+	sp = &f->splice;
+	if (ps_shift_is_over(sp)) {
+		sp->turn++;
+		ps_ordered();
+		sp->at = ps_read_once(sp->server_una);
+		sp->len = 0;
+		sp->from = sp->to = ps_read_once(f->acked);
+		ps_ordered();
+		sp->turn++;
+	}
+	ps_flow_free(f, PS_REQUESTS);
+	return 0;
+}
+
+/*
+ * The window that goes to the server with the current segment, whose acknowledgement in the server's
+ * numbers is `ack`. Notes what both tell.
+ */
+static __always_inline __u16 ps_window_in(struct ps_flow *f, const struct ps_scratch *s,
+					  const struct ps_shift *h, __u32 ack)
+{
+	const struct ps_segment *g = &s->segment;
+	struct ps_splice *sp = &f->splice;
+	__u32 sent = ps_read_once(sp->sent), field;
+	bool idle = !g->len && !(g->flags & (TCPHDR_FIN | TCPHDR_RST)) && g->serves &&
+		    !ps_read_once(f->lost) && !ps_read_once(sp->refused) &&
+		    ps_nothing_outstanding(f, g);
+
+	field = ps_window_field(sp, ps_window_room(h, g->ack, ps_window_bytes(sp, g->window)),
+				idle);
+	/* A segment that acknowledges more than was sent is not believed by the server either. */
+	if ((__s32)(sent - ack) >= 0)
+		ps_window_give(sp, ack, field);
+	ps_grow(&sp->client_ack, g->ack, sent + h->out_add);
+	ps_grow(&sp->server_una, ack, sent);
+	return bpf_htons(field);
+}
+
+/*
  * Translates the current segment of the client, which goes to the server. Its checksum was checked
  * before, so pkt.partial_csum is set. Returns the verdict.
  */
 __noinline int ps_translate_in(struct xdp_md *ctx)
 {
 	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
-	void *data, *end;
 	__u32 seq, ack, l4, options;
+	__u16 check, window;
+	void *data, *end;
 	struct tcphdr *tcp;
 	struct ps_shift h;
 	struct ps_flow *f;
-	__u16 check;
 
 	f = s ? ps_flow_find(&s->pkt.flow) : NULL;
-	if (!f || !ps_is_spliced(f))
+	if (!f || !ps_is_watched(f))
 		return XDP_PASS;
 	if (!ps_shift_load(&f->splice, &h))
 		return XDP_DROP;
 	seq = bpf_htonl(ps_shift_seq_in(&h, s->segment.seq));
-	ack = s->segment.flags & TCPHDR_ACK ? ps_shift_ack_in(&h, s->segment.ack) : s->segment.ack;
+	ack = s->segment.ack;
+	window = bpf_htons(s->segment.window);
 	if (s->segment.flags & TCPHDR_ACK) {
-		ps_grow(&f->splice.client_ack, s->segment.ack,
-			(__u32)ps_read_once(f->splice.sent) + h.out_add);
-		ps_grow(&f->splice.server_una, ack, ps_read_once(f->splice.sent));
+		ack = ps_shift_ack_in(&h, ack);
+		window = ps_window_in(f, s, &h, ack);
 	}
 	ack = bpf_htonl(ack);
 	check = s->segment.check;
 	l4 = s->pkt.l4 & PS_L4_MASK;
 	options = s->pkt.payload - s->pkt.l4 - sizeof(*tcp);
-	/* Nearly all have only no-ops and timestamps: nothing to translate. */
-	if (options && !s->segment.plain && !ps_options_in(ctx, s, options, &h, &check))
+	/*
+	 * Nearly all have only no-ops and timestamps: nothing to translate. Nor is there before the
+	 * first answer.
+	 */
+	if (options && !s->segment.plain && h.in_skip &&
+	    !ps_options_in(ctx, s, options, &h, &check))
 		return XDP_DROP;
 	if (!s->pkt.partial_csum)
-		check = ps_check_change(
-			check, (__u64)bpf_htonl(s->segment.seq) + bpf_htonl(s->segment.ack),
-			(__u64)seq + ack);
+		check = ps_check_change(check,
+					(__u64)bpf_htonl(s->segment.seq) +
+						bpf_htonl(s->segment.ack) +
+						bpf_htons(s->segment.window),
+					(__u64)seq + ack + window);
 	data = (void *)(long)ctx->data;
 	end = (void *)(long)ctx->data_end;
 	tcp = data + l4;
@@ -137,8 +203,13 @@ __noinline int ps_translate_in(struct xdp_md *ctx)
 		return XDP_DROP;
 	tcp->seq = seq;
 	tcp->ack_seq = ack;
+	tcp->window = window;
 	tcp->check = check;
+	if (!h.in_skip)
+		return XDP_PASS;
 	ps_count(s->pkt.service, PS_COUNT_translations);
+	if (ps_shift_is_far(&f->splice, ps_read_once(f->splice.sent), ps_read_once(f->acked)))
+		ps_splice_rebase(f);
 	return XDP_PASS;
 }
 
@@ -224,26 +295,6 @@ __noinline int ps_translate_out(struct __sk_buff *skb)
 		return TC_ACT_SHOT;
 	ps_count(s->pkt.service, PS_COUNT_translations);
 	return TC_ACT_UNSPEC;
-}
-
-/*
- * The numbers of an answer long ago would soon look like later ones. Sets them to the present, if
- * all that the server had sent before the answer has arrived.
- */
-static __always_inline void ps_splice_rebase(struct ps_flow *f)
-{
-	struct ps_splice *sp = &f->splice;
-
-	if (!sp->in_skip || !ps_shift_is_far(sp, sp->sent, f->in.next) ||
-	    (__s32)(sp->server_una - sp->at) < 0)
-		return;
-	sp->turn++;
-	ps_ordered();
-	sp->at = sp->server_una;
-	sp->len = 0;
-	sp->from = sp->to = f->in.next;
-	ps_ordered();
-	sp->turn++;
 }
 
 #endif /* PRESTACK_TCP_SPLICE_BPF_H */

@@ -148,6 +148,16 @@ std::optional<ps_flow> FlowTest::flow() const
 	return out;
 }
 
+void FlowTest::change(const std::function<void(ps_flow &)> &how) const
+{
+	auto found = flow();
+	ASSERT_TRUE(found) << "there is no such flow";
+	how(*found);
+	ASSERT_EQ(bpf_map_update_elem(datapath_.map("ps_flows"), &found->key.hash, &*found,
+				      BPF_EXIST),
+		  0);
+}
+
 std::uint32_t FlowTest::lost() const
 {
 	const auto found = flow();

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -53,7 +54,8 @@ protected:
 	Packet client_segment(std::string payload, std::uint32_t sequence) const;
 	Packet server_segment(std::string payload, std::uint32_t sequence) const;
 	Outcome arrives(const Packet &packet) { return datapath_.ingress(packet.bytes()); }
-	Outcome leaves(const Packet &packet) { return datapath_.egress(packet.bytes()); }
+	Outcome leaves(const Packet &packet) { return leaves_frame(packet.bytes()); }
+	Outcome leaves_frame(const std::string &frame) { return datapath_.egress(frame); }
 	int sends(const std::string &payload);
 	int sends_at(const std::string &payload, std::uint32_t sequence);
 	void answers(const std::string &payload);
@@ -68,6 +70,8 @@ protected:
 	ps_flow_key flow_key() const;
 	std::optional<ps_flow> flow() const;
 	std::uint32_t lost() const;
+	// Sets what is kept of the flow: what would take long to come to.
+	void change(const std::function<void(ps_flow &)> &how) const;
 
 	std::uint32_t client_next_ = 0;
 	std::uint32_t server_next_ = 0;

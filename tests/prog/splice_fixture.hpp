@@ -34,6 +34,8 @@ std::string sack(std::uint32_t from, std::uint32_t to);
 class Splice : public FlowTest
 {
 protected:
+	explicit Splice(const DatapathOptions &options = {}) : FlowTest(options) {}
+
 	// A connection on which the server has answered a read; "key" is cached, with value "old".
 	void begin(std::uint32_t client = 1000, std::uint32_t server = 2000)
 	{

@@ -91,10 +91,12 @@ Datapath::Datapath(const DatapathOptions &options)
 	keep_alive(std::chrono::hours(24 * 365));
 }
 
-Outcome Datapath::run(int program, std::string_view frame, std::uint32_t repeat, std::uint32_t mark)
+Outcome Datapath::run(int program, std::string_view frame, std::uint32_t repeat, std::uint32_t mark,
+		      std::uint32_t came_by)
 {
 	__sk_buff context{};
 	context.mark = mark;
+	context.ingress_ifindex = came_by;
 	Outcome outcome;
 	outcome.frame.resize(longest_frame);
 	auto options = libbpf_options<bpf_test_run_opts>();
@@ -103,7 +105,7 @@ Outcome Datapath::run(int program, std::string_view frame, std::uint32_t repeat,
 	options.data_out = outcome.frame.data();
 	options.data_size_out = static_cast<__u32>(outcome.frame.size());
 	options.repeat = static_cast<int>(repeat);
-	if (mark != 0) { // XDP programs take another context, and need none
+	if (mark != 0 || came_by != 0) { // XDP programs take another context, and need none
 		options.ctx_in = &context;
 		options.ctx_size_in = sizeof context;
 	}
@@ -123,6 +125,11 @@ Outcome Datapath::ingress(std::string_view frame, std::uint32_t repeat) const
 Outcome Datapath::egress(std::string_view frame, std::uint32_t socket) const
 {
 	return run(programs().tc_egress, frame, 1, socket);
+}
+
+Outcome Datapath::forwarded(std::string_view frame) const
+{
+	return run(program("ps_tc_egress"), frame, 1, 0, test_ifindex);
 }
 
 Outcome Datapath::tc_ingress(std::string_view frame) const

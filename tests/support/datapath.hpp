@@ -56,10 +56,12 @@ public:
 	Outcome ingress(std::string_view frame, std::uint32_t repeat = 1) const;
 	// With trust_sender, `socket` stands for the cookie of the socket that sent it; 0: any known one.
 	Outcome egress(std::string_view frame, std::uint32_t socket = 0) const;
+	// A frame that came in by another interface leaves.
+	Outcome forwarded(std::string_view frame) const;
 	Outcome tc_ingress(std::string_view frame) const;
 	// Runs a program of any of the three kinds.
 	static Outcome run(int program, std::string_view frame, std::uint32_t repeat = 1,
-			   std::uint32_t mark = 0);
+			   std::uint32_t mark = 0, std::uint32_t came_by = 0);
 
 	Counts counts() const;
 	ps_scan scan() const;

@@ -54,7 +54,7 @@ std::string transport_part(const Packet &packet)
 	out += be32(packet.tcp_sequence) + be32(packet.tcp_acknowledgement);
 	out += be16(static_cast<unsigned>(packet.tcp_header_words.value_or(words)) << 12 |
 		    packet.tcp_flags);
-	return out + be16(512) + be16(0) + be16(0) + options + packet.payload;
+	return out + be16(packet.tcp_window) + be16(0) + be16(0) + options + packet.payload;
 }
 
 std::string with_checksum(const Packet &packet)

@@ -62,6 +62,7 @@ struct Packet {
 	std::uint32_t tcp_sequence = 1000;
 	std::uint32_t tcp_acknowledgement = 2000;
 	std::uint8_t tcp_flags = 0x18; // ACK and PSH
+	std::uint16_t tcp_window = 512;
 	std::string tcp_options{}; // padded with zeros to a multiple of four
 	std::string padding{}; // behind the IP packet
 

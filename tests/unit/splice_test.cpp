@@ -105,6 +105,37 @@ TEST(SpliceNumbers, LongAgoIsNoticedInTime)
 	EXPECT_TRUE(ps_shift_is_far(&splice, 100, 201 + PS_SHIFT_FAR));
 }
 
+// Each number on its own may be the first to come round.
+TEST(SpliceNumbers, LongAgoIsNoticedAtEachTurn)
+{
+	for (const std::uint32_t turn : {0U, 0x7fffffffU, 0x80000000U, 0xffffffffU}) {
+		ps_splice splice{};
+		splice.at = turn;
+		splice.to = turn - 7;
+		EXPECT_FALSE(ps_shift_is_far(&splice, turn + PS_SHIFT_FAR, turn - 7));
+		EXPECT_TRUE(ps_shift_is_far(&splice, turn + PS_SHIFT_FAR + 1, turn - 7));
+		EXPECT_FALSE(ps_shift_is_far(&splice, turn, turn - 7 + PS_SHIFT_FAR));
+		EXPECT_TRUE(ps_shift_is_far(&splice, turn, turn - 7 + PS_SHIFT_FAR + 1));
+	}
+}
+
+TEST(SpliceNumbers, AnAnswerIsOverWhenAllIsAcknowledged)
+{
+	for (const std::uint32_t turn : {0U, 0x7fffffffU, 0x80000000U, 0xffffffffU}) {
+		ps_splice splice{};
+		splice.sent = 500ULL << 32;
+		splice.at = turn;
+		splice.server_una = turn;
+		splice.client_ack = turn + 500;
+		EXPECT_TRUE(ps_shift_is_over(&splice));
+		splice.client_ack--;
+		EXPECT_FALSE(ps_shift_is_over(&splice));
+		splice.client_ack += 2;
+		splice.server_una--;
+		EXPECT_FALSE(ps_shift_is_over(&splice));
+	}
+}
+
 Words options(const std::vector<std::uint32_t> &host)
 {
 	Words out{};

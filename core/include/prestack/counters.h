@@ -34,6 +34,7 @@
 	X(stream_acks, TOTAL, "of these, with the acknowledgement handed on to the server")        \
 	X(replays, TOTAL, "answers over TCP that were sent again")                                 \
 	X(translations, TOTAL, "TCP segments whose numbers were translated")                       \
+	X(icmp_errors, TOTAL, "ICMP errors about TCP segments whose numbers were translated")      \
 	X(flushes, TOTAL, "epoch changes caused by traffic")                                       \
 	X(handovers, TOTAL, "hits sent through TC since the frame could not grow at XDP")          \
 	X(not_allowed, PASS, "the client is in no prefix of `allow`")                              \
@@ -55,6 +56,8 @@
 	X(unearned, PASS, "over TCP: the server has not answered a read of this client yet")       \
 	X(outstanding, PASS, "over TCP: requests before it are not answered, or not in order")     \
 	X(odd_segment, PASS, "over TCP: options or flags that are left to the server")             \
+	X(no_window, PASS,                                                                         \
+	  "over TCP: the client's window has no room beside what the server may send")             \
 	X(turn_of_server, PASS, "over TCP: left to the server, so that it knows of the client")    \
 	X(no_program, PASS, "the plug-in has no program for this transport")                       \
 	X(stream, PASS, "a stream segment, observed for writes only")                              \

@@ -32,6 +32,19 @@ ps_inline __u64 ps_flow_hash(const struct ps_flow_key *key)
 	return ps_flow_mix(h, (__u64)key->client_port << 16 | key->local_port);
 }
 
+#define PS_ORDINAL_FAR (1U << 30)
+
+/*
+ * The ordinal of a reply that left long ago, moved along with the number of requests so far: with 2^31
+ * requests more it would look like one that is still to come. Far fewer replies than PS_ORDINAL_FAR can be
+ * outstanding.
+ */
+ps_inline __u32 ps_ordinal_keep(__u32 ordinal, __u32 requests)
+{
+	return (__s32)(requests - ordinal) > (__s32)PS_ORDINAL_FAR ? requests - PS_ORDINAL_FAR / 2
+								   : ordinal;
+}
+
 enum ps_handshake_state {
 	PS_HANDSHAKE_OPEN, /* the first data makes it a flow */
 	PS_HANDSHAKE_OVER, /* its first data has come, or is not followed */
@@ -96,7 +109,7 @@ struct ps_flow {
 	__u32 sync_maybes; /* `maybes` at that time */
 	__u64 partial_hash; /* of the key that the incomplete request writes */
 	__u32 partial_cohort;
-	__u32 partial_at; /* `pushed` after its first write; 0: that is not in the ring */
+	__u32 partial_at; /* `pushed` after its first write, or a place that is popped */
 	__u32 partial_wrote; /* enum ps_written */
 	__u32 mid_request; /* the last message read does not end its request */
 

@@ -28,9 +28,10 @@
 
 /*
  * Part of each flow. The owner of the flow's requests writes it, with these exceptions: the egress
- * hook writes `sent`, `window` and `tsval`, and any program writes `client_ack` and `server_una`,
- * which are hints that only grow. Offsets are 0 until the first answer. From then on every segment
- * is translated, even if the flow is lost.
+ * hook writes `sent`, `window` and `tsval`; any program writes `client_ack` and `server_una`, which
+ * are hints that only grow, `edge` together with `server_una`, and `mss`, which only shrinks.
+ * Offsets are 0 until the first answer. From then on every segment is translated, even if the flow
+ * is lost.
  */
 struct ps_splice {
 	/*
@@ -46,15 +47,17 @@ struct ps_splice {
 	__u32 at; /* its place in the server's replies, in the server's numbers */
 	__u32 len; /* its bytes */
 	__u32 client_ack; /* what the client has acknowledged, in its numbers */
-	__u32 server_una; /* as far as the server knows, in its numbers; valid after the first answer */
+	__u32 server_una; /* as far as the server knows, in its numbers; valid with `known` */
 	__u32 known; /* the server has answered a read here; the members below are valid */
-	__u32 mss; /* bytes of data that the client takes in one segment */
+	__u32 mss; /* bytes of data that the client and its path take in one segment */
 	__u32 scale; /* window scale of the client */
 	__u32 timestamps; /* both ends use them */
 	__u32 window; /* of the server, as its last segment told it */
 	__u32 tsval; /* the server's last timestamp, net */
 	__u32 ts_recent; /* the client's timestamp in the last request answered here */
 	__u32 refused; /* the kernel must not answer on this flow any more */
+	__u32 edge; /* the server sends no byte from here on, in its numbers: the end of its window */
+	__u32 reserved;
 	__u8 reply[(PS_MAX_SEGMENT_REPLY + 7) / 8 * 8 +
 		   8]; /* the last answer, until it is acknowledged */
 };
@@ -131,12 +134,20 @@ ps_inline __u32 ps_shift_ack_out(const struct ps_shift *h, __u32 ack, __u32 clie
 
 /*
  * Whether the last answer is so far back that its numbers will soon be ambiguous, since sequence
- * numbers wrap around. `sent`: what the server will send next. `next`: the client was read up to
- * here.
+ * numbers wrap around. `sent`: what the server will send next. `acked`: what it has acknowledged, in
+ * the client's numbers.
  */
-ps_inline int ps_shift_is_far(const struct ps_splice *sp, __u32 sent, __u32 next)
+ps_inline int ps_shift_is_far(const struct ps_splice *sp, __u32 sent, __u32 acked)
 {
-	return sent - sp->at > PS_SHIFT_FAR || next - sp->to > PS_SHIFT_FAR;
+	return sent - sp->at > PS_SHIFT_FAR || acked - sp->to > PS_SHIFT_FAR;
+}
+
+/* Whether nothing from before the last answer, and nothing of it, can be asked for again. */
+ps_inline int ps_shift_is_over(const struct ps_splice *sp)
+{
+	__u32 end = sp->at + (__u32)(sp->sent >> 32);
+
+	return (__s32)(sp->server_una - sp->at) >= 0 && (__s32)(sp->client_ack - end) >= 0;
 }
 
 /*
