@@ -80,7 +80,7 @@ static __always_inline void ps_pending_write_note(struct ps_flow *f, struct ps_s
 				      s->write.replied);
 	if (!noted && s->write.hash)
 		ps_write_at_once();
-	/* Without room it gets a place that is popped already, as no place in the ring ever is again. */
+	/* Without room: a place that is popped already, so nobody looks for the write in the ring. */
 	if (s->segment.wrote != PS_WRITES_KEYS)
 		s->segment.wrote_at = noted ? f->pushed : ps_read_once(f->popped);
 	else if (!noted)

@@ -129,7 +129,7 @@ Outcome Datapath::egress(std::string_view frame, std::uint32_t socket) const
 
 Outcome Datapath::forwarded(std::string_view frame) const
 {
-	return run(program("ps_tc_egress"), frame, 1, 0, test_ifindex);
+	return run(programs().tc_egress, frame, 1, 0, test_ifindex);
 }
 
 Outcome Datapath::tc_ingress(std::string_view frame) const
