@@ -27,14 +27,14 @@ protected:
 
 TEST_F(Window, AClientThatStopsReadingAfterThreeAnswers)
 {
-	const Stand stand({.sysctls = {{"ipv4/tcp_rmem", "4096 16384 16384"}}});
-	TcpClient setter(stand.client_ns(), stand.server());
+	const TcpTestbed testbed({.sysctls = {{"ipv4/tcp_rmem", "4096 16384 16384"}}});
+	TcpClient setter(testbed.client_ns(), testbed.server());
 	setter.ask(store("key", value_));
 	setter.ask(store("big", big_));
-	const KernelCounters server = kernel_counters(stand.server_ns());
-	const std::uint64_t hits = stand.counter("stream_hits");
+	const KernelCounters server = kernel_counters(testbed.server_ns());
+	const std::uint64_t hits = testbed.counter("stream_hits");
 	for (unsigned round = 0; round < rounds; ++round) {
-		TcpClient client(stand.client_ns(), stand.server());
+		TcpClient client(testbed.client_ns(), testbed.server());
 		EXPECT_TRUE(client.ask("get key\r\n") == right_);
 		/* Half of them acknowledge by themselves before they ask again. */
 		if (round % 2)
@@ -49,10 +49,10 @@ TEST_F(Window, AClientThatStopsReadingAfterThreeAnswers)
 			EXPECT_TRUE(client.receive() == right_);
 		EXPECT_TRUE(client.receive() == right_big_);
 	}
-	EXPECT_GT(stand.counter("stream_hits"), hits + 20);
-	print_counters(stand);
+	EXPECT_GT(testbed.counter("stream_hits"), hits + 20);
+	print_counters(testbed);
 	/* What is dropped since it is beyond the window comes again after a timeout, in each round. */
-	const KernelCounters at_server = growth(server, kernel_counters(stand.server_ns()));
+	const KernelCounters at_server = growth(server, kernel_counters(testbed.server_ns()));
 	EXPECT_LE(at_server.at("TcpExtTCPTimeouts"), rounds / 5);
 }
 
