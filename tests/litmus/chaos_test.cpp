@@ -41,6 +41,10 @@ protected:
 	{
 		return ns.in([&] {
 			UniqueFd fd(check(::socket(AF_INET, type | SOCK_CLOEXEC, 0), "socket"));
+			// The last round's connection may still be closing: its FIN was lost.
+			const int on = 1;
+			check(::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)),
+			      "SO_REUSEADDR");
 			check(::bind(fd.get(), local.address(), local.size()), "bind");
 			const int room = 4 << 20;
 			::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room));
