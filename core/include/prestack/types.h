@@ -342,7 +342,7 @@ struct ps_flow_count {
  * tables that they refer to. Raise it with every change in the meaning of their elements, since
  * their sizes do not show that.
  */
-#define PS_LAYOUT 3
+#define PS_LAYOUT 4
 
 #ifdef __cplusplus
 #define PS_STATIC_ASSERT static_assert
