@@ -255,12 +255,6 @@ TcHook::~TcHook()
 	}
 }
 
-bool has_leftover_tc(int ifindex)
-{
-	return program_at_our_place(ifindex, BPF_TC_INGRESS) == pin::tc_ingress &&
-	       program_at_our_place(ifindex, BPF_TC_EGRESS) == pin::tc_egress;
-}
-
 void remove_leftover_tc(int ifindex, bool made_qdisc)
 {
 	if (program_at_our_place(ifindex, BPF_TC_INGRESS) == pin::tc_ingress) {

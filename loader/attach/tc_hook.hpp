@@ -68,9 +68,6 @@ private:
 	bool leave_ = false;
 };
 
-// Whether both filters of a killed loader are on the interface.
-[[nodiscard]] bool has_leftover_tc(int ifindex);
-
 // Removes the filters, and the qdisc if `made_qdisc`, that a killed loader left on an interface.
 void remove_leftover_tc(int ifindex, bool made_qdisc);
 

@@ -79,14 +79,6 @@ int interface_index(const std::string &name)
 	return static_cast<int>(if_nametoindex(name.c_str()));
 }
 
-std::string interface_name(int ifindex)
-{
-	char name[IF_NAMESIZE] = {};
-	return if_indextoname(static_cast<unsigned>(ifindex), name) != nullptr
-		       ? name
-		       : std::to_string(ifindex);
-}
-
 bool is_ethernet(const std::string &name)
 {
 	const auto reply = ask_interface(name, SIOCGIFHWADDR);

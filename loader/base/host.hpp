@@ -20,8 +20,6 @@ namespace prestack
 
 // 0 if there is no such interface here.
 [[nodiscard]] int interface_index(const std::string &name);
-// The number as text if it has no name here.
-[[nodiscard]] std::string interface_name(int ifindex);
 // Whether frames start with an Ethernet header.
 [[nodiscard]] bool is_ethernet(const std::string &name);
 // Of an interface, in bytes.

@@ -132,13 +132,7 @@ private:
 
 	Command made(std::string bytes, Effect effect, std::string done, const char *how) const
 	{
-		Command command{.bytes = std::move(bytes), .key = key_, .effect = effect};
-		command.version = effect == Effect::store   ? version_
-				  : effect == Effect::count ? unknown_version
-							    : absent_version;
-		command.done = std::move(done);
-		command.how = how;
-		return command;
+		return make_command(key_, version_, std::move(bytes), effect, std::move(done), how);
 	}
 
 	std::string whole_value()
@@ -297,6 +291,18 @@ private:
 };
 
 } // namespace
+
+Command make_command(std::uint32_t key, std::uint64_t version, std::string bytes, Effect effect,
+		     std::string done, const char *how)
+{
+	Command command{.bytes = std::move(bytes), .key = key, .effect = effect};
+	command.version = effect == Effect::store   ? version
+			  : effect == Effect::count ? unknown_version
+						    : absent_version;
+	command.done = std::move(done);
+	command.how = how;
+	return command;
+}
 
 Command any_command(std::mt19937 &random, std::uint32_t key, std::uint64_t version,
 		    const CommandOptions &options)

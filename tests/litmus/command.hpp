@@ -42,6 +42,10 @@ struct Command {
 	const char *how = "";
 };
 
+// A command with this effect on `key`. `version` is what it stores, if it stores anything.
+Command make_command(std::uint32_t key, std::uint64_t version, std::string bytes, Effect effect,
+		     std::string done, const char *how);
+
 struct CommandOptions {
 	bool quiet = true; // quiet commands too
 	bool base64 = true; // and keys in base64

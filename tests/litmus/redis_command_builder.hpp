@@ -66,13 +66,7 @@ protected:
 
 	Command made(std::string bytes, Effect effect, std::string done, const char *how) const
 	{
-		Command command{.bytes = std::move(bytes), .key = key_, .effect = effect};
-		command.version = effect == Effect::store   ? version_
-				  : effect == Effect::count ? unknown_version
-							    : absent_version;
-		command.done = std::move(done);
-		command.how = how;
-		return command;
+		return make_command(key_, version_, std::move(bytes), effect, std::move(done), how);
 	}
 	Command stored(std::string bytes, const char *how, std::string done = "+OK") const
 	{
