@@ -91,7 +91,7 @@ static __always_inline struct ps_known_address *ps_known_address_of(struct ps_sc
 			 (PS_KNOWN_ADDRESSES - 1)];
 }
 
-/* Looks the packet's server address up and remembers the result. This is rare, so it is a function of its own. */
+/* Looks the packet's server address up, and remembers the result. This is rare: a function of its own. */
 __noinline int ps_find_service(__u32 hook, __u32 generation)
 {
 	struct ps_scratch *s = ps_scratch(hook);

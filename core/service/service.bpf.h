@@ -22,7 +22,10 @@
 #include <prestack/counters.h>
 #include <prestack/types.h>
 
-/* Index of a service's program in the program arrays. A constant with one plug-in: then the tail call is a jump. */
+/*
+ * The index of a service's program in the program arrays. With one plug-in it is a constant, and the
+ * tail call becomes a jump.
+ */
 static __always_inline __u32 ps_program_of(__u32 service, __u32 slot)
 {
 	if (ps_config.nr_plugins == 1)

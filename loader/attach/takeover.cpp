@@ -161,9 +161,9 @@ Result<void> check_none_breaks(const InstanceDir &dir, const Leftover &leftover,
 			       const TableFormat &format, const std::string &name)
 {
 	const bool goes_on = leftover.goes_on();
-	const auto broken = count_spliced(
-		dir, ports_of(dir, goes_on ? &format : nullptr), leftover.here,
-		leftover.format && leftover.format->layout == format.layout);
+	const auto broken =
+		count_spliced(dir, ports_of(dir, goes_on ? &format : nullptr), leftover.here,
+			      leftover.format && leftover.format->layout == format.layout);
 	if (!broken) {
 		return tl::unexpected(broken.error());
 	}

@@ -193,12 +193,13 @@ void check_services(const Config &config, Position position, ReadReport &report)
 			// One server twice usually also gives one default name twice: the server is the cause to
 			// report.
 			if (later.port != 0 && later.server == earlier.server) {
-				report.add_error(later.port_position, fmt::format("service[{}].server", i),
-					 fmt::format("{} is already that of service[{}] on line {}",
-						     to_string(later.server), j,
-						     earlier.port_position.line),
-					 "give each service its own server, by address or port, or "
-					 "set enabled = false in one");
+				report.add_error(
+					later.port_position, fmt::format("service[{}].server", i),
+					fmt::format("{} is already that of service[{}] on line {}",
+						    to_string(later.server), j,
+						    earlier.port_position.line),
+					"give each service its own server, by address or port, or "
+					"set enabled = false in one");
 				break;
 			}
 			if (later.port != 0 && later.name == earlier.name) {

@@ -86,7 +86,7 @@ Result<ConnectionMonitor> ConnectionMonitor::create(std::vector<ServiceConfig> s
 		return tl::unexpected(routes.error());
 	}
 	ConnectionMonitor monitor(std::move(*diag), std::move(*routes), std::move(known), maps,
-				 counters, std::move(log));
+				  counters, std::move(log));
 	for (auto &service : services) {
 		monitor.watched_.push_back({std::move(service), {}});
 	}

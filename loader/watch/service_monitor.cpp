@@ -186,7 +186,8 @@ void ServiceMonitor::report(std::uint32_t index, const ServedServer &now) const
 }
 
 // What nobody wrote down is told once: it is looked at as well.
-void ServiceMonitor::report_other_addresses(const Monitored &monitored, const ServedServer &now) const
+void ServiceMonitor::report_other_addresses(const Monitored &monitored,
+					    const ServedServer &now) const
 {
 	std::string others;
 	for (const auto &place : now.listening) {

@@ -198,10 +198,11 @@ TEST(Config, ServerUsedTwiceNamesBothLines)
 	const auto config =
 		parse("interfaces = [\"eth0\"]\n" + service("", 7000) + service("", 7000));
 	ASSERT_FALSE(config);
-	EXPECT_EQ(joined(config.error()),
-		  "test.toml:14:8: service[1].server: 10.0.0.1:7000 is already that of service[0] on "
-		  "line 6; give each service its own server, by address or port, or set enabled = "
-		  "false in one\n");
+	EXPECT_EQ(
+		joined(config.error()),
+		"test.toml:14:8: service[1].server: 10.0.0.1:7000 is already that of service[0] on "
+		"line 6; give each service its own server, by address or port, or set enabled = "
+		"false in one\n");
 }
 
 TEST(Config, ServersOnOnePortAtTwoAddresses)
@@ -238,7 +239,8 @@ TEST(Config, TooManyServices)
 	EXPECT_TRUE(parse(text));
 	const auto config = parse(text + service("", 7256));
 	ASSERT_FALSE(config);
-	EXPECT_NE(joined(config.error()).find("257 are enabled, the most is 256"), std::string::npos)
+	EXPECT_NE(joined(config.error()).find("257 are enabled, the most is 256"),
+		  std::string::npos)
 		<< joined(config.error());
 }
 
