@@ -10,7 +10,7 @@ namespace
 
 constexpr std::uint16_t second_port = 11'311;
 
-class Addresses : public BedTest
+class Addresses : public testing::Test
 {
 protected:
 	Addresses() : server_ns_("server"), client_ns_("client"), link_(server_ns_, client_ns_, {})

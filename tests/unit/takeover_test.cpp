@@ -22,7 +22,6 @@ TableFormat format()
 	config.settle_ns = 5;
 	config.fence_mask = 1023;
 	config.nr_services = 1;
-	config.port[0] = 7000;
 	ServiceConfig service;
 	service.server = *parse_endpoint("10.0.0.1:7000");
 	return make_table_format(config, {&alpha}, {service});
