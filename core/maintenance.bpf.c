@@ -184,7 +184,8 @@ int ps_invalidations(struct __sk_buff *skb)
 static long ps_count_flow(void *map, const __u64 *hash, struct ps_flow *f,
 			  struct ps_flow_count *count)
 {
-	int service = ps_service_at(f->key.local[0], f->key.local[1], f->key.local_port,
+	struct ps_wanted wanted = {};
+	int service = ps_service_at(&wanted, f->key.local[0], f->key.local[1], f->key.local_port,
 				    PS_TRANSPORT_TCP);
 
 	count->flows++;

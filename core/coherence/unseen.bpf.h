@@ -42,7 +42,7 @@ static __always_inline bool ps_is_for_others(struct xdp_md *ctx, const struct ps
 	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
 
 	return s && ps_describe_ends(&s->pkt, data, end, h, true) &&
-	       !ps_is_local(s->pkt.local[0], s->pkt.local[1]);
+	       !ps_is_local(&s->wanted, s->pkt.local[0], s->pkt.local[1]);
 }
 
 /* A reply leaves that cannot be matched to its request. That may be a write. */
@@ -55,15 +55,16 @@ static __always_inline int ps_unread_reply(__u32 service, struct ps_service_stat
 
 /*
  * A packet leaves in a form that is not parsed (a tunnel, encryption, a segment longer than IP can
- * say). If it comes from a service's own port, it may be the reply to anything.
+ * say). If it comes from a service's own port, it may be the reply to anything. This is rare, and a
+ * function of its own has a stack of its own.
  */
-static __always_inline int ps_opaque_reply(struct __sk_buff *skb)
+__noinline int ps_opaque_reply(struct __sk_buff *skb)
 {
 	const struct ps_ports *ports = ps_ports_now();
 	struct ps_service_state *state;
 	int service;
 
-	if (!ports)
+	if (!ports || !skb)
 		return TC_ACT_UNSPEC;
 	service = ps_service_of_sender(skb, ports, PS_TRANSPORT_TCP);
 	if (service < 0)

@@ -153,8 +153,10 @@ static __always_inline int ps_parse_ipv6(void *data, void *end, struct ps_header
 			if ((void *)(f + 1) > end || (f->offset & bpf_htons(IP6_OFFSET)))
 				return PS_PARSED_FRAGMENT;
 			h->l4 = (off & PS_EXT_MASK) + sizeof(*f);
-			if (f->next == IPPROTO_UDP || f->next == IPPROTO_TCP)
+			if (f->next == IPPROTO_UDP || f->next == IPPROTO_TCP) {
+				h->protocol = f->next;
 				ps_parse_ports(data, end, h);
+			}
 			return PS_PARSED_FRAGMENT;
 		}
 		if (next != IPPROTO_HOPOPTS && next != IPPROTO_ROUTING && next != IPPROTO_DSTOPTS)

@@ -116,10 +116,18 @@ struct ps_known_link {
 	__u32 reserved;
 };
 
+/* Keys for the maps of addresses. */
+struct ps_wanted {
+	struct ps_address at;
+	struct ps_local_prefix prefix;
+	__u32 reserved;
+};
+
 struct ps_scratch {
 	struct ps_packet pkt;
 	struct ps_known_address known[PS_KNOWN_ADDRESSES];
 	struct ps_known_link link;
+	struct ps_wanted wanted;
 	__u64 tick; /* the kept time of this CPU, see ps_now */
 	__u64 tick_now;
 	__u64 woke; /* the tick in which user space was last woken for questions */

@@ -56,29 +56,39 @@ static __always_inline bool ps_port_known(const struct ps_ports *ports, __u16 po
 }
 
 /* Whether packets to this address (net) are for this host. */
-static __always_inline bool ps_is_local(__u64 high, __u64 low)
+static __always_inline bool ps_is_local(struct ps_wanted *wanted, __u64 high, __u64 low)
 {
-	struct ps_local_prefix key = {.length = 128};
+	struct ps_local_prefix *key = &wanted->prefix;
 
-	__builtin_memcpy(key.addr, &high, 8);
-	__builtin_memcpy(key.addr + 8, &low, 8);
-	return bpf_map_lookup_elem(&ps_local_addresses, &key);
+	key->length = 128;
+	__builtin_memcpy(key->addr, &high, 8);
+	__builtin_memcpy(key->addr + 8, &low, 8);
+	return bpf_map_lookup_elem(&ps_local_addresses, key);
 }
 
-/* The service that takes what arrives at this address and port (net), or -1. */
-static __always_inline int ps_service_at(__u64 high, __u64 low, __u16 port, __u8 transport)
+/*
+ * The service that takes what arrives at this address and port (net), or -1. Packets' programs
+ * keep the keys in scratch memory: their stack is nearly full.
+ */
+static __always_inline int ps_service_at(struct ps_wanted *wanted, __u64 high, __u64 low,
+					 __u16 port, __u8 transport)
 {
-	struct ps_address key = {.addr = {high, low}, .port = port, .transport = transport};
-	__u32 *service = bpf_map_lookup_elem(&ps_addresses, &key);
+	struct ps_address *key = &wanted->at;
+	__u32 *service;
 
+	key->addr[0] = high;
+	key->addr[1] = low;
+	key->port = port;
+	key->transport = transport;
+	service = bpf_map_lookup_elem(&ps_addresses, key);
 	if (!service) {
-		if (!ps_is_local(high, low))
+		if (!ps_is_local(wanted, high, low))
 			return -1;
-		key.addr[0] = 0;
-		key.addr[1] = !high && (__u32)low == bpf_htonl(PS_V4_MAPPED)
-				      ? bpf_htonl(PS_V4_MAPPED)
-				      : 0;
-		service = bpf_map_lookup_elem(&ps_addresses, &key);
+		key->addr[0] = 0;
+		key->addr[1] = !high && (__u32)low == bpf_htonl(PS_V4_MAPPED)
+				       ? bpf_htonl(PS_V4_MAPPED)
+				       : 0;
+		service = bpf_map_lookup_elem(&ps_addresses, key);
 	}
 	if (!service || *service >= ps_config.nr_services)
 		return -1;
@@ -102,7 +112,7 @@ __noinline int ps_find_service(__u32 hook, __u32 generation)
 	if (!s)
 		return -1;
 	p = &s->pkt;
-	service = ps_service_at(p->local[0], p->local[1], p->local_port, p->transport);
+	service = ps_service_at(&s->wanted, p->local[0], p->local[1], p->local_port, p->transport);
 	known = ps_known_address_of(s);
 	known->addr[0] = p->local[0];
 	known->addr[1] = p->local[1];
@@ -131,12 +141,13 @@ static __always_inline int ps_service_of(struct ps_scratch *s, __u32 hook, __u32
 static __always_inline int ps_service_of_sender(struct __sk_buff *skb, const struct ps_ports *ports,
 						__u8 transport)
 {
+	struct ps_scratch *s = ps_scratch(PS_HOOK_TC);
 	struct bpf_sock *sk = skb->sk;
 	__u32 family, v4;
 	__u64 high, low;
 	__u16 port;
 
-	if (!sk)
+	if (!s || !sk)
 		return -1;
 	port = bpf_htons(sk->src_port);
 	if (!ps_port_known(ports, port))
@@ -152,7 +163,7 @@ static __always_inline int ps_service_of_sender(struct __sk_buff *skb, const str
 	} else if (family != AF_INET6) {
 		return -1;
 	}
-	return ps_service_at(high, low, port, transport);
+	return ps_service_at(&s->wanted, high, low, port, transport);
 }
 
 #endif /* PRESTACK_SERVICE_ADDRESS_BPF_H */

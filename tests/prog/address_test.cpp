@@ -97,7 +97,8 @@ TEST_F(Address, AChangeIsSeenAtOnce)
 	tell({{at("10.0.0.7"), 0}});
 	moved_now();
 	expect_pass(request(toy_get("key"), "10.0.0.1"), "");
-	expect_pass(request(toy_set("key", "new"), "10.0.0.7"), "writes+1 invalidations+1");
+	expect_pass(request(toy_set("key", "new"), "10.0.0.7"),
+		    "invalidations+1 writes+1 not_served+1");
 	tell({{at("10.0.0.7"), 0}, {at("10.0.0.1"), 0}});
 	EXPECT_FALSE(cached("key"));
 	EXPECT_TRUE(fill("key", "newer"));

@@ -15,8 +15,7 @@ struct ps_address {
 	__u8 transport; /* enum ps_transport */
 	__u8 reserved[5];
 };
-#define PS_MAX_ADDRESSES                                                                           \
-	16384 /* a placeholder in size for what hosts have: elements of ps_addresses */
+#define PS_MAX_ADDRESSES 16384 /* elements of ps_addresses */
 #define PS_SERVICE_NONE 0xffffffffU /* instead of a service: somebody else listens here */
 
 /* Addresses of this host: the key of map ps_local_addresses, a trie of prefixes. */
