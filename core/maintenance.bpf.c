@@ -186,7 +186,7 @@ static long ps_count_flow(void *map, const __u64 *hash, struct ps_flow *f,
 {
 	struct ps_wanted wanted = {};
 	int service = ps_service_at(&wanted, f->key.local[0], f->key.local[1], f->key.local_port,
-				    PS_TRANSPORT_TCP);
+				    PS_TRANSPORT_TCP, true);
 
 	count->flows++;
 	if (ps_read_once(f->splice.in_skip) && !ps_read_once(f->ended))

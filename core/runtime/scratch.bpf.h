@@ -98,7 +98,7 @@ struct ps_partial_request {
 };
 
 /* What was found of a server's address, and of a link, in one generation of ps_ports; 0: nothing. */
-#define PS_KNOWN_ADDRESSES 4 /* power of two */
+#define PS_KNOWN_ADDRESSES 16 /* power of two */
 struct ps_known_address {
 	__u64 addr[2]; /* net */
 	__u16 port; /* net */

@@ -40,6 +40,12 @@ struct {
 	__type(value, struct ps_ports);
 } ps_ports SEC(".maps");
 
+/* Instead of a service. */
+enum ps_no_service {
+	PS_NOT_KNOWN = -1, /* there is no element */
+	PS_NOBODYS = -2, /* another server's */
+};
+
 static __always_inline const struct ps_ports *ps_ports_now(void)
 {
 	__u32 zero = 0;
@@ -66,38 +72,43 @@ static __always_inline bool ps_is_local(struct ps_wanted *wanted, __u64 high, __
 	return bpf_map_lookup_elem(&ps_local_addresses, key);
 }
 
+/* The service with an element of its own for this address and port (net), or -1. */
+static __always_inline int ps_service_with(const struct ps_address *key)
+{
+	__u32 *service = bpf_map_lookup_elem(&ps_addresses, key);
+
+	if (!service || *service >= ps_config.nr_services)
+		return service ? PS_NOBODYS : PS_NOT_KNOWN;
+	return *service;
+}
+
 /*
- * The service that takes what arrives at this address and port (net), or -1. Packets' programs
- * keep the keys in scratch memory: their stack is nearly full.
+ * The service that takes what arrives at this address and port (net); negative: none. `local`: it is known
+ * that the address is this host's. Packets' programs keep the keys in scratch memory: their stack
+ * is nearly full.
  */
 static __always_inline int ps_service_at(struct ps_wanted *wanted, __u64 high, __u64 low,
-					 __u16 port, __u8 transport)
+					 __u16 port, __u8 transport, const bool local)
 {
 	struct ps_address *key = &wanted->at;
-	__u32 *service;
+	int service;
 
 	key->addr[0] = high;
 	key->addr[1] = low;
 	key->port = port;
 	key->transport = transport;
-	service = bpf_map_lookup_elem(&ps_addresses, key);
-	if (!service) {
-		if (!ps_is_local(wanted, high, low))
-			return -1;
-		key->addr[0] = 0;
-		key->addr[1] = !high && (__u32)low == bpf_htonl(PS_V4_MAPPED)
-				       ? bpf_htonl(PS_V4_MAPPED)
-				       : 0;
-		service = bpf_map_lookup_elem(&ps_addresses, key);
-	}
-	if (!service || *service >= ps_config.nr_services)
-		return -1;
-	return *service;
+	service = ps_service_with(key);
+	if (service != PS_NOT_KNOWN || (!local && !ps_is_local(wanted, high, low)))
+		return service;
+	key->addr[0] = 0;
+	key->addr[1] = !high && (__u32)low == bpf_htonl(PS_V4_MAPPED) ? bpf_htonl(PS_V4_MAPPED) : 0;
+	return ps_service_with(key);
 }
 
+/* Its place depends on the last byte of the address too: servers on one port have different ones. */
 static __always_inline struct ps_known_address *ps_known_address_of(struct ps_scratch *s)
 {
-	return &s->known[(bpf_ntohs(s->pkt.local_port) ^ s->pkt.transport) &
+	return &s->known[(bpf_ntohs(s->pkt.local_port) ^ s->pkt.transport ^ s->pkt.local[1] >> 56) &
 			 (PS_KNOWN_ADDRESSES - 1)];
 }
 
@@ -112,7 +123,8 @@ __noinline int ps_find_service(__u32 hook, __u32 generation)
 	if (!s)
 		return -1;
 	p = &s->pkt;
-	service = ps_service_at(&s->wanted, p->local[0], p->local[1], p->local_port, p->transport);
+	service = ps_service_at(&s->wanted, p->local[0], p->local[1], p->local_port, p->transport,
+				false);
 	known = ps_known_address_of(s);
 	known->addr[0] = p->local[0];
 	known->addr[1] = p->local[1];
@@ -124,7 +136,10 @@ __noinline int ps_find_service(__u32 hook, __u32 generation)
 	return service;
 }
 
-/* The service of the packet, whose ends are described, or -1. `generation`: that of ps_ports, read before. */
+/*
+ * The service of the packet, whose ends are described; negative: none. `generation`: that of ps_ports, read
+ * before.
+ */
 static __always_inline int ps_service_of(struct ps_scratch *s, __u32 hook, __u32 generation)
 {
 	const struct ps_known_address *known = ps_known_address_of(s);
@@ -137,7 +152,7 @@ static __always_inline int ps_service_of(struct ps_scratch *s, __u32 hook, __u32
 	return ps_find_service(hook, generation);
 }
 
-/* The service whose socket sends this, by the socket's own address and port; -1: none's. TC egress. */
+/* The service whose socket sends this, by the socket's own address and port; negative: none's. TC egress. */
 static __always_inline int ps_service_of_sender(struct __sk_buff *skb, const struct ps_ports *ports,
 						__u8 transport)
 {
@@ -163,7 +178,8 @@ static __always_inline int ps_service_of_sender(struct __sk_buff *skb, const str
 	} else if (family != AF_INET6) {
 		return -1;
 	}
-	return ps_service_at(&s->wanted, high, low, port, transport);
+	/* A socket's own address is this host's, even if user space has not told of it yet. */
+	return ps_service_at(&s->wanted, high, low, port, transport, true);
 }
 
 #endif /* PRESTACK_SERVICE_ADDRESS_BPF_H */

@@ -346,7 +346,7 @@ struct ps_flow_count {
  * tables that they refer to. Raise it with every change in the meaning of their elements, since
  * their sizes do not show that.
  */
-#define PS_LAYOUT 4
+#define PS_LAYOUT 5
 
 #ifdef __cplusplus
 #define PS_STATIC_ASSERT static_assert
