@@ -35,6 +35,14 @@ ps_address key_of(const Listening &place)
 	return key;
 }
 
+ps_local_prefix key_of(const IpPrefix &prefix)
+{
+	ps_local_prefix key{};
+	key.length = prefix.mapped_length();
+	std::memcpy(key.addr, prefix.address.bytes.data(), sizeof key.addr);
+	return key;
+}
+
 Listening place_of(const ps_address &key)
 {
 	Listening place;
@@ -63,7 +71,7 @@ Result<void> checked(int problem, const char *map, const char *operation)
 		return {};
 	}
 	return fail(std::string("map ") + map, operation, problem,
-		    problem == -E2BIG ? "it is full" : "");
+		    problem == -E2BIG || problem == -ENOSPC ? "it is full" : "");
 }
 
 } // namespace
@@ -140,16 +148,29 @@ Result<void> AddressMaps::set_listening(const ListeningMap &wanted)
 	return {};
 }
 
+void AddressMaps::forget_local_but(const std::set<IpPrefix> &prefixes)
+{
+	std::erase_if(local_prefixes_, [&](const IpPrefix &prefix) {
+		if (prefixes.contains(prefix)) {
+			return false;
+		}
+		const auto key = key_of(prefix);
+		bpf_map_delete_elem(local_.get(), &key);
+		return true;
+	});
+}
+
 Result<void> AddressMaps::add_local(const std::set<IpPrefix> &prefixes)
 {
 	const std::uint32_t unused = 1;
+	if (local_prefixes_.size() + prefixes.size() > PS_MAX_LOCAL_PREFIXES) {
+		forget_local_but(prefixes);
+	}
 	for (const auto &prefix : prefixes) {
 		if (local_prefixes_.contains(prefix)) {
 			continue;
 		}
-		ps_local_prefix key{};
-		key.length = prefix.mapped_length();
-		std::memcpy(key.addr, prefix.address.bytes.data(), sizeof key.addr);
+		const auto key = key_of(prefix);
 		auto done = checked(bpf_map_update_elem(local_.get(), &key, &unused, BPF_ANY),
 				    "ps_local_addresses", "add an address");
 		if (!done) {

@@ -60,7 +60,8 @@ public:
 	// What the kernel has. Of maps that were taken over it is what the killed loader knew.
 	[[nodiscard]] const ListeningMap &listening() const { return listening_; }
 	[[nodiscard]] Result<void> set_listening(const ListeningMap &wanted);
-	// Never removed: connections to an address that is gone for a while go on when it is back.
+	// Connections to an address that is gone for a while go on when it is back, so one that is gone is
+	// forgotten only when there is no room left.
 	[[nodiscard]] Result<void> add_local(const std::set<IpPrefix> &prefixes);
 	[[nodiscard]] Result<void> set_links(const LinkScopes &wanted);
 	// What programs remember of an earlier look is void.
@@ -71,6 +72,7 @@ private:
 		void operator()(ps_ports *ports) const;
 	};
 	AddressMaps() = default;
+	void forget_local_but(const std::set<IpPrefix> &prefixes);
 
 	UniqueFd addresses_;
 	UniqueFd local_;

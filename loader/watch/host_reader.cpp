@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "watch/host_reader.hpp"
 
+#include <algorithm>
 #include <fstream>
 
 namespace prestack
@@ -23,6 +24,21 @@ void read_ephemeral_ports(HostState &state)
 	}
 }
 
+// Clients' UDP sockets come and go all the time, and there may be thousands: nobody looks for their holders.
+void drop_clients(HostState &state, const std::set<std::uint16_t> &configured)
+{
+	std::set<std::uint16_t> kept = configured;
+	for (const auto &socket : state.sockets) {
+		if (!socket.udp) {
+			kept.insert(socket.port);
+		}
+	}
+	std::erase_if(state.sockets, [&](const ServerSocket &socket) {
+		return socket.udp && socket.port >= state.first_ephemeral &&
+		       socket.port <= state.last_ephemeral && !kept.contains(socket.port);
+	});
+}
+
 } // namespace
 
 Result<HostReader> HostReader::open()
@@ -40,7 +56,8 @@ Result<HostReader> HostReader::open()
 	});
 }
 
-Result<HostState> HostReader::read(const std::set<int> &served_interfaces)
+Result<HostState> HostReader::read(const std::set<int> &served_interfaces,
+				   const std::set<std::uint16_t> &configured)
 {
 	HostState state;
 	auto read =
@@ -56,6 +73,7 @@ Result<HostState> HostReader::read(const std::set<int> &served_interfaces)
 		return tl::unexpected(read.error());
 	}
 	read_ephemeral_ports(state);
+	drop_clients(state, configured);
 	const auto now = Clock::now();
 	if (state.sockets != sockets_ || now - looked_ > look_at_holders) {
 		holders_ = find_holders(state.sockets);

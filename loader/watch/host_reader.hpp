@@ -17,7 +17,8 @@ namespace prestack
 {
 
 struct HostState {
-	std::vector<ServerSocket> sockets;
+	std::vector<ServerSocket> sockets; // those that may be servers'
+
 	std::set<IpPrefix> local;
 	LinkScopes links;
 	std::uint16_t first_ephemeral = 32768;
@@ -28,7 +29,9 @@ class HostReader
 {
 public:
 	[[nodiscard]] static Result<HostReader> open();
-	[[nodiscard]] Result<HostState> read(const std::set<int> &served_interfaces);
+	// `configured`: the services' ports.
+	[[nodiscard]] Result<HostState> read(const std::set<int> &served_interfaces,
+					     const std::set<std::uint16_t> &configured);
 	// Of the sockets read last. Looked at anew when sockets have changed, and now and then, since a
 	// socket can change hands without a change of its own.
 	[[nodiscard]] const SocketHolders &holders() const { return holders_; }

@@ -85,12 +85,22 @@ bool are_apart(const std::set<int> &one, const std::set<int> &other, int pid)
 void join_by_process(std::span<const ServerSocket> sockets, const SocketHolders &holders,
 		     Groups &groups)
 {
+	// Sockets of the very same processes are one server's. Only the first of them is compared with others:
+	// a proxy may have thousands, each in dozens of processes.
+	std::map<std::set<int>, std::size_t> first_of;
 	std::map<int, std::vector<std::size_t>> by_process;
 	for (std::size_t i = 0; i < sockets.size(); ++i) {
-		if (const auto found = holders.find(sockets[i].inode); found != holders.end()) {
-			for (const int pid : found->second) {
-				by_process[pid].push_back(i);
-			}
+		const auto found = holders.find(sockets[i].inode);
+		if (found == holders.end()) {
+			continue;
+		}
+		const auto [first, fresh] = first_of.emplace(found->second, i);
+		if (!fresh) {
+			groups.join(first->second, i);
+			continue;
+		}
+		for (const int pid : found->second) {
+			by_process[pid].push_back(i);
 		}
 	}
 	for (const auto &[pid, own] : by_process) {
