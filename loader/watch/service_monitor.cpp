@@ -10,8 +10,8 @@
 #include <fmt/format.h>
 
 #include "base/host.hpp"
-#include "plugin/registry.hpp"
 #include "watch/link_monitor.hpp"
+#include "watch/server_notes.hpp"
 
 namespace prestack
 {
@@ -29,15 +29,13 @@ Result<ServiceMonitor> ServiceMonitor::create(ServiceMaps maps, AddressMaps addr
 	ServiceMonitor monitor(std::move(maps), std::move(addresses), stats, std::move(*host),
 			       std::move(interfaces), settle, std::move(log));
 	for (auto &service : services) {
-		const auto info = std::ranges::find(plugins(), service.protocol, &PluginInfo::name);
-		const bool has_agent = info != plugins().end() && info->make_agent != nullptr;
-		monitor.codecs_.push_back(has_agent ? info->make_agent() : nullptr);
 		monitor.configs_.push_back(service);
 		Monitored monitored;
 		monitored.conf = describe_service(service);
 		monitored.service = std::move(service);
 		monitor.services_.push_back(std::move(monitored));
 	}
+	monitor.is_side_port_ = side_ports(monitor.configs_);
 	return monitor;
 }
 
@@ -64,19 +62,19 @@ Result<std::vector<ServedServer>> ServiceMonitor::find_servers()
 	for (const auto &interface : interfaces_) {
 		served.insert(interface.ifindex);
 	}
-	auto host = host_.read(served);
+	std::set<std::uint16_t> ports;
+	for (const auto &config : configs_) {
+		ports.insert(config.port);
+	}
+	auto host = host_.read(served, ports);
 	if (!host) {
 		return tl::unexpected(host.error());
 	}
-	const auto is_side_port = [this](const ServiceConfig &service, std::uint16_t port) {
-		const auto index = static_cast<std::size_t>(&service - configs_.data());
-		return codecs_[index] && codecs_[index]->is_side_port(service.port, port);
-	};
 	auto plan = plan_servers({.sockets = host->sockets,
 				  .holders = host_.holders(),
 				  .first_ephemeral = host->first_ephemeral,
 				  .last_ephemeral = host->last_ephemeral},
-				 configs_, is_side_port, addresses_.listening());
+				 configs_, is_side_port_, addresses_.listening());
 	auto told = addresses_.add_local(host->local)
 			    .and_then([&] { return addresses_.set_links(host->links); })
 			    .and_then([&] { return addresses_.set_listening(plan.listening); });
@@ -146,31 +144,8 @@ void ServiceMonitor::report(std::uint32_t index, const ServedServer &now) const
 {
 	const auto &[service, conf, before, nat, published, waiting] = services_[index];
 	const auto where = to_string(service.server);
-	if (now.state.sockets.empty()) {
-		log_->warn("service {}: no server listens on {}; nothing is served from the kernel "
-			   "until one does",
-			   service.name, where);
-		return;
-	}
-	if (!now.state.uid) {
-		log_->warn("service {}: sockets of several users listen on {}; nothing is cached "
-			   "until there is one owner",
-			   service.name, where);
-		return;
-	}
-	if (now.ambiguous) {
-		log_->warn("service {}: who gets what is sent to {} cannot be told (sockets of "
-			   "several processes, bound to different devices or VRFs, or processes "
-			   "that are hidden from us); nothing is served",
-			   service.name, where);
-		return;
-	}
-	if (now.same_as) {
-		log_->warn(
-			"service {}: {} is the server of service {} as well: they are one cache, "
-			"served and counted as {}, to whom that allows",
-			service.name, where, services_[*now.same_as].service.name,
-			services_[*now.same_as].service.name);
+	if (const auto why = why_not_served(now, index, configs_); !why.empty()) {
+		log_->warn("service {}: {}", service.name, why);
 		return;
 	}
 	log_->info("service {}: {} on {} (uid {}); cache flushed", service.name,
@@ -189,13 +164,7 @@ void ServiceMonitor::report(std::uint32_t index, const ServedServer &now) const
 void ServiceMonitor::report_other_addresses(const Monitored &monitored,
 					    const ServedServer &now) const
 {
-	std::string others;
-	for (const auto &place : now.listening) {
-		if (place.at.port != monitored.service.port) {
-			others += fmt::format("{}{}/{}", others.empty() ? "" : ", ",
-					      to_string(place.at), place.udp ? "udp" : "tcp");
-		}
-	}
+	const auto others = to_string(now.listening, monitored.service.port);
 	if (!others.empty() && now.listening != monitored.server.listening) {
 		log_->info("service {}: its server listens on {} too, which is the same cache",
 			   monitored.service.name, others);

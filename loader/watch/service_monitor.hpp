@@ -15,7 +15,6 @@
 #include "config/config.hpp"
 #include "kernel/address_maps.hpp"
 #include "kernel/service_maps.hpp"
-#include "plugin/agent_codec.hpp"
 #include "watch/host_reader.hpp"
 #include "watch/known_addresses.hpp"
 #include "watch/server_addresses.hpp"
@@ -100,8 +99,7 @@ private:
 	HostReader host_;
 	std::vector<Monitored> services_;
 	std::vector<ServiceConfig> configs_;
-	std::vector<std::shared_ptr<AgentCodec>>
-		codecs_; // by service; for what protocols know of ports
+	IsSidePort is_side_port_; // refers to configs_
 	std::vector<ServedInterface> interfaces_;
 	std::chrono::nanoseconds settle_; // each flush here is for writes that were not seen arrive
 	std::shared_ptr<spdlog::logger> log_;
