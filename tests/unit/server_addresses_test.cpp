@@ -4,6 +4,7 @@
 
 #include "watch/link_scopes.hpp"
 #include "watch/server_addresses.hpp"
+#include "watch/server_notes.hpp"
 
 namespace prestack
 {
@@ -56,6 +57,44 @@ protected:
 	SocketHolders holders_;
 	std::vector<ServiceConfig> services_;
 };
+
+TEST_F(Servers, NotesNameTheSituation)
+{
+	service("10.0.0.1:11211");
+	service("10.0.0.1:11311");
+	service("10.0.0.2:11211");
+	service("10.0.0.3:11211");
+	socket("10.0.0.1:11211", 1);
+	socket("10.0.0.1:11311", 1, true);
+	socket("10.0.0.2:11211", 2).ifindex = 2;
+	socket("10.0.0.2:11211", 3).ifindex = 3;
+	for (std::size_t i = 0; i < services_.size(); ++i) {
+		services_[i].name = std::to_string(i);
+	}
+	const auto notes = server_notes(plan(), services_);
+	ASSERT_EQ(notes.size(), 4U);
+	EXPECT_NE(notes[0].find("listens on 10.0.0.1:11211/tcp, 10.0.0.1:11311/udp"),
+		  std::string::npos)
+		<< notes[0];
+	EXPECT_NE(notes[1].find("is the server of service 0 as well"), std::string::npos)
+		<< notes[1];
+	EXPECT_NE(notes[2].find("cannot be told"), std::string::npos) << notes[2];
+	EXPECT_NE(notes[3].find("no server listens"), std::string::npos) << notes[3];
+}
+
+// A proxy with thousands of sockets in dozens of processes must not hold the loader up.
+TEST_F(Servers, ManySocketsOfManyProcessesAreOneServer)
+{
+	for (int i = 0; i < 2000; ++i) {
+		socket("10.0.0.1:" + std::to_string(1000 + i), 1);
+		for (int pid = 2; pid < 40; ++pid) {
+			holders_[sockets_.back().inode].insert(pid);
+		}
+	}
+	socket("10.0.0.1:80", 2);
+	const auto servers = servers_of(sockets_, holders_);
+	EXPECT_EQ(std::set<std::size_t>(servers.begin(), servers.end()).size(), 1U);
+}
 
 TEST_F(Servers, TwoOnOnePortAreTwo)
 {
