@@ -2,6 +2,8 @@
 // Whose answer it is: several servers on one port, one server on several ports, NAT, other hosts' frames.
 #include "fixture.hpp"
 #include "support/packet_socket.hpp"
+#include "support/redis.hpp"
+#include "support/resp.hpp"
 
 namespace prestack::test
 {
@@ -20,10 +22,15 @@ protected:
 		link_.client_address("10.0.0.2/24");
 	}
 
-	// Answers of the kernel, or a failure with the counters.
-	void expect_hits(Prestack &prestack, std::uint64_t before) const
+	// Asks by `client` until the kernel answers. What is cached first waits for its expiry.
+	template <typename Client>
+	void expect_hits(Prestack &prestack, Client &client, const std::string &expected) const
 	{
-		EXPECT_GT(prestack.counter("hits"), before) << prestack.stats().dump(2);
+		const std::uint64_t before = prestack.counter("hits");
+		EXPECT_TRUE(eventually([&] {
+			EXPECT_EQ(client.ask(get("key")), expected);
+			return prestack.counter("hits") > before;
+		})) << prestack.stats().dump(2);
 	}
 
 	const Netns server_ns_;
@@ -49,14 +56,13 @@ TEST_F(Addresses, TwoServersOnOnePortKeepTheirValues)
 	UdpClient udp_other(client_ns_, other);
 	tcp_one.ask(store("key", "of the first"));
 	tcp_other.ask(store("key", "of the second"));
-	const std::uint64_t before = prestack.counter("hits");
+	expect_hits(prestack, udp_one, value("of the first"));
 	for (int round = 0; round < 40; ++round) {
 		ASSERT_EQ(tcp_one.ask(get("key")), value("of the first"));
 		ASSERT_EQ(tcp_other.ask(get("key")), value("of the second"));
 		ASSERT_EQ(udp_one.ask(get("key")), value("of the first"));
 		ASSERT_EQ(udp_other.ask(get("key")), value("of the second"));
 	}
-	expect_hits(prestack, before);
 	const std::uint64_t flushes = prestack.counter("flushes");
 	for (int round = 0; round < 10; ++round)
 		tcp_other.ask(store("key", "of the second"));
@@ -94,14 +100,14 @@ TEST_F(Addresses, OneServerOnTwoPortsIsOneCache)
 	TcpClient one(client_ns_, Endpoint("10.0.0.1", memcached_port));
 	TcpClient other(client_ns_, Endpoint("10.0.0.1", second_port));
 	one.ask(store("key", "first"));
-	const std::uint64_t before = prestack.counter("hits");
+	expect_hits(prestack, one, value("first"));
 	for (int round = 0; round < 40; ++round) {
 		const std::string text = "number " + std::to_string(round);
 		ASSERT_EQ(other.ask(store("key", text)), "STORED\r\n");
 		for (int again = 0; again < 5; ++again)
 			ASSERT_EQ(one.ask(get("key")), value(text)) << prestack.stats().dump(2);
 	}
-	expect_hits(prestack, before);
+	expect_hits(prestack, one, value("number 39"));
 }
 
 // A bridge, or a promiscuous interface, shows us what others say to each other.
@@ -182,6 +188,53 @@ TEST_F(Addresses, ARedirectedPortFlushes)
 			ASSERT_EQ(udp.ask(get("key")), value(text + "!"));
 	}
 	EXPECT_GT(prestack.counter("nat"), 0U);
+}
+
+// Until the loader hears of a new address nothing that comes by it is seen. The replies are.
+TEST_F(Addresses, WritesByAnAddressThatTheLoaderDoesNotKnowYetFlush)
+{
+	const Memcached server(server_ns_, {.addresses = {"0.0.0.0"}});
+	Prestack prestack(server_ns_, {});
+	UdpClient udp(client_ns_, Endpoint("10.0.0.1", memcached_port));
+	for (int round = 0; round < 5; ++round) {
+		udp.ask(store("key", "old"));
+		expect_hits(prestack, udp, value("old"));
+		const std::uint64_t seen = prestack.counter("nat");
+		const std::string address = "10.0.0." + std::to_string(20 + round);
+		prestack.process().signal(SIGSTOP);
+		link_.server_address(address + "/24");
+		TcpClient late(client_ns_, Endpoint(address, memcached_port));
+		EXPECT_EQ(late.ask(store("key", "new")), "STORED\r\n");
+		for (int again = 0; again < 20; ++again)
+			EXPECT_EQ(udp.ask(get("key")), value("new"));
+		prestack.process().signal(SIGCONT);
+		EXPECT_TRUE(eventually([&] { return prestack.counter("nat") > seen; }));
+	}
+}
+
+TEST_F(Addresses, TwoRedisServersOnOnePortKeepTheirValues)
+{
+	if (const std::string why = why_no_redis(); !why.empty())
+		GTEST_SKIP() << why;
+	const Redis first(server_ns_, {.addresses = {"10.0.0.1"}});
+	const Redis second(server_ns_,
+			   {.addresses = {"10.0.0.3"}, .extra = {"--bind", "10.0.0.3"}});
+	PrestackOptions options;
+	options.services = {redis_service("10.0.0.1"), redis_service("10.0.0.3")};
+	options.services.back().name = "second";
+	Prestack prestack(server_ns_, options);
+	TcpClient one(client_ns_, Endpoint("10.0.0.1", redis_port));
+	TcpClient other(client_ns_, Endpoint("10.0.0.3", redis_port));
+	const auto ask = [](TcpClient &client, const std::vector<std::string> &words) {
+		return client.ask(resp(words), 1, resp_reply_length);
+	};
+	EXPECT_EQ(ask(one, {"SET", "key", "first"}), "+OK\r\n");
+	EXPECT_EQ(ask(other, {"SET", "key", "second"}), "+OK\r\n");
+	EXPECT_TRUE(eventually([&] {
+		EXPECT_EQ(ask(one, {"GET", "key"}), "$5\r\nfirst\r\n");
+		EXPECT_EQ(ask(other, {"GET", "key"}), "$6\r\nsecond\r\n");
+		return prestack.counter("hits", 0) > 0 && prestack.counter("hits", 1) > 0;
+	})) << prestack.stats().dump(2);
 }
 
 } // namespace
