@@ -49,13 +49,13 @@ public:
 				add(i, PS_SERVICE_NONE);
 			}
 		}
-		keep(before);
-		add_configured();
 		for (const auto &[place, service] : plan_.listening) {
 			if (service != PS_SERVICE_NONE) {
 				plan_.servers[service].listening.insert(place);
 			}
 		}
+		keep(before);
+		add_configured();
 		return std::move(plan_);
 	}
 
