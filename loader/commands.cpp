@@ -85,14 +85,18 @@ int run(const CommandLine &line)
 	}
 	// Before anything is made: a signal from now on takes down in good order what there is.
 	auto loop = EventLoop::create();
-	auto armed = loop ? loop->stop_on_signals() : Result<void>(Failure(loop.error()));
+	auto armed = loop ? loop->take_signals() : Result<void>(Failure(loop.error()));
 	if (!armed) {
 		return report(armed.error());
 	}
 	// For tests on kernels that have TCX.
 	const char *tc = std::getenv("PRESTACK_TC");
 	const bool force_clsact = tc != nullptr && std::string_view(tc) == "clsact";
-	auto instance = Instance::start(*config, {line.name, line.bpffs, force_clsact}, make_log());
+	const auto load = [](const std::filesystem::path &path) {
+		return load_config(path, protocols());
+	};
+	auto instance = Instance::start(*config, {line.name, line.bpffs, force_clsact, load},
+					make_log());
 	if (!instance) {
 		return report(instance.error());
 	}

@@ -204,6 +204,14 @@ AgentLinkLimits AgentRunner::limits_of(const Served &served)
 	return limits;
 }
 
+void AgentRunner::set_audit(const AuditSettings &settings)
+{
+	audit_settings_ = settings;
+	if (auditor_) {
+		auditor_->set(settings);
+	}
+}
+
 Result<void> AgentRunner::start(EventLoop &loop, AgentHooks hooks)
 {
 	hooks_ = std::move(hooks);
@@ -222,6 +230,7 @@ Result<void> AgentRunner::start(EventLoop &loop, AgentHooks hooks)
 		return tl::unexpected(auditor.error());
 	}
 	auditor_ = std::make_unique<Auditor>(std::move(*auditor));
+	auditor_->set(audit_settings_);
 	const auto tend = [this]() -> Result<void> {
 		for (const auto &served : services_) {
 			if (served.link) {

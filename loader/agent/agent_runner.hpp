@@ -51,6 +51,7 @@ public:
 	~AgentRunner() = default;
 
 	[[nodiscard]] Result<void> start(EventLoop &loop, AgentHooks hooks);
+	void set_audit(const AuditSettings &settings);
 	// For how long from now the service may be served, at most `span`; 0: not at all. So a
 	// change that the feed does not tell of is served around for `span` at most.
 	[[nodiscard]] std::chrono::nanoseconds alive_for(std::uint32_t service,
@@ -108,6 +109,7 @@ private:
 	int gather_timer_ = -1; // a timer of the loop
 	std::function<Result<Auditor>(std::vector<Auditor::Audited>)> make_auditor_;
 	std::unique_ptr<Auditor> auditor_;
+	AuditSettings audit_settings_;
 };
 
 } // namespace prestack

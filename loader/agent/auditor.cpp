@@ -128,8 +128,8 @@ void Auditor::tick()
 		if (services_[i].link == nullptr || !services_[i].link->connected()) {
 			continue;
 		}
-		due_[i].audits = earn(due_[i].audits, cache_.audit_rate);
-		due_[i].touches = earn(due_[i].touches, cache_.warm_rate);
+		due_[i].audits = earn(due_[i].audits, settings_.audit_rate);
+		due_[i].touches = earn(due_[i].touches, settings_.warm_rate);
 		for (; due_[i].audits >= 1; due_[i].audits -= 1) {
 			audit(i);
 		}
@@ -140,6 +140,13 @@ void Auditor::tick()
 			service.link->push();
 		}
 	}
+}
+
+std::string Auditor::name_of(const std::string &key) const
+{
+	return settings_.log_keys
+		       ? fmt::format("key \"{}\"", printable(key))
+		       : fmt::format("a key of {} bytes (log.keys = true names it)", key.size());
 }
 
 // Of what the kernel would serve at this moment, were there a request.
@@ -233,9 +240,9 @@ void Auditor::decide(std::uint32_t service, const EntryCopy &before, const Agent
 		// The feed does not tell when rights are taken, and they may be taken for many keys.
 		if (services_[service].link->needs_change_feed()) {
 			maps_.bump_epoch(service);
-			log_->warn("service {}: the server refuses to tell of key \"{}\", which "
+			log_->warn("service {}: the server refuses to tell of {}, which "
 				   "was cached; cache flushed",
-				   services_[service].name, printable(before.key));
+				   services_[service].name, name_of(before.key));
 		}
 		return;
 	case Verdict::same:
@@ -251,9 +258,9 @@ void Auditor::decide(std::uint32_t service, const EntryCopy &before, const Agent
 	}
 	maps_.bump_epoch(service, cache_.settle);
 	log_->error(
-		"service {}: STALE: the server has {} for key \"{}\"; cache flushed. A write came "
+		"service {}: STALE: the server has {} for {}; cache flushed. A write came "
 		"by a way that prestack does not see, or this is a defect: please report it",
-		services_[service].name, describe(verdict), printable(before.key));
+		services_[service].name, describe(verdict), name_of(before.key));
 }
 
 // Goes round the index in a minute, if it is not very large, and touches what hits have marked.

@@ -45,6 +45,13 @@ struct Audit {
 // said.
 [[nodiscard]] Verdict audit_verdict(const Audit &audit, const AgentReply &reply);
 
+// How often, and whether the log may name keys of clients.
+struct AuditSettings {
+	std::uint32_t audit_rate = 0; // entries per second and service
+	std::uint32_t warm_rate = 0;
+	bool log_keys = false;
+};
+
 class Auditor
 {
 public:
@@ -57,6 +64,7 @@ public:
 		std::vector<Audited> services, UserCounters &counters,
 		std::shared_ptr<spdlog::logger> log);
 
+	void set(const AuditSettings &settings) { settings_ = settings; }
 	// Call about ten times a second.
 	void tick();
 
@@ -81,11 +89,14 @@ private:
 	void decide_waiting();
 	void decide(std::uint32_t service, const EntryCopy &before, const AgentReply &reply,
 		    AgentLink::Clock::time_point answered_at);
+	// For the log.
+	[[nodiscard]] std::string name_of(const std::string &key) const;
 	[[nodiscard]] bool is_served(const EntryCopy &entry) const;
 
 	EntrySampler sampler_;
 	ServiceMaps maps_;
 	CacheConfig cache_;
+	AuditSettings settings_;
 	std::vector<Audited> services_;
 	UserCounters &counters_;
 	std::shared_ptr<spdlog::logger> log_;

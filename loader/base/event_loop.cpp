@@ -31,6 +31,18 @@ Result<void> set_timer(int timer, std::chrono::milliseconds first,
 	return {};
 }
 
+// Not those that say that something is broken (SIGSEGV, SIGQUIT, ...), nor those of job control.
+void ignore_signals()
+{
+	for (const int number : {SIGPIPE, SIGALRM, SIGUSR2, SIGVTALRM, SIGPROF, SIGIO, SIGPWR,
+				 SIGSTKFLT, SIGXFSZ}) {
+		std::signal(number, SIG_IGN);
+	}
+	for (int number = SIGRTMIN; number <= SIGRTMAX; ++number) {
+		std::signal(number, SIG_IGN);
+	}
+}
+
 } // namespace
 
 Result<EventLoop> EventLoop::create()
@@ -153,12 +165,15 @@ Result<void> EventLoop::on_clock_step(Callback callback)
 	});
 }
 
-Result<void> EventLoop::stop_on_signals()
+// A loader that dies leaves its programs attached, and systemd takes death by some of these for a clean exit.
+Result<void> EventLoop::take_signals()
 {
+	ignore_signals();
 	sigset_t signals;
 	sigemptyset(&signals);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGINT);
+	for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) {
+		sigaddset(&signals, number);
+	}
 	if (sigprocmask(SIG_BLOCK, &signals, nullptr) != 0) {
 		return fail("event loop", "sigprocmask", errno);
 	}
@@ -168,12 +183,17 @@ Result<void> EventLoop::stop_on_signals()
 	}
 	const int raw = fd.get();
 	owned_.push_back(std::move(fd));
-	return watch(raw, [raw, stops = stops_.get()]() -> Result<void> {
+	return watch(raw, [raw, stops = stops_.get(), on_signal = on_signal_.get()]() -> Result<void> {
 		signalfd_siginfo info{};
-		if (read(raw, &info, sizeof info) == sizeof info) {
+		if (read(raw, &info, sizeof info) != sizeof info) {
+			return {};
+		}
+		const Signal signal{static_cast<int>(info.ssi_signo), info.ssi_uid,
+				    static_cast<std::int32_t>(info.ssi_pid)};
+		if (signal.number == SIGTERM || signal.number == SIGINT) {
 			++*stops;
 		}
-		return {};
+		return *on_signal ? (*on_signal)(signal) : Result<void>();
 	});
 }
 

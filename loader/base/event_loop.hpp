@@ -43,8 +43,19 @@ public:
 	static Result<void> start(int timer, std::chrono::milliseconds delay);
 	// Calls back when the wall clock was set to another time.
 	[[nodiscard]] Result<void> on_clock_step(Callback callback);
-	// From now on SIGTERM and SIGINT end run() and do nothing else.
-	[[nodiscard]] Result<void> stop_on_signals();
+	struct Signal {
+		int number = 0;
+		std::uint32_t uid = 0; // of who sent it
+		std::int32_t pid = 0; // 0: the kernel, as for a key of the terminal
+	};
+	// From now on SIGTERM and SIGINT end run(), and SIGHUP and SIGUSR1 wait for on_signal(). Those that
+	// would end the process and that nobody means so (SIGPIPE, SIGALRM, SIGUSR2, ...) do nothing.
+	[[nodiscard]] Result<void> take_signals();
+	// Is called for each of these four.
+	void on_signal(std::function<Result<void>(const Signal &)> callback)
+	{
+		*on_signal_ = std::move(callback);
+	}
 	// As a signal does.
 	void stop() { ++*stops_; }
 	// How often it was asked to stop.
@@ -69,7 +80,10 @@ private:
 	UniqueFd epoll_;
 	std::vector<UniqueFd> owned_;
 	std::vector<std::unique_ptr<Source>> sources_; // epoll holds their addresses
+	// Callbacks hold their addresses.
 	std::unique_ptr<unsigned> stops_ = std::make_unique<unsigned>(0);
+	std::unique_ptr<std::function<Result<void>(const Signal &)>> on_signal_ =
+		std::make_unique<std::function<Result<void>(const Signal &)>>();
 };
 
 } // namespace prestack

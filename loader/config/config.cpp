@@ -14,6 +14,7 @@
 #include <toml++/toml.h>
 
 #include "base/text.hpp"
+#include "config/config_log.hpp"
 #include "config/config_reader.hpp"
 #include "config/config_service.hpp"
 #include "config/geometry.hpp"
@@ -166,6 +167,7 @@ void read_cache_keys(TableReader &table, CacheConfig &cache)
 	read_associativity(table, cache);
 	read_number(table, "max_key", 1, PS_MAX_KEY, cache.max_key);
 	read_number(table, "max_value", 1, PS_MAX_VALUE, cache.max_value);
+	cache.flows_position = table.position("flows");
 	read_number(table, "flows", least_flows, most_flows, cache.flows);
 	read_number(table, "audit_rate", 0, most_audit_rate, cache.audit_rate);
 	read_number(table, "warm_rate", 0, most_warm_rate, cache.warm_rate);
@@ -181,6 +183,7 @@ void read_cache(TableReader &root, Config &config, ReadReport &report)
 	CacheConfig &cache = config.cache;
 	cache.position = root.position("cache");
 	cache.memory_position = cache.position;
+	cache.flows_position = cache.position;
 	if (const auto *node = root.subtable("cache")) {
 		const auto *table_node = node->as_table();
 		if (!table_node) {
@@ -242,6 +245,7 @@ void read_document(const toml::table &document, Config &config,
 	read_xdp_mode(root, config);
 	read_duration(root, "drain_timeout", drain_limits, config.drain_timeout);
 	read_cache(root, config, report);
+	read_log(root, config, report);
 	read_services(root, config, protocols, report);
 	root.finish();
 }
@@ -281,6 +285,7 @@ MultiResult<Config> parse_config(std::string_view text, const std::filesystem::p
 	if (report.has_errors()) {
 		return tl::unexpected(report.take_errors());
 	}
+	config.values = report.take_values();
 	return config;
 }
 
@@ -290,6 +295,7 @@ std::vector<ConfigKey> config_keys()
 {
 	toml::table document;
 	document.insert("cache", toml::table());
+	document.insert("log", toml::table());
 	document.insert("service", toml::array(toml::table()));
 	ReadReport report("");
 	Config ignored;

@@ -53,6 +53,7 @@ struct CacheConfig {
 	std::uint32_t warm_rate = 100; // used entries per second and service touched at the server
 	Position position; // of [cache], or of the file when it has none
 	Position memory_position;
+	Position flows_position;
 };
 
 // What to do about TCP connections to the server that are older than the attachment.
@@ -75,6 +76,20 @@ struct ServiceConfig {
 	Position port_position;
 };
 
+struct LogConfig {
+	std::string level = "info"; // and what is graver
+	bool keys = false; // whether lines may hold keys of clients
+};
+
+// What a key of this file is, as it was written or by default.
+struct ConfigValue {
+	std::string name; // "cache.memory", "service[0].port"
+	std::string key; // "cache.memory", "service.port"
+	std::string text; // as TOML spells it; empty if a required key is missing
+	std::string default_text; // empty: required
+	Position position; // of the table if it is not written
+};
+
 struct Config {
 	std::filesystem::path path;
 	std::vector<InterfaceConfig> interfaces;
@@ -82,7 +97,9 @@ struct Config {
 	CacheConfig cache;
 	// How long a stop waits for connections.
 	std::chrono::nanoseconds drain_timeout = std::chrono::seconds{10};
+	LogConfig log;
 	std::vector<ServiceConfig> services; // enabled or not, in the order of the file
+	std::vector<ConfigValue> values; // of the tables that are there, in the order of reading
 
 	// "path:line:column", for errors found after reading.
 	[[nodiscard]] std::string where(Position position) const;

@@ -34,6 +34,17 @@ std::string_view kind_of(const toml::node &node)
 	}
 }
 
+// As TOML spells it.
+std::string text_of(const toml::node &node)
+{
+	if (const auto *text = node.as_string()) {
+		return toml_string(text->get());
+	}
+	std::ostringstream out;
+	node.visit([&out](const auto &value) { out << value; });
+	return out.str();
+}
+
 } // namespace
 
 void ReadReport::add_error(Position position, std::string object, std::string problem,
@@ -83,6 +94,9 @@ const toml::node *TableReader::find(std::string_view key, const Default &default
 	known_.push_back(key);
 	report_.add_key({name_.key_prefix + std::string(key), default_text});
 	const auto *node = table_.get(key);
+	const auto absent = default_text.value_or("");
+	report_.add_value({name_.prefix + std::string(key), name_.key_prefix + std::string(key),
+			   node ? text_of(*node) : absent, absent, position(key)});
 	if (!node && !default_text) {
 		error(position_, key, "is missing", std::string(mend));
 	}

@@ -29,12 +29,15 @@ public:
 	[[nodiscard]] Errors take_errors();
 
 	void add_key(ConfigKey key) { keys_.push_back(std::move(key)); }
+	void add_value(ConfigValue value) { values_.push_back(std::move(value)); }
+	[[nodiscard]] std::vector<ConfigValue> take_values() { return std::move(values_); }
 	[[nodiscard]] std::vector<ConfigKey> take_keys() { return std::move(keys_); }
 
 private:
 	std::string file_;
 	Errors errors_;
 	std::vector<ConfigKey> keys_;
+	std::vector<ConfigValue> values_;
 };
 
 [[nodiscard]] inline Position position_of(const toml::source_region &source)

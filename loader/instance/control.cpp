@@ -3,10 +3,14 @@
 
 #include <atomic>
 #include <cerrno>
+#include <fstream>
+#include <limits>
 #include <string>
 
 #include <bpf/bpf.h>
+#include <fmt/format.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "kernel/libbpf_options.hpp"
 #include "kernel/pin_names.hpp"
@@ -24,6 +28,12 @@ std::string object_name()
 std::size_t mapped_size()
 {
 	return static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+}
+
+std::uint64_t now()
+{
+	return static_cast<std::uint64_t>(
+		std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds{1});
 }
 
 template <typename Word>
@@ -87,12 +97,68 @@ Control::Words Control::read() const
 	return words;
 }
 
+void Control::beat()
+{
+	std::atomic_ref(words_->beat).store(now());
+}
+
+std::chrono::nanoseconds Control::silence() const
+{
+	const auto beat = load(words_->beat);
+	const auto time = now();
+	return std::chrono::nanoseconds(time > beat ? time - beat : 0);
+}
+
+void Control::add(Act act, std::uint64_t service)
+{
+	const auto number = std::atomic_ref(words_->recorded).fetch_add(1);
+	Record &record = words_->record[number % records];
+	std::atomic_ref(record.number).store(0);
+	record.what = {act, service, ourselves()};
+	std::atomic_ref(record.number).store(number + 1);
+}
+
+std::pair<std::uint64_t, std::vector<ActRecord>> Control::take_new()
+{
+	std::pair<std::uint64_t, std::vector<ActRecord>> taken;
+	auto &[lost, acts] = taken;
+	const auto recorded = load(words_->recorded);
+	if (recorded - seen_ > records) {
+		lost = recorded - seen_ - records;
+		seen_ = recorded - records;
+	}
+	for (; seen_ < recorded; ++seen_) {
+		Record &record = words_->record[seen_ % records];
+		if (std::atomic_ref(record.number).load() < seen_ + 1) {
+			break; // it is being written: the next time
+		}
+		acts.push_back(record.what);
+	}
+	return taken;
+}
+
 void Control::set_state(StopState state, std::uint64_t spliced, std::uint64_t reset, int errnum)
 {
 	std::atomic_ref(words_->spliced).store(spliced);
 	std::atomic_ref(words_->reset).store(reset);
 	std::atomic_ref(words_->errnum).store(static_cast<std::uint64_t>(errnum));
 	std::atomic_ref(words_->state).store(state);
+}
+
+Asker ourselves()
+{
+	Asker asker{getuid(), std::numeric_limits<std::uint32_t>::max(),
+		    static_cast<std::uint64_t>(getpid())};
+	std::ifstream("/proc/self/loginuid") >> asker.login;
+	return asker;
+}
+
+std::string to_string(const Asker &asker)
+{
+	const bool known = asker.login != std::numeric_limits<std::uint32_t>::max();
+	return fmt::format("uid {}{}, process {}", asker.uid,
+			   known ? fmt::format(" (login uid {})", asker.login) : std::string(),
+			   asker.pid);
 }
 
 } // namespace prestack

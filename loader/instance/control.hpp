@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// How `prestack stop` tells a running `prestack run` to stop, from whatever process or network
+// How the commands and a running `prestack run` speak to each other, from whatever process or network
 // namespace: words in a pinned map that both have mapped. `run` looks at them several times a second.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "base/fd.hpp"
 #include "base/result.hpp"
@@ -27,9 +30,31 @@ enum class StopState : std::uint64_t {
 	left, // the loader has ended, what it attached had to stay
 };
 
+// What a command has done or asked for, for the log of `run`.
+enum class Act : std::uint64_t { stop = 1, stop_now, flush };
+
+// Who did. Filled in by the command itself: who may write the map may do all that the commands do.
+struct Asker {
+	std::uint32_t uid = 0;
+	std::uint32_t login = 0; // the user who logged in, whom sudo and su do not change; all ones: unknown
+	std::uint64_t pid = 0; // in its own PID namespace
+};
+[[nodiscard]] Asker ourselves();
+
+struct ActRecord {
+	Act act = Act::stop;
+	std::uint64_t service = 0; // number + 1; 0: all
+	Asker asker;
+};
+
 class Control
 {
 public:
+	static constexpr std::size_t records = 32;
+	struct Record {
+		ActRecord what;
+		std::uint64_t number; // from 1, written last; 0: none yet
+	};
 	struct Words {
 		StopOrder order = StopOrder::none;
 		std::uint64_t timeout = 0; // ns, for `drain`; before the order
@@ -37,6 +62,9 @@ public:
 		std::uint64_t spliced = 0; // connections that needed us when it began
 		std::uint64_t reset = 0; // of these, closed by us
 		std::uint64_t errnum = 0; // why they could not be
+		std::uint64_t beat = 0; // when the loader last showed that it lives, ns of CLOCK_MONOTONIC
+		std::uint64_t recorded = 0; // how many records there have been
+		Record record[records] = {}; // the last ones; record n is at n % records
 	};
 
 	[[nodiscard]] static Result<Control> create();
@@ -48,6 +76,14 @@ public:
 	[[nodiscard]] std::chrono::nanoseconds timeout() const;
 	void give(StopOrder order, std::chrono::nanoseconds timeout);
 	[[nodiscard]] Words read() const;
+	// The loader lives.
+	void beat();
+	// How long ago it said so.
+	[[nodiscard]] std::chrono::nanoseconds silence() const;
+	// Several processes may do so at once.
+	void add(Act act, std::uint64_t service = 0);
+	// Those since the last call. Older ones may be lost: then the first member is their number.
+	[[nodiscard]] std::pair<std::uint64_t, std::vector<ActRecord>> take_new();
 	void set_state(StopState state, std::uint64_t spliced, std::uint64_t reset, int errnum);
 
 private:
@@ -57,6 +93,13 @@ private:
 	Control(UniqueFd map, Words *words) : map_(std::move(map)), words_(words) {}
 	UniqueFd map_;
 	std::unique_ptr<Words, Unmap> words_;
+	std::uint64_t seen_ = 0; // records that take_new() has passed
 };
+
+// A loader that has been silent for longer hangs, or was stopped. The kernel serves nothing then.
+inline constexpr std::chrono::seconds hung_after{3};
+
+// "uid 0 (login uid 1000), process 4321".
+[[nodiscard]] std::string to_string(const Asker &asker);
 
 } // namespace prestack

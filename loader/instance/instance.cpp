@@ -106,6 +106,8 @@ Result<Instance> Instance::start(const Config &config, const InstanceOptions &op
 	if (!instance) {
 		return instance;
 	}
+	instance->options_ = options;
+	instance->bpffs_ = *bpffs;
 	auto started = instance->begin(*plan, config, options.name, *bpffs, takeover);
 	if (!started) {
 		if (takeover != nullptr) {
@@ -146,7 +148,8 @@ Result<Instance> Instance::assemble(const StartPlan &plan, const Config &config,
 	Instance instance(std::move(dir), std::move(objects), std::move(*monitor),
 			  std::move(*counters), std::move(*control), std::move(attachment),
 			  std::move(log));
-	instance.drain_timeout_ = config.drain_timeout;
+	instance.config_ = config;
+	instance.geometry_ = plan.geometry;
 	return instance;
 }
 
@@ -178,6 +181,7 @@ Result<void> Instance::prepare(const StartPlan &plan, const CacheConfig &cache)
 				   plan.geometry, *counters_, log_)
 		.map([this](std::unique_ptr<AgentRunner> &&agents) {
 			agents_ = std::move(agents);
+			apply_settings();
 		});
 }
 
@@ -239,8 +243,11 @@ Result<void> Instance::attach(const std::vector<ServedInterface> &interfaces, co
 Result<void> Instance::publish(const Config &config, const Geometry &geometry,
 			       const std::string &name)
 {
-	auto done = dir_.describe(describe_instance(name, config, geometry, attachment_.describe()))
-			    .and_then([this] { return dir_.commit(attachment_.links()); });
+	description_ = describe_instance(name, config, geometry, attachment_.describe());
+	control_->beat();
+	auto done = dir_.describe(description_).and_then([this] {
+		return dir_.commit(attachment_.links());
+	});
 	if (done) {
 		attachment_.own();
 	}

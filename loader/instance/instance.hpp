@@ -2,6 +2,8 @@
 // A running instance: what `prestack run` builds up, keeps alive and takes down.
 #pragma once
 
+#include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -30,6 +32,8 @@ struct InstanceOptions {
 	std::string name;
 	std::string bpffs; // chosen place, or empty
 	bool force_clsact = false; // tests: as if the kernel had no TCX
+	// Reads a file of configuration again.
+	std::function<MultiResult<Config>(const std::filesystem::path &)> load;
 };
 
 class Instance
@@ -55,6 +59,16 @@ private:
 		  attachment_(std::move(attachment))
 	{
 	}
+
+	// What others ask of us while we run; see instance_requests.cpp.
+	[[nodiscard]] Result<void> on_signal(const EventLoop::Signal &signal, bool stopping);
+	[[nodiscard]] Result<void> look_at_orders(EventLoop &loop);
+	void log_acts();
+	void log_statistics();
+	void reload();
+	[[nodiscard]] Result<void> apply(const Config &fresh);
+	// What may be changed while running, but for the services.
+	void apply_settings();
 
 	// Makes what an instance consists of. Nothing is pinned or attached.
 	[[nodiscard]] static Result<Instance> assemble(const StartPlan &plan, const Config &config,
@@ -92,7 +106,11 @@ private:
 	std::unique_ptr<AgentRunner> agents_;
 	std::shared_ptr<spdlog::logger> log_;
 	Attachment attachment_;
-	std::chrono::nanoseconds drain_timeout_{};
+	InstanceOptions options_;
+	BpffsPtr bpffs_;
+	Config config_;
+	Geometry geometry_;
+	nlohmann::json description_; // as published
 };
 
 // One configuration error for each interface that is missing here or is not Ethernet.

@@ -23,7 +23,7 @@ using namespace std::chrono_literals;
 
 // Longer than a packet is with a program.
 constexpr auto grace = 20ms;
-constexpr auto look_at_orders = 100ms;
+constexpr auto orders_interval = 100ms;
 
 // Does what is to be done for about that long, or until it is asked to stop once more.
 Result<void> turn_for(EventLoop &loop, std::chrono::milliseconds pause)
@@ -95,16 +95,14 @@ Result<void> Instance::run(EventLoop &loop)
 	}
 	Maintenance maintenance(loop, monitor_, *connections_, *agents_, log_);
 	auto started = maintenance.start().and_then([&] {
-		return loop.every(look_at_orders, [this, &loop]() -> Result<void> {
-			if (control_->order() != StopOrder::none && loop.stops() == 0) {
-				loop.stop();
-			}
-			return {};
-		});
+		return loop.every(orders_interval, [this, &loop] { return look_at_orders(loop); });
 	});
 	if (!started) {
 		return started;
 	}
+	loop.on_signal([this, &loop](const EventLoop::Signal &signal) {
+		return on_signal(signal, loop.stops() != 0);
+	});
 	log_->info("serving");
 	sd_notify(0, "READY=1");
 	auto ended = loop.run();
@@ -136,7 +134,7 @@ Result<void> Instance::drain(EventLoop &loop)
 		return tl::unexpected(connections.error());
 	}
 	const auto ordered = control_->order() == StopOrder::none
-				     ? std::chrono::nanoseconds(drain_timeout_)
+				     ? std::chrono::nanoseconds(config_.drain_timeout)
 				     : control_->timeout();
 	const auto deadline = std::chrono::steady_clock::now() + ordered;
 	Drain drain(std::move(*connections), log_);

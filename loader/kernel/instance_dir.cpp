@@ -203,6 +203,18 @@ Result<void> InstanceDir::describe(const nlohmann::json &description) const
 	return pin(map.get(), pin::description);
 }
 
+Result<void> InstanceDir::describe_anew(const nlohmann::json &description)
+{
+	prefix_ = free_prefix(path_);
+	const auto pinned = path_ / (prefix_ + pin::description);
+	auto done = describe(description);
+	prefix_.clear();
+	if (done && rename(pinned.c_str(), (path_ / pin::description).c_str()) != 0) {
+		return fail(pin::description, "replace the description", errno);
+	}
+	return done;
+}
+
 Result<void> InstanceDir::pin_link(int fd, const LinkPin &link) const
 {
 	const auto pin = path_ / link.name();

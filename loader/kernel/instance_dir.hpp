@@ -47,6 +47,8 @@ public:
 	[[nodiscard]] Result<void> pin_link(int fd, const LinkPin &link) const;
 	// Pins the description.
 	[[nodiscard]] Result<void> describe(const nlohmann::json &description) const;
+	// The same after commit(): replaces the description at once.
+	[[nodiscard]] Result<void> describe_anew(const nlohmann::json &description);
 	// Gives everything its name; what is neither that nor one of `links` is removed. Readers see the
 	// new description when all of it is there.
 	[[nodiscard]] Result<void> commit(const std::vector<LinkPin> &links);

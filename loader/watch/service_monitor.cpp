@@ -247,6 +247,17 @@ void ServiceMonitor::set_waiting(std::uint32_t service, bool waiting)
 	services_[service].waiting = waiting;
 }
 
+Result<void> ServiceMonitor::set_allow(std::uint32_t service, std::vector<IpPrefix> allow)
+{
+	auto &monitored = services_[service];
+	monitored.service.allow = std::move(allow);
+	const auto described = describe_service(monitored.service);
+	auto conf = monitored.conf;
+	conf.nr_allow = described.nr_allow;
+	std::ranges::copy(described.allow, conf.allow);
+	return maps_.publish(service, conf).map([&] { monitored.conf = conf; });
+}
+
 void ServiceMonitor::flush_all(const std::string &reason)
 {
 	for (std::uint32_t i = 0; i < services_.size(); ++i) {

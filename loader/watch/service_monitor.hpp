@@ -53,6 +53,8 @@ public:
 	// While set, nothing is served: connections of unknown position are open. From the next
 	// refresh() on; serving starts with an empty cache.
 	void set_waiting(std::uint32_t service, bool waiting);
+	// Who may be answered from now on.
+	[[nodiscard]] Result<void> set_allow(std::uint32_t service, std::vector<IpPrefix> allow);
 	// Nothing is served any more, from the next refresh() on.
 	void stop_answering() { draining_ = true; }
 	// For what may have let a write pass unseen.
