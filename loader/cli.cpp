@@ -67,6 +67,7 @@ public:
 		add_plugins();
 		add_new_plugin();
 		add_status();
+		add_health();
 		add_stats();
 		add_flush();
 		add_stop();
@@ -84,6 +85,9 @@ public:
 			const int code = app_.exit(outcome, out, err);
 			return tl::unexpected(EarlyExit{code == 0 ? 0 : 2, out.str(), err.str()});
 		}
+		if (line_.command == Command::run && line_.name.empty()) {
+			line_.name = "default";
+		}
 		line_.timeout = now_ ? std::chrono::nanoseconds{0} : *parse_duration(timeout_);
 		return line_;
 	}
@@ -98,13 +102,16 @@ private:
 		return sub;
 	}
 
+	void add_name(CLI::App *sub, const std::string &description)
+	{
+		sub->add_option("--name", line_.name, description)
+			->check(CLI::Validator(check_instance_name, ""))
+			->type_name("NAME");
+	}
+	// Of an instance that is there.
 	void add_name(CLI::App *sub)
 	{
-		sub->add_option("--name", line_.name,
-				"Instance; several run side by side under different names")
-			->check(CLI::Validator(check_instance_name, ""))
-			->type_name("NAME")
-			->default_str(line_.name);
+		add_name(sub, "Instance; without it, the only one of this network namespace");
 	}
 
 	void add_json(CLI::App *sub)
@@ -125,7 +132,8 @@ private:
 		sub->add_option("--config,-c", line_.config, "Configuration file (TOML)")
 			->required()
 			->type_name("FILE");
-		add_name(sub);
+		add_name(sub, "Instance; several run side by side under different names (default: "
+			      "default)");
 	}
 
 	void add_check_config()
@@ -175,7 +183,21 @@ private:
 			"Show what an instance is attached to and serves",
 			"  prestack status\n"
 			"  prestack status --name edge --json\n"
-			"Fails if the instance does not run, or was killed without cleaning up.");
+			"Fails if the instance does not run, hangs, or was killed without cleaning "
+			"up.");
+		add_name(sub);
+		add_json(sub);
+	}
+
+	void add_health()
+	{
+		auto *sub =
+			add(Command::health, "health",
+			    "Say whether everything is served, and if not, why",
+			    "  prestack health\n"
+			    "  prestack health --name edge --json\n"
+			    "Fails if the instance does not run or hangs, or if a service is not "
+			    "served.");
 		add_name(sub);
 		add_json(sub);
 	}
@@ -185,7 +207,8 @@ private:
 		auto *sub = add(Command::stats, "stats",
 				"Show counters per service, and how full the cache is",
 				"  prestack stats\n"
-				"  prestack stats --json | jq '.services[0].hits'");
+				"  prestack stats --json | jq '.services[0].hits'\n"
+				"Also of an instance whose process was killed.");
 		add_name(sub);
 		add_json(sub);
 	}

@@ -11,14 +11,15 @@
 namespace prestack
 {
 
-enum class Command { run, check_config, plugins, new_plugin, status, stats, flush, stop };
+enum class Command { run, check_config, plugins, new_plugin, status, health, stats, flush, stop };
 
 struct CommandLine {
 	Command command = Command::run;
 	std::string plugin; // new-plugin: its name
 	std::string folder; // new-plugin: where its folder is to be
 	std::string config; // run, check-config: the file
-	std::string name = "default"; // the instance
+	std::string
+		name; // the instance; empty, but never for run: the only one of this network namespace
 	std::string bpffs; // where to find or put the instance; empty = the usual places
 	std::string service; // flush: only this one; empty = all
 	bool json = false;

@@ -257,10 +257,9 @@ void Auditor::decide(std::uint32_t service, const EntryCopy &before, const Agent
 		++counters.stale;
 	}
 	maps_.bump_epoch(service, cache_.settle);
-	log_->error(
-		"service {}: STALE: the server has {} for {}; cache flushed. A write came "
-		"by a way that prestack does not see, or this is a defect: please report it",
-		services_[service].name, describe(verdict), name_of(before.key));
+	log_->error("service {}: STALE: the server has {} for {}; cache flushed. A write came "
+		    "by a way that prestack does not see, or this is a defect: please report it",
+		    services_[service].name, describe(verdict), name_of(before.key));
 }
 
 // Goes round the index in a minute, if it is not very large, and touches what hits have marked.

@@ -28,12 +28,12 @@ std::string program_name(std::uint32_t id)
 	return info.name;
 }
 
-// The live instance that serves the interface, or an empty string.
-std::string owner(const BpffsPtr &bpffs, int ifindex)
+std::string owner(const BpffsPtr &bpffs, int ifindex, bool dead_too)
 {
 	const auto netns = netns_id();
-	for (const auto &view : view_all_instances(bpffs)) {
-		if (!view.alive || view.description.value("netns", std::uint64_t{0}) != netns) {
+	for (const auto &view : bpffs ? view_all_instances(bpffs) : std::vector<InstanceView>()) {
+		const bool there = view.alive || (dead_too && view.attached);
+		if (!there || view.description.value("netns", std::uint64_t{0}) != netns) {
 			continue;
 		}
 		for (const auto &interface :
@@ -56,7 +56,7 @@ Failure occupied(const std::string &interface, int ifindex, const BpffsPtr &bpff
 			id = id != 0 ? id : candidate;
 		}
 	}
-	if (const auto instance = owner(bpffs, ifindex); !instance.empty()) {
+	if (const auto instance = owner(bpffs, ifindex, false); !instance.empty()) {
 		return fail("interface " + interface,
 			    fmt::format("is already served by prestack instance \"{}\"", instance),
 			    EBUSY, "stop that one, or add the service to its configuration");
@@ -69,6 +69,11 @@ Failure occupied(const std::string &interface, int ifindex, const BpffsPtr &bpff
 }
 
 } // namespace
+
+std::string instance_on(int ifindex, const BpffsPtr &bpffs)
+{
+	return owner(bpffs, ifindex, true);
+}
 
 bool has_xdp(int ifindex)
 {

@@ -31,6 +31,9 @@ struct XdpHook {
 [[nodiscard]] Result<void> check_xdp_is_free(const std::string &interface, int ifindex,
 					     const BpffsPtr &bpffs);
 
+// The instance, dead or alive, whose programs are on the interface, or an empty string.
+[[nodiscard]] std::string instance_on(int ifindex, const BpffsPtr &bpffs);
+
 // Whether any XDP program is on the interface.
 [[nodiscard]] bool has_xdp(int ifindex);
 

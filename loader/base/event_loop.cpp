@@ -34,8 +34,8 @@ Result<void> set_timer(int timer, std::chrono::milliseconds first,
 // Not those that say that something is broken (SIGSEGV, SIGQUIT, ...), nor those of job control.
 void ignore_signals()
 {
-	for (const int number : {SIGPIPE, SIGALRM, SIGUSR2, SIGVTALRM, SIGPROF, SIGIO, SIGPWR,
-				 SIGSTKFLT, SIGXFSZ}) {
+	for (const int number :
+	     {SIGPIPE, SIGALRM, SIGUSR2, SIGVTALRM, SIGPROF, SIGIO, SIGPWR, SIGSTKFLT, SIGXFSZ}) {
 		std::signal(number, SIG_IGN);
 	}
 	for (int number = SIGRTMIN; number <= SIGRTMAX; ++number) {
@@ -183,18 +183,19 @@ Result<void> EventLoop::take_signals()
 	}
 	const int raw = fd.get();
 	owned_.push_back(std::move(fd));
-	return watch(raw, [raw, stops = stops_.get(), on_signal = on_signal_.get()]() -> Result<void> {
-		signalfd_siginfo info{};
-		if (read(raw, &info, sizeof info) != sizeof info) {
-			return {};
-		}
-		const Signal signal{static_cast<int>(info.ssi_signo), info.ssi_uid,
-				    static_cast<std::int32_t>(info.ssi_pid)};
-		if (signal.number == SIGTERM || signal.number == SIGINT) {
-			++*stops;
-		}
-		return *on_signal ? (*on_signal)(signal) : Result<void>();
-	});
+	return watch(raw,
+		     [raw, stops = stops_.get(), on_signal = on_signal_.get()]() -> Result<void> {
+			     signalfd_siginfo info{};
+			     if (read(raw, &info, sizeof info) != sizeof info) {
+				     return {};
+			     }
+			     const Signal signal{static_cast<int>(info.ssi_signo), info.ssi_uid,
+						 static_cast<std::int32_t>(info.ssi_pid)};
+			     if (signal.number == SIGTERM || signal.number == SIGINT) {
+				     ++*stops;
+			     }
+			     return *on_signal ? (*on_signal)(signal) : Result<void>();
+		     });
 }
 
 Result<void> EventLoop::run()

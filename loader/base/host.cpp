@@ -16,6 +16,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/sysinfo.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -86,11 +87,29 @@ bool is_ethernet(const std::string &name)
 			 reply->ifr_hwaddr.sa_family == ARPHRD_LOOPBACK);
 }
 
+bool is_loopback(const std::string &name)
+{
+	const auto reply = ask_interface(name, SIOCGIFHWADDR);
+	return reply && reply->ifr_hwaddr.sa_family == ARPHRD_LOOPBACK;
+}
+
 Result<std::uint32_t> interface_mtu(const std::string &name)
 {
 	return ask_interface(name, SIOCGIFMTU).map([](const ifreq &reply) {
 		return static_cast<std::uint32_t>(reply.ifr_mtu);
 	});
+}
+
+std::uint64_t host_memory()
+{
+	struct sysinfo info = {};
+	return sysinfo(&info) == 0 ? std::uint64_t{info.totalram} * info.mem_unit : 0;
+}
+
+unsigned possible_cpus()
+{
+	const long cpus = sysconf(_SC_NPROCESSORS_CONF);
+	return cpus > 0 ? static_cast<unsigned>(cpus) : 1;
 }
 
 std::string kernel_release()

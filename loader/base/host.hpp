@@ -22,8 +22,13 @@ namespace prestack
 [[nodiscard]] int interface_index(const std::string &name);
 // Whether frames start with an Ethernet header.
 [[nodiscard]] bool is_ethernet(const std::string &name);
+[[nodiscard]] bool is_loopback(const std::string &name);
 // Of an interface, in bytes.
 [[nodiscard]] Result<std::uint32_t> interface_mtu(const std::string &name);
+
+// Bytes of memory; 0 if unknown.
+[[nodiscard]] std::uint64_t host_memory();
+[[nodiscard]] unsigned possible_cpus();
 
 // "6.1.0-18-amd64".
 [[nodiscard]] std::string kernel_release();

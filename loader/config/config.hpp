@@ -2,7 +2,7 @@
 // The configuration of one `prestack run`, as read from TOML.
 //
 // Reading is pure: it looks at the text and at the list of plug-ins, never at the kernel.
-// Whether an interface exists is checked by run and check-config afterwards (instance/instance.hpp).
+// Whether an interface exists is checked by run and check-config afterwards (instance/host_checks.hpp).
 #pragma once
 
 #include <chrono>
@@ -74,6 +74,7 @@ struct ServiceConfig {
 	bool enabled = true;
 	Position position;
 	Position port_position;
+	Position server_position;
 };
 
 struct LogConfig {

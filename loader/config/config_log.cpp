@@ -36,8 +36,8 @@ void read_log(TableReader &root, Config &config, ReadReport &report)
 			config.log.level = level->text;
 		}
 	}
-	config.log.keys = table.boolean("keys", fmt::format("{}", config.log.keys))
-				  .value_or(config.log.keys);
+	config.log.keys =
+		table.boolean("keys", fmt::format("{}", config.log.keys)).value_or(config.log.keys);
 	table.finish();
 }
 

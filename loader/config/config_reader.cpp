@@ -41,6 +41,12 @@ std::string text_of(const toml::node &node)
 		return toml_string(text->get());
 	}
 	std::ostringstream out;
+	if (const auto *list = node.as_array()) {
+		for (const auto &element : *list) {
+			out << (out.str().empty() ? "[" : ", ") << text_of(element);
+		}
+		return out.str() + "]";
+	}
 	node.visit([&out](const auto &value) { out << value; });
 	return out.str();
 }

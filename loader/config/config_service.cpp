@@ -66,6 +66,15 @@ void read_transports(TableReader &table, ServiceConfig &service)
 	}
 }
 
+bool is_to_many(const IpAddress &address)
+{
+	const auto &bytes = address.bytes;
+	const bool broadcast = std::ranges::all_of(bytes.begin() + 12, bytes.end(),
+						   [](auto byte) { return byte == 0xff; });
+	return address.family == IpFamily::v4 ? broadcast || (bytes[12] & 0xf0) == 0xe0
+					      : bytes[0] == 0xff;
+}
+
 void read_server(TableReader &table, ServiceConfig &service)
 {
 	const auto server = table.string("server", TableReader::required,
@@ -86,7 +95,14 @@ void read_server(TableReader &table, ServiceConfig &service)
 			fmt::format("has port {}, but port is {}", endpoint->port, service.port),
 			"prestack stands in front of the server on the same port: make them equal");
 	}
+	if (is_to_many(endpoint->address)) {
+		table.error(server->position, "server",
+			    fmt::format("{} is a multicast or broadcast address",
+					to_string(endpoint->address)),
+			    "write the address of one host, on which the server listens");
+	}
 	service.server = *endpoint;
+	service.server_position = server->position;
 }
 
 void read_allow(TableReader &table, ServiceConfig &service)

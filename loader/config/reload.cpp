@@ -15,7 +15,7 @@ namespace
 // All else shapes tables, programs or hooks, or decides what is followed from the start on.
 constexpr std::array<std::string_view, 6> reloadable{
 	"drain_timeout", "cache.audit_rate", "cache.warm_rate",
-	"log.level",     "log.keys",         "service.allow",
+	"log.level",	 "log.keys",	     "service.allow",
 };
 constexpr auto restart = "is not changed while running: put it back, or stop and start";
 
@@ -75,8 +75,9 @@ MultiResult<std::vector<ConfigChange>> plan_reload(const Config &running, const 
 			return;
 		}
 		if (std::ranges::find(reloadable, value.key) == reloadable.end()) {
-			errors.push_back(error_at(fresh, position, value.name,
-						  fmt::format("was {}, is {}", old_text, new_text)));
+			errors.push_back(
+				error_at(fresh, position, value.name,
+					 fmt::format("was {}, is {}", old_text, new_text)));
 			return;
 		}
 		changes.push_back({value.name, old_text, new_text});

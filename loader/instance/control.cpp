@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "kernel/instance_dir.hpp"
 #include "kernel/libbpf_options.hpp"
 #include "kernel/pin_names.hpp"
 
@@ -25,6 +26,9 @@ std::string object_name()
 	return std::string("map ") + pin::control;
 }
 
+// All words are in the one page that is mapped.
+static_assert(sizeof(Control::Words) <= 4096);
+
 std::size_t mapped_size()
 {
 	return static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
@@ -32,8 +36,8 @@ std::size_t mapped_size()
 
 std::uint64_t now()
 {
-	return static_cast<std::uint64_t>(
-		std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds{1});
+	return static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch() /
+					  std::chrono::nanoseconds{1});
 }
 
 template <typename Word>
@@ -106,7 +110,8 @@ std::chrono::nanoseconds Control::silence() const
 {
 	const auto beat = load(words_->beat);
 	const auto time = now();
-	return std::chrono::nanoseconds(time > beat ? time - beat : 0);
+	// A loader of a version before this one does not say.
+	return std::chrono::nanoseconds(beat != 0 && time > beat ? time - beat : 0);
 }
 
 void Control::add(Act act, std::uint64_t service)
@@ -143,6 +148,34 @@ void Control::set_state(StopState state, std::uint64_t spliced, std::uint64_t re
 	std::atomic_ref(words_->reset).store(reset);
 	std::atomic_ref(words_->errnum).store(static_cast<std::uint64_t>(errnum));
 	std::atomic_ref(words_->state).store(state);
+}
+
+std::optional<std::chrono::nanoseconds> hangs_for(const InstanceView &view)
+{
+	if (!view.alive) {
+		return std::nullopt;
+	}
+	const auto control = view.open(pin::control).and_then([](UniqueFd &&map) {
+		return Control::open(std::move(map));
+	});
+	if (!control || control->silence() <= hung_after) {
+		return std::nullopt;
+	}
+	return control->silence();
+}
+
+Failure hung(const InstanceView &view, std::chrono::nanoseconds silence)
+{
+	return fail(
+		fmt::format("instance \"{}\"", view.name),
+		fmt::format("hangs: its loader (process {}) has shown no sign of life for {} s; "
+			    "nothing is served from the kernel, the servers answer",
+			    view.description.value("pid", 0),
+			    std::chrono::duration_cast<std::chrono::seconds>(silence).count()),
+		0,
+		fmt::format("if it was stopped, `kill -CONT` lets it go on; `prestack stop --now "
+			    "--name {}` ends it",
+			    view.name));
 }
 
 Asker ourselves()

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -36,7 +37,8 @@ enum class Act : std::uint64_t { stop = 1, stop_now, flush };
 // Who did. Filled in by the command itself: who may write the map may do all that the commands do.
 struct Asker {
 	std::uint32_t uid = 0;
-	std::uint32_t login = 0; // the user who logged in, whom sudo and su do not change; all ones: unknown
+	std::uint32_t login =
+		0; // the user who logged in, whom sudo and su do not change; all ones: unknown
 	std::uint64_t pid = 0; // in its own PID namespace
 };
 [[nodiscard]] Asker ourselves();
@@ -62,7 +64,8 @@ public:
 		std::uint64_t spliced = 0; // connections that needed us when it began
 		std::uint64_t reset = 0; // of these, closed by us
 		std::uint64_t errnum = 0; // why they could not be
-		std::uint64_t beat = 0; // when the loader last showed that it lives, ns of CLOCK_MONOTONIC
+		std::uint64_t beat =
+			0; // when the loader last showed that it lives, ns of CLOCK_MONOTONIC
 		std::uint64_t recorded = 0; // how many records there have been
 		Record record[records] = {}; // the last ones; record n is at n % records
 	};
@@ -98,6 +101,12 @@ private:
 
 // A loader that has been silent for longer hangs, or was stopped. The kernel serves nothing then.
 inline constexpr std::chrono::seconds hung_after{3};
+
+struct InstanceView;
+// How long the loader of a live instance has been silent, if that is longer than `hung_after`.
+[[nodiscard]] std::optional<std::chrono::nanoseconds> hangs_for(const InstanceView &view);
+// Says so, and what to do.
+[[nodiscard]] Failure hung(const InstanceView &view, std::chrono::nanoseconds silence);
 
 // "uid 0 (login uid 1000), process 4321".
 [[nodiscard]] std::string to_string(const Asker &asker);

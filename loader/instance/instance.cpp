@@ -42,32 +42,6 @@ Result<void> check_xdp_is_free(const std::vector<ServedInterface> &interfaces,
 
 } // namespace
 
-Errors check_interfaces(const Config &config)
-{
-	Errors errors;
-	for (const auto &interface : config.interfaces) {
-		std::string problem;
-		if (interface_index(interface.name) == 0) {
-			problem = fmt::format(
-				"there is no interface \"{}\" in this network namespace",
-				interface.name);
-		} else if (!is_ethernet(interface.name)) {
-			problem =
-				fmt::format("\"{}\" is not an Ethernet interface", interface.name);
-		} else {
-			continue;
-		}
-		Error error;
-		error.kind = ErrorKind::config;
-		error.where = config.where(interface.position);
-		error.object = "interfaces";
-		error.operation = std::move(problem);
-		error.mend = "`ip link` lists those there are";
-		errors.push_back(std::move(error));
-	}
-	return errors;
-}
-
 Result<Instance> Instance::start(const Config &config, const InstanceOptions &options,
 				 std::shared_ptr<spdlog::logger> log)
 {

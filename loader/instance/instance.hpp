@@ -113,7 +113,4 @@ private:
 	nlohmann::json description_; // as published
 };
 
-// One configuration error for each interface that is missing here or is not Ethernet.
-[[nodiscard]] Errors check_interfaces(const Config &config);
-
 } // namespace prestack

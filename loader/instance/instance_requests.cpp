@@ -95,8 +95,7 @@ void Instance::log_statistics()
 void Instance::reload()
 {
 	const auto fresh = options_.load(config_.path);
-	const auto changes = fresh ? plan_reload(config_, *fresh)
-				   : tl::unexpected(fresh.error());
+	const auto changes = fresh ? plan_reload(config_, *fresh) : tl::unexpected(fresh.error());
 	if (!changes) {
 		for (const auto &error : changes.error()) {
 			log_->error("{}", to_string(error));
@@ -138,8 +137,7 @@ Result<void> Instance::apply(const Config &fresh)
 void Instance::apply_settings()
 {
 	log_->set_level(spdlog::level::from_str(config_.log.level));
-	agents_->set_audit(
-		{config_.cache.audit_rate, config_.cache.warm_rate, config_.log.keys});
+	agents_->set_audit({config_.cache.audit_rate, config_.cache.warm_rate, config_.log.keys});
 }
 
 } // namespace prestack

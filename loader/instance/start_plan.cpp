@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "base/capabilities.hpp"
 #include "base/host.hpp"
 #include "kernel/kernel_config.hpp"
 
@@ -48,8 +49,18 @@ std::vector<std::uint8_t> plugin_slots(const StartPlan &plan)
 
 Result<StartPlan> plan_start(const Config &config, spdlog::logger &log)
 {
-	if (auto checked = check_kernel(kernel_release()); !checked) {
+	const auto capabilities = effective_capabilities();
+	auto checked = check_kernel(kernel_release()).and_then([capabilities] {
+		return check_capabilities(capabilities);
+	});
+	if (!checked) {
 		return tl::unexpected(checked.error());
+	}
+	if (!can_see_processes(capabilities)) {
+		log.warn("the process lacks CAP_SYS_PTRACE: other addresses and "
+			 "ports of a server of another user are not found, and what changes there "
+			 "is "
+			 "not seen");
 	}
 	const auto geometry = plan_geometry(config.cache);
 	if (!geometry) {

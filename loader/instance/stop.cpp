@@ -11,6 +11,7 @@
 #include "base/host.hpp"
 #include "instance/control.hpp"
 #include "instance/drain.hpp"
+#include "instance/hung_loader.hpp"
 #include "kernel/instance_dir.hpp"
 #include "kernel/pin_names.hpp"
 #include "kernel/service_maps.hpp"
@@ -46,9 +47,9 @@ Failure left_attached(const std::string &name, int errnum)
 		"CONFIG_INET_DIAG_DESTROY)");
 }
 
-// Nothing if its loader died meanwhile.
+// Nothing if its loader died meanwhile, or was `killed` since it hangs.
 Result<std::optional<StopReport>> stop_living(const BpffsPtr &bpffs, const InstanceView &view,
-					      std::chrono::nanoseconds timeout)
+					      std::chrono::nanoseconds timeout, bool &killed)
 {
 	auto control = view.open(pin::control).and_then([](UniqueFd &&map) {
 		return Control::open(std::move(map));
@@ -56,9 +57,21 @@ Result<std::optional<StopReport>> stop_living(const BpffsPtr &bpffs, const Insta
 	if (!control) {
 		return tl::unexpected(control.error());
 	}
-	control->give(timeout.count() == 0 ? StopOrder::now : StopOrder::drain, timeout);
+	const bool now = timeout.count() == 0;
+	if (const auto silence = hangs_for(view); silence && !now) {
+		return hung(view, *silence);
+	}
+	control->add(now ? Act::stop_now : Act::stop);
+	control->give(now ? StopOrder::now : StopOrder::drain, timeout);
 	const auto deadline = std::chrono::steady_clock::now() + timeout + most_silence;
 	while (is_alive(bpffs, view.name)) {
+		if (control->silence() > hung_after) {
+			if (!now) {
+				return hung(view, control->silence());
+			}
+			killed = true;
+			return kill_loader(view).map([] { return std::optional<StopReport>(); });
+		}
 		if (std::chrono::steady_clock::now() > deadline) {
 			return fail(object_name(view.name), "does not react", ETIMEDOUT,
 				    fmt::format("kill -9 {}, and stop it again",
@@ -73,7 +86,7 @@ Result<std::optional<StopReport>> stop_living(const BpffsPtr &bpffs, const Insta
 	if (words.state != StopState::ended) {
 		return std::optional<StopReport>();
 	}
-	return StopReport{false, words.spliced, words.reset};
+	return StopReport{false, false, words.spliced, words.reset};
 }
 
 // The services of a dead instance answer nothing any more.
@@ -186,8 +199,9 @@ Result<StopReport> stop_instance(const BpffsPtr &bpffs, const std::string &name,
 	if (!view) {
 		return tl::unexpected(view.error());
 	}
+	bool killed = false;
 	if (view->alive) {
-		const auto stopped = stop_living(bpffs, *view, timeout);
+		const auto stopped = stop_living(bpffs, *view, timeout, killed);
 		if (!stopped) {
 			return tl::unexpected(stopped.error());
 		}
@@ -195,7 +209,11 @@ Result<StopReport> stop_instance(const BpffsPtr &bpffs, const std::string &name,
 			return **stopped;
 		}
 	}
-	return stop_dead(bpffs, name, timeout, log);
+	return stop_dead(bpffs, name, timeout, log).map([killed](StopReport report) {
+		report.was_hung = killed;
+		report.was_dead = !killed;
+		return report;
+	});
 }
 
 } // namespace prestack

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/host.hpp"
+#include "config/memory_use.hpp"
 
 #ifndef PRESTACK_VERSION
 #define PRESTACK_VERSION "unknown"
@@ -37,6 +38,13 @@ nlohmann::json describe(const ServiceConfig &service)
 		{"existing_connections", to_string(service.existing_connections)},
 		{"allow", allow},
 		{"server", {{"address", to_string(service.server)}}}};
+}
+
+nlohmann::json describe_memory(const Geometry &geometry)
+{
+	const auto use = memory_use(geometry, possible_cpus());
+	return {{"entries", use.entries},	{"fences", use.fences}, {"flows", use.flows},
+		{"handshakes", use.handshakes}, {"other", use.other},	{"total", use.total()}};
 }
 
 } // namespace
@@ -71,6 +79,7 @@ nlohmann::json describe_instance(const std::string &name, const Config &config,
 		  {"audit_rate", config.cache.audit_rate},
 		  {"warm_rate", config.cache.warm_rate},
 		  {"bytes_per_small_item", geometry.bytes_per_small_item()}}},
+		{"memory", describe_memory(geometry)},
 	};
 	description["interfaces"] = nlohmann::json::array();
 	for (const auto &interface : interfaces) {

@@ -11,6 +11,7 @@
 
 #include "base/address.hpp"
 #include "base/host.hpp"
+#include "instance/control.hpp"
 #include "kernel/address_maps.hpp"
 #include "kernel/entry_tables.hpp"
 #include "kernel/pin_names.hpp"
@@ -146,6 +147,7 @@ Result<json> gather_status(const InstanceView &view)
 	json status = view.description;
 	status["alive"] = view.alive;
 	status["attached"] = view.alive || view.attached;
+	status["hung"] = hangs_for(view).has_value();
 	const auto connections = count_connections(view);
 	if (!connections) {
 		return tl::unexpected(connections.error());
@@ -221,7 +223,7 @@ Result<json> gather_stats(const InstanceView &view)
 	if (!agent_map) {
 		return tl::unexpected(agent_map.error());
 	}
-	json stats{{"instance", view.name}, {"services", json::array()}};
+	json stats{{"instance", view.name}, {"alive", view.alive}, {"services", json::array()}};
 	std::vector<ps_stats> values(static_cast<std::size_t>(cpus));
 	std::uint32_t number = 0;
 	for (const auto &service : view.description["services"]) {

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "config/memory_use.hpp"
 #include "kernel/user_counters.hpp"
 #include "report/counters.hpp"
 #include "report/report.hpp"
@@ -161,6 +162,9 @@ void render_reasons(std::string &out, std::string_view title, const json &reason
 
 std::string life_of(const json &status)
 {
+	if (status["hung"].get<bool>()) {
+		return "hangs: it shows no sign of life, and nothing is served";
+	}
 	if (status["alive"].get<bool>()) {
 		return "running";
 	}
@@ -168,6 +172,12 @@ std::string life_of(const json &status)
 		       ? "dead, its programs are still attached: they follow and translate "
 			 "connections and serve nothing"
 		       : "dead";
+}
+
+std::string describe_memory(const json &memory)
+{
+	return to_string(MemoryUse{memory["entries"], memory["fences"], memory["flows"],
+				   memory["handshakes"], memory["other"]});
 }
 
 std::string describe_connections(const json &connections)
@@ -206,6 +216,9 @@ std::string render_status(const json &status)
 	line(out, 2, "limits",
 	     fmt::format("keys {}, values {} bytes", plain(cache["max_key"]),
 			 plain(cache["max_value"])));
+	if (status.contains("memory")) {
+		line(out, 0, "memory", describe_memory(status["memory"]));
+	}
 	line(out, 0, "connections", describe_connections(status["connections"]));
 	line(out, 2, "at most", plain(cache["flows"]));
 	for (const auto &service : status["services"]) {
@@ -217,6 +230,11 @@ std::string render_status(const json &status)
 std::string render_stats(const json &stats)
 {
 	std::string out;
+	if (!stats["alive"].get<bool>()) {
+		line(out, 0, "instance",
+		     fmt::format("{}, dead: these are its last counters",
+				 plain(stats["instance"])));
+	}
 	for (const auto &service : stats["services"]) {
 		out += fmt::format("service {} (hit ratio {})\n", plain(service["name"]),
 				   hit_ratio(service));

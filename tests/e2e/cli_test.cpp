@@ -105,8 +105,45 @@ TEST_F(Cli, TheReadmesConfigurationIsGood)
 	const Netns server("server");
 	const Netns client("client");
 	const VethPair link(server, client, {});
+	link.server_address("10.0.0.1/24");
 	const Finished finished =
 		prestack({"check-config", directory.write("good.toml", good_config)}, &server);
+	EXPECT_EQ(finished.exit_code, 0) << finished.errors;
+	EXPECT_NE(finished.output.find("memory: "), std::string::npos) << finished.output;
+}
+
+// What only this host can tell. `--offline` does not ask it.
+TEST_F(Cli, CheckConfigLooksAtTheHost)
+{
+	TempDir directory;
+	const Netns server("server");
+	const Netns client("client");
+	const VethPair link(server, client, {});
+	const auto expect_refused = [&](const char *from, const char *to, const char *place,
+					const char *says) {
+		std::string text = good_config;
+		text.replace(text.find(from), std::string(from).size(), to);
+		const std::string file = directory.write("other.toml", text);
+		const Finished finished = prestack({"check-config", file}, &server);
+		EXPECT_EQ(finished.exit_code, 2) << to << ": " << finished.output;
+		EXPECT_NE(finished.errors.find(file + place), std::string::npos) << finished.errors;
+		EXPECT_NE(finished.errors.find(says), std::string::npos) << finished.errors;
+		EXPECT_EQ(prestack({"check-config", "--offline", file}, &server).exit_code, 0);
+	};
+	expect_refused("10.0.0.1:11211", "10.0.0.1:11211", ":13:", "not an address of this host");
+	link.server_address("10.0.0.1/24");
+	expect_refused("\"veth0\"", "\"lo\"", ":1:", "loopback");
+	expect_refused("64MiB", "1000GiB", ":5:", "than the");
+	attach_xdp_pass(server, "veth0");
+	expect_refused("\"veth0\"", "\"veth0\"", ":1:", "XDP program already");
+}
+
+TEST_F(Cli, CheckConfigTakesARunningInstancesInterface)
+{
+	Testbed &testbed = Testbed::shared({});
+	TempDir directory;
+	const Finished finished = prestack(
+		{"check-config", directory.write("good.toml", good_config)}, &testbed.server_ns());
 	EXPECT_EQ(finished.exit_code, 0) << finished.errors;
 }
 

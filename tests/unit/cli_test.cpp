@@ -41,7 +41,9 @@ TEST(Cli, EveryCommand)
 	EXPECT_EQ(parse({"new-plugin", "My", "dir"}).error().code, 2);
 	EXPECT_EQ(parse({"new-plugin", "my"}).error().code, 2);
 	EXPECT_EQ(parse({"status"})->command, Command::status);
-	EXPECT_EQ(parse({"status"})->name, "default");
+	EXPECT_EQ(parse({"status"})->name, "") << "the only one there is";
+	EXPECT_EQ(parse({"run", "--config", "a.toml"})->name, "default");
+	EXPECT_EQ(parse({"health", "--json"})->command, Command::health);
 	EXPECT_EQ(parse({"stats", "--json", "--name", "b"})->command, Command::stats);
 	EXPECT_EQ(parse({"flush", "--service", "s-1"})->service, "s-1");
 }
@@ -100,6 +102,7 @@ TEST(Cli, HelpAndVersionAreZero)
 						   {"check-config", "--help"},
 						   {"plugins", "--help"},
 						   {"status", "--help"},
+						   {"health", "--help"},
 						   {"stats", "--help"},
 						   {"flush", "--help"}}) {
 		const auto line = parse(arguments);
