@@ -5,6 +5,7 @@
  */
 #include "vmlinux.h"
 #include "coherence/epoch.bpf.h"
+#include "coherence/unseen.bpf.h"
 #include "handover/slot.bpf.h"
 #include "handover/tc_side.bpf.h"
 #include "packet/describe.bpf.h"
@@ -16,6 +17,8 @@
 #include "runtime/scratch.bpf.h"
 #include "runtime/stats.bpf.h"
 #include "runtime/verifier.bpf.h"
+#include "service/address.bpf.h"
+#include "service/scope.bpf.h"
 #include "service/sender.bpf.h"
 #include "service/service.bpf.h"
 #include "tcp/flow.bpf.h"
@@ -28,17 +31,6 @@
 #include <prestack/flow.h>
 #include <prestack/types.h>
 
-/* Flushes all services: a fragment, or hidden transport headers, may be a write to any of them. */
-static __always_inline void ps_flush_all(__u32 reason)
-{
-	for (__u32 i = 0; i < PS_MAX_SERVICES; i++) {
-		if (i >= ps_config.nr_services)
-			break;
-		ps_flush(i);
-		ps_count(i, reason);
-	}
-}
-
 /*
  * The first fragment of a segment. If its flow is translated, the fragment cannot be, and without
  * that the server would read its numbers wrongly. So it is dropped.
@@ -46,12 +38,15 @@ static __always_inline void ps_flush_all(__u32 reason)
 static __always_inline int ps_ingress_fragment(struct xdp_md *ctx, const struct ps_headers *h)
 {
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	const struct ps_ports *ports = ps_ports_now();
 	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
 	struct ps_flow *f;
 
-	if (!s || h->protocol != IPPROTO_TCP || !h->dport || ps_service_of(h->dport) < 0 ||
+	if (!s || !ports || h->protocol != IPPROTO_TCP || !h->dport ||
+	    !ps_port_known(ports, h->dport) || !ps_describe_ends(&s->pkt, data, end, h, true) ||
 	    !ps_describe(&s->pkt, data, end, ctx->ingress_ifindex, h, true))
 		return XDP_PASS;
+	ps_find_scope(s, PS_HOOK_XDP, ps_read_once(ports->generation));
 	ps_name_flow(s);
 	f = ps_flow_find(&s->pkt.flow);
 	return f && ps_is_spliced(f) ? XDP_DROP : XDP_PASS;
@@ -143,18 +138,24 @@ static __always_inline int ps_ingress_segment(struct xdp_md *ctx, struct ps_scra
 static __always_inline int ps_ingress(struct xdp_md *ctx, struct ps_headers *h, const bool plain)
 {
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	const struct ps_ports *ports = ps_ports_now();
 	struct ps_service_state *state;
+	__u32 len, generation;
 	struct ps_scratch *s;
 	int service;
 	__u64 dead;
-	__u32 len;
 
-	service = ps_service_of(h->dport);
+	if (!ports || !ps_port_known(ports, h->dport))
+		return XDP_PASS;
+	generation = ps_read_once(ports->generation);
+	s = ps_scratch(PS_HOOK_XDP);
+	if (!s || !ps_describe_ends(&s->pkt, data, end, h, true))
+		return XDP_PASS;
+	service = ps_service_of(s, PS_HOOK_XDP, generation);
 	if (service < 0)
 		return XDP_PASS;
-	s = ps_scratch(PS_HOOK_XDP);
 	state = ps_state_of(service);
-	if (!s || !state)
+	if (!state)
 		return XDP_PASS;
 	s->pkt.service = service;
 	s->pkt.now = ps_now(s);
@@ -171,6 +172,7 @@ static __always_inline int ps_ingress(struct xdp_md *ctx, struct ps_headers *h, 
 		ps_count(service, PS_COUNT_bad_header);
 		return XDP_PASS;
 	}
+	ps_find_scope(s, PS_HOOK_XDP, generation);
 	if (h->protocol == IPPROTO_TCP) {
 		s->segment.serves = ps_flags_of(state) & PS_SERVICE_TCP;
 		return ps_ingress_segment(ctx, s, h, service);
@@ -206,13 +208,19 @@ __noinline int ps_ingress_any(struct xdp_md *ctx)
 	case PS_PARSED_OK:
 		return ps_ingress(ctx, &h, false);
 	case PS_PARSED_FRAGMENT:
-		ps_flush_all(PS_COUNT_fragment);
+		if (ps_is_for_others(ctx, &h))
+			return XDP_PASS;
+		ps_flush_all();
 		return ps_ingress_fragment(ctx, &h);
 	case PS_PARSED_OPAQUE:
-		ps_flush_all(PS_COUNT_fragment);
+		if (!ps_is_for_others(ctx, &h))
+			ps_flush_all();
+		return XDP_PASS;
+	case PS_PARSED_HIDDEN:
+		ps_flush_all();
 		return XDP_PASS;
 	default:
-		return h.ipv6 || h.protocol == IPPROTO_ICMP ? ps_icmp_in(ctx, h.l3, h.ipv6)
+		return h.ipv6 || h.protocol == IPPROTO_ICMP ? ps_icmp_in(ctx, h.l3, h.vlan, h.ipv6)
 							    : XDP_PASS;
 	}
 }
@@ -234,14 +242,6 @@ int ps_xdp(struct xdp_md *ctx)
 static __always_inline __u32 ps_skb_vlan(const struct __sk_buff *skb)
 {
 	return skb->vlan_present ? ps_vlan_push(0, skb->vlan_tci) : 0;
-}
-
-/* A reply leaves that cannot be matched to its request. That may be a write. */
-static __always_inline int ps_unread_reply(__u32 service, struct ps_service_state *state)
-{
-	ps_end_epoch(service, state);
-	ps_count(service, PS_COUNT_nofill_shape);
-	return TC_ACT_UNSPEC;
 }
 
 /* A packet leaves on a path that is not proven. A separate function for the verifier. */
@@ -283,28 +283,6 @@ static __always_inline int ps_egress_segment(struct __sk_buff *skb, struct ps_sc
 }
 
 /*
- * A packet leaves in a form that is not parsed (a tunnel, encryption, a segment longer than IP can
- * say). If it comes from a service's own port, it may be the reply to anything.
- */
-static __always_inline int ps_opaque_reply(struct __sk_buff *skb)
-{
-	struct ps_service_state *state;
-	struct bpf_sock *sk = skb->sk;
-	int service;
-
-	if (!sk)
-		return TC_ACT_UNSPEC;
-	sk = bpf_sk_fullsock(sk);
-	if (!sk)
-		return TC_ACT_UNSPEC;
-	service = ps_service_of(bpf_htons(sk->src_port));
-	if (service < 0)
-		return TC_ACT_UNSPEC;
-	state = ps_state_of(service);
-	return state ? ps_unread_reply(service, state) : TC_ACT_UNSPEC;
-}
-
-/*
  * A packet with these headers leaves. `parsed`: the result of ps_parse. `plain`: ps_parse_plain
  * found them.
  */
@@ -312,18 +290,28 @@ static __always_inline int ps_egress(struct __sk_buff *skb, struct ps_headers *h
 				     const bool plain)
 {
 	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
+	const struct ps_ports *ports = ps_ports_now();
 	struct ps_service_state *state;
 	struct ps_scratch *s;
+	__u32 generation;
 	int service;
 	bool owned;
 
-	service = ps_service_of(h->sport);
 	owned = ps_config.trust_sender || skb->sk;
-	if (service < 0 || (!owned && !ps_may_be_control(skb, h, parsed)))
+	if (!ports || (!owned && !ps_may_be_control(skb, h, parsed)))
 		return TC_ACT_UNSPEC;
+	if (!ps_port_known(ports, h->sport))
+		return !owned || ps_sent_from_port(skb, h->sport) ? TC_ACT_UNSPEC
+								  : ps_unseen_way(skb, h->protocol);
+	generation = ps_read_once(ports->generation);
 	s = ps_scratch(PS_HOOK_TC);
+	if (!s || !ps_describe_ends(&s->pkt, data, end, h, false))
+		return TC_ACT_UNSPEC;
+	service = ps_service_of(s, PS_HOOK_TC, generation);
+	if (service < 0)
+		return owned ? ps_unseen_way(skb, h->protocol) : TC_ACT_UNSPEC;
 	state = ps_state_of(service);
-	if (!s || !state)
+	if (!state)
 		return TC_ACT_UNSPEC;
 	s->pkt.service = service;
 	if (parsed == PS_PARSED_FRAGMENT)
@@ -335,10 +323,11 @@ static __always_inline int ps_egress(struct __sk_buff *skb, struct ps_headers *h
 	if ((!plain && !ps_find_payload(h, data, end, skb->len)) ||
 	    !ps_describe(&s->pkt, data, end, skb->ifindex, h, false))
 		return owned ? ps_unread_reply(service, state) : TC_ACT_UNSPEC;
+	ps_find_scope(s, PS_HOOK_TC, generation);
 	if (!ps_sent_from_port(skb, h->sport)) {
-		if (!ps_may_be_control(skb, h, parsed) || !ps_describe_segment(s, data, end, h))
-			return TC_ACT_UNSPEC;
-		return ps_control_leaves(skb);
+		if (ps_may_be_control(skb, h, parsed) && ps_describe_segment(s, data, end, h))
+			return ps_control_leaves(skb);
+		return owned ? ps_unseen_way(skb, h->protocol) : TC_ACT_UNSPEC;
 	}
 	if (h->protocol == IPPROTO_TCP)
 		return ps_egress_segment(skb, s, h, service, state);
@@ -363,10 +352,12 @@ __noinline int ps_egress_any(struct __sk_buff *skb)
 
 	if (parsed == PS_PARSED_OTHER && (h.ipv6 || h.protocol == IPPROTO_ICMP) &&
 	    !skb->ingress_ifindex)
-		ps_icmp_out(skb, h.l3, h.ipv6);
+		ps_icmp_out(skb, h.l3, h.vlan, h.ipv6);
 	/* The first fragment of a reply is enough: the others mean nothing without it. */
 	if (parsed != PS_PARSED_OK && parsed != PS_PARSED_FRAGMENT)
 		return ps_opaque_reply(skb);
+	if (parsed == PS_PARSED_FRAGMENT && !h.sport)
+		return TC_ACT_UNSPEC;
 	return ps_egress(skb, &h, parsed, false);
 }
 

@@ -11,6 +11,7 @@
 #include "packet/uapi.bpf.h"
 #include "runtime/maps.bpf.h"
 #include "runtime/verifier.bpf.h"
+#include "service/address.bpf.h"
 #include "service/service.bpf.h"
 #include "tcp/flow.bpf.h"
 #include <bpf/bpf_helpers.h>
@@ -140,7 +141,11 @@ __noinline int ps_invalidate_one(struct __sk_buff *skb, __u32 service, __u32 i)
 	struct ps_fence *f;
 	__u64 *at, hash;
 
-	if (service >= PS_MAX_SERVICES || i >= PS_MAX_INVALIDATIONS)
+	if (service >= PS_MAX_SERVICES)
+		return -1;
+	ps_opaque(
+		i); /* else the two bounds, which are equal, become one test that the verifier cannot use */
+	if (i >= PS_MAX_INVALIDATIONS)
 		return -1;
 	at = &frame->hash[i];
 	ps_opaque(at); /* the pointer that is tested is the one that is used */
@@ -179,7 +184,9 @@ int ps_invalidations(struct __sk_buff *skb)
 static long ps_count_flow(void *map, const __u64 *hash, struct ps_flow *f,
 			  struct ps_flow_count *count)
 {
-	int service = ps_service_of(f->key.local_port);
+	struct ps_wanted wanted = {};
+	int service = ps_service_at(&wanted, f->key.local[0], f->key.local[1], f->key.local_port,
+				    PS_TRANSPORT_TCP, true);
 
 	count->flows++;
 	if (ps_read_once(f->splice.in_skip) && !ps_read_once(f->ended))

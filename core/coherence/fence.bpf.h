@@ -32,8 +32,12 @@ static __always_inline struct ps_fence *ps_fence_of(__u64 hash)
 /* Hash of a client, the address that it sent to, and its number for the request. */
 static __always_inline __u64 ps_requester_hash(const struct ps_packet *p, __u32 request)
 {
-	__u64 h = ps_mix(ps_config.seed[0], p->client[0]);
+	__u64 h = ps_config.seed[0];
 
+	/* Where: by far most hosts have one scope, which is 0. */
+	if (p->flow.scope)
+		h = ps_mix(h, p->flow.scope);
+	h = ps_mix(h, p->client[0]);
 	h = ps_mix(h, p->client[1]);
 	/* A reply from another address of the server's user is not the reply to this request. */
 	h = ps_mix(h, p->local[0]);

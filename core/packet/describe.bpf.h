@@ -15,8 +15,8 @@
  * The addresses in the 16-byte form. The client is the source at ingress and the destination at
  * egress.
  */
-static __always_inline bool ps_addresses(struct ps_packet *p, void *data, void *end,
-					 const struct ps_headers *h, bool client_is_source)
+static __always_inline bool ps_read_addresses(struct ps_packet *p, void *data, void *end,
+					      const struct ps_headers *h, bool client_is_source)
 {
 	__u64 a[2], b[2];
 
@@ -43,22 +43,31 @@ static __always_inline bool ps_addresses(struct ps_packet *p, void *data, void *
 	return true;
 }
 
-/* Fills in the description of the packet, except for its service. False: the frame is cut off. */
+/* Who sends to whom: what tells whether the packet is a service's. False: cut off. */
+static __always_inline bool ps_describe_ends(struct ps_packet *p, void *data, void *end,
+					     const struct ps_headers *h, bool client_is_source)
+{
+	if (!ps_read_addresses(p, data, end, h, client_is_source))
+		return false;
+	p->client_port = client_is_source ? h->sport : h->dport;
+	p->local_port = client_is_source ? h->dport : h->sport;
+	p->ipv6 = h->ipv6;
+	p->transport = h->protocol;
+	return true;
+}
+
+/* Fills in the rest of the packet's description, except for its service and scope. False: cut off. */
 static __always_inline bool ps_describe(struct ps_packet *p, void *data, void *end, __u32 ifindex,
 					const struct ps_headers *h, bool client_is_source)
 {
-	if (data + sizeof(struct ethhdr) > end || !ps_addresses(p, data, end, h, client_is_source))
+	if (data + sizeof(struct ethhdr) > end)
 		return false;
 	p->mac = (ps_load64(data + (client_is_source ? 0 : ETH_ALEN)) & ps_low_bytes(ETH_ALEN)) |
 		 (__u64)h->protocol << 48;
-	p->client_port = client_is_source ? h->sport : h->dport;
-	p->local_port = client_is_source ? h->dport : h->sport;
 	p->ifindex = ifindex;
 	p->vlan = h->vlan;
 	p->l3 = h->l3;
 	p->l4 = h->l4;
-	p->ipv6 = h->ipv6;
-	p->transport = h->protocol;
 	p->odd_header = h->odd;
 	p->partial_csum = 0;
 	p->payload = h->payload;

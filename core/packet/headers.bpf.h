@@ -37,7 +37,8 @@ enum ps_parsed {
 	PS_PARSED_OK,
 	PS_PARSED_FRAGMENT, /* a fragment of UDP or TCP */
 	PS_PARSED_BAD, /* UDP or TCP with contradicting lengths, or cut off */
-	PS_PARSED_OPAQUE, /* too many IPv6 headers or VLAN tags, or no length */
+	PS_PARSED_OPAQUE, /* too many IPv6 headers, or no length */
+	PS_PARSED_HIDDEN, /* too many VLAN tags: not even the addresses are known */
 };
 
 /*
@@ -152,8 +153,10 @@ static __always_inline int ps_parse_ipv6(void *data, void *end, struct ps_header
 			if ((void *)(f + 1) > end || (f->offset & bpf_htons(IP6_OFFSET)))
 				return PS_PARSED_FRAGMENT;
 			h->l4 = (off & PS_EXT_MASK) + sizeof(*f);
-			if (f->next == IPPROTO_UDP || f->next == IPPROTO_TCP)
+			if (f->next == IPPROTO_UDP || f->next == IPPROTO_TCP) {
+				h->protocol = f->next;
 				ps_parse_ports(data, end, h);
+			}
 			return PS_PARSED_FRAGMENT;
 		}
 		if (next != IPPROTO_HOPOPTS && next != IPPROTO_ROUTING && next != IPPROTO_DSTOPTS)
@@ -205,7 +208,7 @@ static __always_inline int ps_parse(void *data, void *end, __u32 vlan, struct ps
 	if (proto == bpf_htons(ETH_P_IPV6))
 		return ps_parse_ipv6(data, end, h);
 	if (proto == bpf_htons(ETH_P_8021Q) || proto == bpf_htons(ETH_P_8021AD))
-		return PS_PARSED_OPAQUE;
+		return PS_PARSED_HIDDEN;
 	return PS_PARSED_OTHER;
 }
 

@@ -10,6 +10,8 @@
 
 /* linux/if_ether.h, linux/if_vlan.h */
 #ifndef ETH_P_IP
+#define AF_INET 2
+#define AF_INET6 10
 #define ETH_P_IP 0x0800
 #define ETH_P_IPV6 0x86dd
 #define ETH_P_8021Q 0x8100

@@ -97,8 +97,37 @@ struct ps_partial_request {
 	__u32 present; /* the segment begins within a request */
 };
 
+/* What was found of a server's address, and of a link, in one generation of ps_ports; 0: nothing. */
+#define PS_KNOWN_ADDRESSES 16 /* power of two */
+struct ps_known_address {
+	__u64 addr[2]; /* net */
+	__u16 port; /* net */
+	__u8 transport;
+	__u8 reserved;
+	__u32 generation;
+	__s32 service;
+	__u32 reserved2;
+};
+
+struct ps_known_link {
+	struct ps_link_key key;
+	struct ps_link at;
+	__u32 generation;
+	__u32 reserved;
+};
+
+/* Keys for the maps of addresses. */
+struct ps_wanted {
+	struct ps_address at;
+	struct ps_local_prefix prefix;
+	__u32 reserved;
+};
+
 struct ps_scratch {
 	struct ps_packet pkt;
+	struct ps_known_address known[PS_KNOWN_ADDRESSES];
+	struct ps_known_link link;
+	struct ps_wanted wanted;
 	__u64 tick; /* the kept time of this CPU, see ps_now */
 	__u64 tick_now;
 	__u64 woke; /* the tick in which user space was last woken for questions */

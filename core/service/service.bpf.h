@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Services: which one has a port, who may be answered, and on which paths.
+ * Services: who may be answered, and on which paths.
  *
  * A path is (interface, Ethernet address, VLAN tags, server address, transport). It is proven once
  * the server's own socket was seen to reply on it, in the current epoch. Several cases are never
@@ -23,24 +23,14 @@
 #include <prestack/types.h>
 
 /*
- * The service that listens on `port` (net), or -1. Ports are in .rodata, so this is a few
- * comparisons.
+ * The index of a service's program in the program arrays. With one plug-in it is a constant, and the
+ * tail call becomes a jump.
  */
-static __always_inline int ps_service_of(__u16 port)
-{
-	for (__u32 i = 0; i < PS_MAX_SERVICES; i++) {
-		if (i >= ps_config.nr_services)
-			break;
-		if (ps_config.port[i] == port)
-			return i;
-	}
-	return -1;
-}
-
-/* The index of a service's program in the program arrays. */
 static __always_inline __u32 ps_program_of(__u32 service, __u32 slot)
 {
-	return ps_config.plugin[service] * PS_HOOK_SLOTS + slot;
+	if (ps_config.nr_plugins == 1)
+		return slot;
+	return ps_config.plugin[service & (PS_MAX_SERVICES - 1)] * PS_HOOK_SLOTS + slot;
 }
 
 static __always_inline struct ps_service_state *ps_state_of(__u32 service)

@@ -21,6 +21,8 @@
 #include "runtime/scratch.bpf.h"
 #include "runtime/stats.bpf.h"
 #include "runtime/verifier.bpf.h"
+#include "service/address.bpf.h"
+#include "service/scope.bpf.h"
 #include "service/service.bpf.h"
 #include "tcp/flow.bpf.h"
 #include "tcp/segment.bpf.h"
@@ -93,13 +95,15 @@ static __always_inline bool ps_icmp_is_error(const struct ps_scratch *s, __u32 i
 static __always_inline bool ps_quote_read(struct ps_scratch *s, struct ps_quote *q,
 					  const bool from_client)
 {
+	const __u32 hook = from_client ? PS_HOOK_TC : PS_HOOK_XDP;
+	const struct ps_ports *all = ps_ports_now();
 	const __u8 *ip = s->in + PS_ICMP_HEADER;
 	struct ps_packet *p = &s->pkt;
 	__u64 source[2] = {}, target[2] = {};
-	__u32 head = sizeof(struct ipv6hdr), ports, at;
+	__u32 head = sizeof(struct ipv6hdr), ports, at, generation;
 	int service;
 
-	if (!ps_icmp_is_error(s, q->ipv6))
+	if (!all || !ps_icmp_is_error(s, q->ipv6))
 		return false;
 	if (q->ipv6) {
 		if (ip[0] >> 4 != 6 || ip[6] != IPPROTO_TCP)
@@ -132,10 +136,15 @@ static __always_inline bool ps_quote_read(struct ps_scratch *s, struct ps_quote 
 	p->local[1] = from_client ? target[1] : source[1];
 	p->client_port = from_client ? ports : ports >> 16;
 	p->local_port = from_client ? ports >> 16 : ports;
-	service = ps_service_of(p->local_port);
+	if (!ps_port_known(all, p->local_port))
+		return false;
+	generation = ps_read_once(all->generation);
+	p->transport = IPPROTO_TCP;
+	service = ps_service_of(s, hook, generation);
 	if (service < 0)
 		return false;
 	p->service = service;
+	ps_find_scope(s, hook, generation);
 	ps_name_flow(s);
 	return true;
 }
@@ -193,8 +202,11 @@ static __always_inline void ps_path_mtu(struct ps_flow *f, __u32 mtu, __u32 ipv6
 		*(volatile __u32 *)&f->splice.mss = mtu - head;
 }
 
-/* A packet that may be an ICMP message arrives. `l3`: where its IP header is. Returns the verdict. */
-__noinline int ps_icmp_in(struct xdp_md *ctx, __u32 l3, __u32 ipv6)
+/*
+ * A packet that may be an ICMP message arrives. `l3`: where its IP header is; `vlan`: its tags, as in
+ * struct ps_path. Returns the verdict.
+ */
+__noinline int ps_icmp_in(struct xdp_md *ctx, __u32 l3, __u32 vlan, __u32 ipv6)
 {
 	struct ps_scratch *s = ps_scratch(PS_HOOK_XDP);
 	struct ps_quote q = {.ipv6 = ipv6};
@@ -210,6 +222,8 @@ __noinline int ps_icmp_in(struct xdp_md *ctx, __u32 l3, __u32 ipv6)
 	    bpf_xdp_load_bytes(ctx, l3, ip, ipv6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr)) ||
 	    !ps_icmp_find(ip, l3, &q))
 		return XDP_PASS;
+	s->pkt.ifindex = ctx->ingress_ifindex;
+	s->pkt.vlan = vlan;
 	s->pkt.payload = q.message;
 	s->pkt.payload_len = q.len;
 	if (ps_copy_long(ctx) || !ps_quote_read(s, &q, false) ||
@@ -247,7 +261,7 @@ __noinline int ps_icmp_in(struct xdp_md *ctx, __u32 l3, __u32 ipv6)
  * A packet of this host that may be an ICMP message leaves. The segment that it quotes is the client's,
  * as the server's stack has received it. Returns the verdict.
  */
-__noinline int ps_icmp_out(struct __sk_buff *skb, __u32 l3, __u32 ipv6)
+__noinline int ps_icmp_out(struct __sk_buff *skb, __u32 l3, __u32 vlan, __u32 ipv6)
 {
 	struct ps_scratch *s = ps_scratch(PS_HOOK_TC);
 	struct ps_quote q = {.ipv6 = ipv6};
@@ -261,6 +275,8 @@ __noinline int ps_icmp_out(struct __sk_buff *skb, __u32 l3, __u32 ipv6)
 	    bpf_skb_load_bytes(skb, l3, ip, ipv6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr)) ||
 	    !ps_icmp_find(ip, l3, &q))
 		return TC_ACT_UNSPEC;
+	s->pkt.ifindex = skb->ifindex;
+	s->pkt.vlan = vlan;
 	len = q.len;
 	if (!ps_size_fits(&len, PS_IN_SIZE) || bpf_skb_load_bytes(skb, q.message, s->in, len) ||
 	    !ps_quote_read(s, &q, true))

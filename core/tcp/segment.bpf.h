@@ -27,10 +27,9 @@
 #define PS_TC_READ (-2) /* no verdict yet */
 #define PS_SUM_CHUNKS 32 /* of PS_IN_SIZE bytes: the longest segment */
 
-/* Completes the key of the packet's connection. */
+/* Completes the key of the packet's connection: the hash is still missing. */
 static __always_inline void ps_name_flow(struct ps_scratch *s)
 {
-	s->pkt.flow.reserved = 0;
 	s->pkt.flow.hash = ps_flow_hash(&s->pkt.flow);
 }
 

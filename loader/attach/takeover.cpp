@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <set>
 
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
@@ -13,6 +14,7 @@
 #include "attach/xdp_hook.hpp"
 #include "base/host.hpp"
 #include "kernel/pin_names.hpp"
+#include "watch/known_addresses.hpp"
 #include "watch/spliced_connections.hpp"
 
 #ifndef PRESTACK_VERSION
@@ -63,22 +65,34 @@ std::optional<TableFormat> read_table_format(const InstanceDir &dir)
 								     : std::nullopt;
 }
 
-// Those that `now` does not have, if it is given.
-std::vector<std::uint16_t> ports_of(const nlohmann::json &description, const TableFormat *now)
+bool goes_on(const nlohmann::json &service, const TableFormat &now)
 {
-	std::vector<std::uint16_t> ports;
-	for (const auto &service : description.value("services", nlohmann::json::array())) {
-		const auto port = service.value("port", std::uint16_t{0});
-		const bool goes_on =
-			now != nullptr &&
-			std::ranges::any_of(now->config.port, [port](std::uint16_t served) {
-				return served == htons(port);
-			});
-		if (!goes_on) {
-			ports.push_back(port);
+	const auto server = parse_endpoint(
+		service.value("server", nlohmann::json::object()).value("address", ""));
+	return server &&
+	       std::ranges::any_of(now.servers, [&server](const TableFormat::Server &served) {
+		       return served.address == server->address.bytes &&
+			      served.port == server->port;
+	       });
+}
+
+// Those of services that `now` does not have; all ports that were served without it.
+std::vector<std::uint16_t> ports_of(const InstanceDir &dir, const TableFormat *now)
+{
+	std::set<std::uint16_t> ports;
+	for (const auto &service : dir.leftover().value("services", nlohmann::json::array())) {
+		if (now == nullptr || !goes_on(service, *now)) {
+			ports.insert(service.value("port", std::uint16_t{0}));
 		}
 	}
-	return ports;
+	const auto addresses = dir.open_leftover(pin::addresses);
+	const auto listening = now == nullptr && addresses ? read_listening(addresses->get())
+							   : Result<ListeningMap>(ListeningMap());
+	if (listening) {
+		const auto listed = KnownAddresses{*listening, {}}.ports();
+		ports.insert(listed.begin(), listed.end());
+	}
+	return {ports.begin(), ports.end()};
 }
 
 // How many connections to these ports would break off if they were not translated any more.
@@ -90,7 +104,12 @@ Result<std::uint64_t> count_spliced(const InstanceDir &dir, std::vector<std::uin
 		return 0;
 	}
 	if (here) {
-		return SplicedConnections::open(flows->get(), std::move(ports), known_layout)
+		FlowScopes scopes;
+		if (const auto links = dir.open_leftover(pin::links); links) {
+			scopes = read_flow_scopes(links->get());
+		}
+		return SplicedConnections::open(flows->get(), std::move(ports), std::move(scopes),
+						known_layout)
 			.and_then([](const SplicedConnections &spliced) { return spliced.list(); })
 			.map([](const std::vector<TcpConnection> &list) -> std::uint64_t {
 				return list.size();
@@ -142,9 +161,9 @@ Result<void> check_none_breaks(const InstanceDir &dir, const Leftover &leftover,
 			       const TableFormat &format, const std::string &name)
 {
 	const bool goes_on = leftover.goes_on();
-	const auto broken = count_spliced(
-		dir, ports_of(dir.leftover(), goes_on ? &format : nullptr), leftover.here,
-		leftover.format && leftover.format->layout == format.layout);
+	const auto broken =
+		count_spliced(dir, ports_of(dir, goes_on ? &format : nullptr), leftover.here,
+			      leftover.format && leftover.format->layout == format.layout);
 	if (!broken) {
 		return tl::unexpected(broken.error());
 	}
@@ -182,7 +201,8 @@ bool Takeover::has(int ifindex) const
 }
 
 TableFormat make_table_format(const ps_config &config,
-			      const std::vector<const PluginInfo *> &plugins)
+			      const std::vector<const PluginInfo *> &plugins,
+			      const std::vector<ServiceConfig> &services)
 {
 	TableFormat format;
 	put(format.version, PRESTACK_VERSION);
@@ -190,6 +210,9 @@ TableFormat make_table_format(const ps_config &config,
 		put(format.plugins[i], plugins[i]->name);
 	}
 	format.config = config;
+	for (std::size_t i = 0; i < services.size() && i < format.servers.size(); ++i) {
+		format.servers[i] = {services[i].server.address.bytes, services[i].server.port};
+	}
 	return format;
 }
 
@@ -213,6 +236,7 @@ Continuity continuity_of(const TableFormat &old, const TableFormat &now)
 	const auto one = without_freedom(old.config);
 	const auto other = without_freedom(now.config);
 	return old.version == now.version && old.plugins == now.plugins &&
+			       old.servers == now.servers &&
 			       std::memcmp(&one, &other, sizeof one) == 0
 		       ? Continuity::all
 		       : Continuity::flows;

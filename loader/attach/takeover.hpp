@@ -31,10 +31,18 @@ struct TableFormat {
 	std::array<char, 32> version{};
 	std::array<std::array<char, 32>, PS_MAX_PLUGINS> plugins{}; // by slot
 	ps_config config{};
+	// Where each service's server listens: numbers of services mean the same only while these do.
+	struct Server {
+		std::array<std::uint8_t, 16> address{};
+		std::uint16_t port = 0;
+		friend bool operator==(const Server &, const Server &) = default;
+	};
+	std::array<Server, PS_MAX_SERVICES> servers{};
 };
 
 [[nodiscard]] TableFormat make_table_format(const ps_config &config,
-					    const std::vector<const PluginInfo *> &plugins);
+					    const std::vector<const PluginInfo *> &plugins,
+					    const std::vector<ServiceConfig> &services);
 [[nodiscard]] Result<UniqueFd> save_table_format(const TableFormat &format);
 
 enum class Continuity { // from little to much

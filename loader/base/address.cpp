@@ -50,6 +50,12 @@ bool IpAddress::is_wildcard() const
 	return std::all_of(from, bytes.end(), [](std::uint8_t byte) { return byte == 0; });
 }
 
+bool IpAddress::is_link_local() const
+{
+	return family == IpFamily::v4 ? bytes[v4_offset] == 169 && bytes[v4_offset + 1] == 254
+				      : bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80;
+}
+
 unsigned IpPrefix::mapped_length() const
 {
 	return address.family == IpFamily::v4 ? v4_mapped_bits + length : length;

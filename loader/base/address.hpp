@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <tl/expected.hpp>
 
@@ -21,6 +22,8 @@ struct IpAddress {
 	std::array<std::uint8_t, 16> bytes{};
 
 	[[nodiscard]] bool is_wildcard() const; // 0.0.0.0 or ::
+	// fe80::/10 or 169.254.0.0/16: tells hosts apart on one link only.
+	[[nodiscard]] bool is_link_local() const;
 	friend bool operator==(const IpAddress &, const IpAddress &) = default;
 };
 
@@ -35,6 +38,11 @@ struct IpPrefix {
 	// here, all of IPv4.
 	[[nodiscard]] bool covers_mapped_ipv4() const;
 	friend bool operator==(const IpPrefix &, const IpPrefix &) = default;
+	friend bool operator<(const IpPrefix &one, const IpPrefix &other)
+	{
+		return std::pair(one.address.bytes, one.mapped_length()) <
+		       std::pair(other.address.bytes, other.mapped_length());
+	}
 };
 
 struct Endpoint {

@@ -190,14 +190,16 @@ void check_services(const Config &config, Position position, ReadReport &report)
 			if (!later.enabled || !earlier.enabled) {
 				continue; // a service that is switched off may be kept as an alternative to another
 			}
-			// One port twice usually also gives one default name twice: the port is the cause to report.
-			if (later.port != 0 && later.port == earlier.port) {
+			// One server twice usually also gives one default name twice: the server is the cause to
+			// report.
+			if (later.port != 0 && later.server == earlier.server) {
 				report.add_error(
-					later.port_position, fmt::format("service[{}].port", i),
-					fmt::format("{} is already used by service[{}] on line {}",
-						    later.port, j, earlier.port_position.line),
-					"give each service its own port, or set enabled = false "
-					"in one");
+					later.port_position, fmt::format("service[{}].server", i),
+					fmt::format("{} is already that of service[{}] on line {}",
+						    to_string(later.server), j,
+						    earlier.port_position.line),
+					"give each service its own server, by address or port, or "
+					"set enabled = false in one");
 				break;
 			}
 			if (later.port != 0 && later.name == earlier.name) {

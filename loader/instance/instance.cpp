@@ -121,12 +121,17 @@ Result<Instance> Instance::assemble(const StartPlan &plan, const Config &config,
 				    std::shared_ptr<spdlog::logger> log)
 {
 	const auto &maps = objects.maps();
-	auto monitor = ServiceMaps::open(maps.service_conf, maps.service_state)
-			       .and_then([&](ServiceMaps &&service_maps) {
-				       return ServiceMonitor::create(std::move(service_maps),
-								     plan.services, plan.interfaces,
-								     config.cache.settle, log);
-			       });
+	auto addresses = AddressMaps::open(maps);
+	if (!addresses) {
+		return tl::unexpected(addresses.error());
+	}
+	auto monitor =
+		ServiceMaps::open(maps.service_conf, maps.service_state)
+			.and_then([&](ServiceMaps &&service_maps) {
+				return ServiceMonitor::create(
+					std::move(service_maps), std::move(*addresses), maps.stats,
+					plan.services, plan.interfaces, config.cache.settle, log);
+			});
 	if (!monitor) {
 		return tl::unexpected(monitor.error());
 	}
@@ -142,8 +147,6 @@ Result<Instance> Instance::assemble(const StartPlan &plan, const Config &config,
 			  std::move(*counters), std::move(*control), std::move(attachment),
 			  std::move(log));
 	instance.drain_timeout_ = config.drain_timeout;
-	std::ranges::transform(plan.services, std::back_inserter(instance.ports_),
-			       &ServiceConfig::port);
 	return instance;
 }
 
@@ -165,8 +168,8 @@ Result<void> Instance::prepare(const StartPlan &plan, const CacheConfig &cache)
 		served.insert(interface.ifindex);
 	}
 	auto connections = ConnectionMonitor::create(
-		plan.services, served, {objects_.maps().flows, objects_.maps().handshakes},
-		*counters_, log_);
+		plan.services, monitor_.known(), served,
+		{objects_.maps().flows, objects_.maps().handshakes}, *counters_, log_);
 	if (!connections) {
 		return tl::unexpected(connections.error());
 	}

@@ -92,7 +92,6 @@ private:
 	std::unique_ptr<AgentRunner> agents_;
 	std::shared_ptr<spdlog::logger> log_;
 	Attachment attachment_;
-	std::vector<std::uint16_t> ports_; // of the services
 	std::chrono::nanoseconds drain_timeout_{};
 };
 

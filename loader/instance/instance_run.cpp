@@ -69,12 +69,13 @@ Result<void> Instance::on_link_event(const LinkMonitor &watch)
 	} else if (changes->address_removed) {
 		monitor_.flush_all("an address was removed from this host");
 	}
-	return changes->changed || changes->lost ? monitor_.refresh() : Result<void>();
+	return monitor_.refresh();
 }
 
 Result<SplicedConnections> Instance::spliced() const
 {
-	return SplicedConnections::open(objects_.maps().flows, ports_);
+	const auto &known = monitor_.known();
+	return SplicedConnections::open(objects_.maps().flows, known->ports(), known->scopes);
 }
 
 void Instance::leave()

@@ -33,16 +33,15 @@ std::vector<const PluginInfo *> plugins_in_use(const std::vector<ServiceConfig> 
 	return used;
 }
 
-std::vector<KernelService> kernel_services(const StartPlan &plan)
+std::vector<std::uint8_t> plugin_slots(const StartPlan &plan)
 {
-	std::vector<KernelService> services;
+	std::vector<std::uint8_t> slots;
 	for (const auto &service : plan.services) {
 		const auto plugin =
 			std::ranges::find(plan.plugins, service.protocol, &PluginInfo::name);
-		services.push_back(
-			{service.port, static_cast<std::uint8_t>(plugin - plan.plugins.begin())});
+		slots.push_back(static_cast<std::uint8_t>(plugin - plan.plugins.begin()));
 	}
-	return services;
+	return slots;
 }
 
 } // namespace
@@ -76,8 +75,8 @@ Result<StartPlan> plan_start(const Config &config, spdlog::logger &log)
 	plan.format = make_table_format(make_kernel_config({.cache = config.cache,
 							    .geometry = plan.geometry,
 							    .seed = *seed,
-							    .services = kernel_services(plan)}),
-					plan.plugins);
+							    .plugin_slots = plugin_slots(plan)}),
+					plan.plugins, plan.services);
 	plan.needs_pins = std::ranges::any_of(plan.services, &ServiceConfig::tcp);
 	return plan;
 }

@@ -2,6 +2,7 @@
 #include "instance/stop.hpp"
 
 #include <cerrno>
+#include <set>
 #include <thread>
 
 #include <fmt/format.h>
@@ -13,6 +14,7 @@
 #include "kernel/instance_dir.hpp"
 #include "kernel/pin_names.hpp"
 #include "kernel/service_maps.hpp"
+#include "watch/known_addresses.hpp"
 
 namespace prestack
 {
@@ -109,11 +111,23 @@ Result<DrainReport> drain_dead(const InstanceDir &dir, std::chrono::nanoseconds 
 	if (!flows) {
 		return tl::unexpected(flows.error());
 	}
-	std::vector<std::uint16_t> ports;
-	for (const auto &service : dir.leftover().value("services", nlohmann::json::array())) {
-		ports.push_back(service.value("port", std::uint16_t{0}));
+	// Of an older version there may be no list of addresses.
+	std::set<std::uint16_t> ports;
+	FlowScopes scopes;
+	if (const auto addresses = dir.open_leftover(pin::addresses); addresses) {
+		if (const auto listening = read_listening(addresses->get())) {
+			const auto listed = KnownAddresses{*listening, {}}.ports();
+			ports.insert(listed.begin(), listed.end());
+		}
 	}
-	auto connections = SplicedConnections::open(flows->get(), std::move(ports), known);
+	if (const auto links = dir.open_leftover(pin::links); links) {
+		scopes = read_flow_scopes(links->get());
+	}
+	for (const auto &service : dir.leftover().value("services", nlohmann::json::array())) {
+		ports.insert(service.value("port", std::uint16_t{0}));
+	}
+	auto connections = SplicedConnections::open(flows->get(), {ports.begin(), ports.end()},
+						    std::move(scopes), known);
 	if (!connections) {
 		return tl::unexpected(connections.error());
 	}

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cerrno>
 
-#include <arpa/inet.h>
 #include <sys/random.h>
 
 namespace prestack
@@ -21,7 +20,7 @@ Result<HashSeed> random_seed()
 
 ps_config make_kernel_config(const KernelConfigInput &input)
 {
-	const auto &[cache, geometry, seed, services, trust_sender] = input;
+	const auto &[cache, geometry, seed, plugin_slots, trust_sender] = input;
 	ps_config config{};
 	std::ranges::copy(seed, config.seed);
 	config.settle_ns = static_cast<std::uint64_t>(cache.settle.count());
@@ -34,11 +33,12 @@ ps_config make_kernel_config(const KernelConfigInput &input)
 	config.large_room = geometry.large_room;
 	config.max_key = cache.max_key;
 	config.max_value = cache.max_value;
-	config.nr_services = static_cast<std::uint32_t>(services.size());
+	config.nr_services = static_cast<std::uint32_t>(plugin_slots.size());
 	config.trust_sender = trust_sender ? 1 : 0;
-	std::ranges::transform(services, config.port,
-			       [](const KernelService &service) { return htons(service.port); });
-	std::ranges::transform(services, config.plugin, &KernelService::plugin_slot);
+	for (const auto slot : plugin_slots) {
+		config.nr_plugins = std::max(config.nr_plugins, slot + 1U);
+	}
+	std::ranges::copy(plugin_slots, config.plugin);
 	return config;
 }
 

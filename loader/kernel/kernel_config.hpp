@@ -19,17 +19,11 @@ namespace prestack
 using HashSeed = std::array<std::uint64_t, 2>;
 [[nodiscard]] Result<HashSeed> random_seed();
 
-// A service as the programs know it.
-struct KernelService {
-	std::uint16_t port = 0; // host byte order
-	std::uint8_t plugin_slot = 0;
-};
-
 struct KernelConfigInput {
 	const CacheConfig &cache;
 	const Geometry &geometry;
 	HashSeed seed{};
-	std::vector<KernelService> services; // by number, at most PS_MAX_SERVICES
+	std::vector<std::uint8_t> plugin_slots; // by service, at most PS_MAX_SERVICES
 	bool trust_sender = false; // tests: take replies from any sender
 };
 

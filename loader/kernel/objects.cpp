@@ -211,6 +211,10 @@ Result<void> Objects::load_dispatch(const ps_config &config, const Geometry &geo
 	maps_.stats = bpf_map__fd(maps.ps_stats);
 	maps_.flows = bpf_map__fd(maps.ps_flows);
 	maps_.handshakes = bpf_map__fd(maps.ps_handshakes);
+	maps_.addresses = bpf_map__fd(maps.ps_addresses);
+	maps_.local_addresses = bpf_map__fd(maps.ps_local_addresses);
+	maps_.ports = bpf_map__fd(maps.ps_ports);
+	maps_.links = bpf_map__fd(maps.ps_links);
 	const auto &programs = dispatch_->progs;
 	programs_.xdp = bpf_program__fd(programs.ps_xdp);
 	programs_.tc_ingress = bpf_program__fd(programs.ps_tc_ingress);

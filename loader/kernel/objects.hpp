@@ -40,6 +40,10 @@ struct CoreMaps {
 	int stats = -1;
 	int flows = -1;
 	int handshakes = -1;
+	int addresses = -1;
+	int local_addresses = -1;
+	int ports = -1;
+	int links = -1;
 };
 
 // Descriptors of the core's programs.

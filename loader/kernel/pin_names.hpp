@@ -13,6 +13,8 @@ extern const char *const stats;
 extern const char *const flows;
 extern const char *const handshakes;
 extern const char *const handover;
+extern const char *const addresses;
+extern const char *const links;
 extern const char *const ticket;
 extern const char *const scan;
 extern const char *const count_flows;

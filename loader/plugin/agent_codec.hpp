@@ -104,6 +104,13 @@ public:
 	// before it answered the previous heartbeat.
 	virtual void encode_heartbeat(std::string &) {}
 	[[nodiscard]] virtual AgentReply decode_heartbeat(std::string_view) { return {}; }
+	// Whether no request of a client's can come by `port`, although the server that serves clients on
+	// `service_port` listens there (a bus between servers). What comes there is not looked at.
+	[[nodiscard]] virtual bool is_side_port(std::uint16_t /*service_port*/,
+						std::uint16_t /*port*/) const
+	{
+		return false;
+	}
 	// Items expire by the wall clock, so setting the clock moves their ends.
 	[[nodiscard]] virtual bool lives_by_wall_clock() const { return false; }
 };

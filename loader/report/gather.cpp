@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <fmt/format.h>
 #include <prestack/types.h>
 
 #include "base/address.hpp"
 #include "base/host.hpp"
+#include "kernel/address_maps.hpp"
 #include "kernel/entry_tables.hpp"
 #include "kernel/pin_names.hpp"
 #include "kernel/service_maps.hpp"
@@ -123,6 +126,19 @@ json count(const std::vector<ps_stats> &cpus)
 	return out;
 }
 
+std::uint64_t count_of(int stats, std::uint32_t service, ps_counter counter)
+{
+	std::vector<ps_stats> cpus(
+		static_cast<std::size_t>(std::max(libbpf_num_possible_cpus(), 1)));
+	std::uint64_t sum = 0;
+	if (bpf_map_lookup_elem(stats, &service, cpus.data()) == 0) {
+		for (const auto &cpu : cpus) {
+			sum += cpu.count[counter];
+		}
+	}
+	return sum;
+}
+
 } // namespace
 
 Result<json> gather_status(const InstanceView &view)
@@ -143,6 +159,13 @@ Result<json> gather_status(const InstanceView &view)
 	if (!agent_map) {
 		return tl::unexpected(agent_map.error());
 	}
+	const auto listening = view.open(pin::addresses).and_then([](const UniqueFd &map) {
+		return read_listening(map.get());
+	});
+	const auto stats = view.open(pin::stats);
+	if (!listening || !stats) {
+		return tl::unexpected((listening ? stats.error() : listening.error()));
+	}
 	std::uint32_t number = 0;
 	for (auto &service : status["services"]) {
 		const auto conf = maps->conf(number);
@@ -160,6 +183,16 @@ Result<json> gather_status(const InstanceView &view)
 		const bool known = (conf->flags & PS_SERVICE_SERVER_KNOWN) != 0;
 		service["server"]["known"] = known;
 		service["server"]["uid"] = known ? json(conf->server_uid) : json();
+		service["server"]["ambiguous"] = (conf->flags & PS_SERVICE_AMBIGUOUS) != 0;
+		service["server"]["twin"] = (conf->flags & PS_SERVICE_TWIN) != 0;
+		service["server"]["listens"] = json::array();
+		for (const auto &[place, owner] : *listening) {
+			if (owner == number) {
+				service["server"]["listens"].push_back(fmt::format(
+					"{}/{}", to_string(place.at), place.udp ? "udp" : "tcp"));
+			}
+		}
+		service["nat"] = count_of(stats->get(), number, PS_COUNT_nat);
 		service["epoch"] = maps->epoch(number);
 		service["reply_limit"] = conf->mtu;
 		service["replies_through_tc"] = (conf->flags & PS_SERVICE_NO_XDP_TX) != 0;

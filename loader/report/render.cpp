@@ -45,6 +45,16 @@ std::string describe_path(const json &path)
 
 std::string describe_server(const json &server)
 {
+	if (server["ambiguous"].get<bool>()) {
+		return fmt::format(
+			"{} (ambiguous: several sockets take what is sent there, and whose "
+			"they are cannot be told: nothing is served)",
+			plain(server["address"]));
+	}
+	if (server["twin"].get<bool>()) {
+		return fmt::format("{} (the server of an earlier service, which serves it)",
+				   plain(server["address"]));
+	}
 	return server["known"].get<bool>()
 		       ? fmt::format("{} (found, uid {})", plain(server["address"]),
 				     plain(server["uid"]))
@@ -97,6 +107,13 @@ void render_service(std::string &out, const json &service)
 	line(out, 2, "port",
 	     fmt::format("{} ({})", plain(service["port"]), plain(service["transports"])));
 	line(out, 2, "server", describe_server(service["server"]));
+	line(out, 2, "listens on", plain(service["server"]["listens"]));
+	if (service["nat"] != 0) {
+		line(out, 2, "NAT",
+		     fmt::format("{} replies left by another address or port than the server's: "
+				 "requests that come that way are not seen",
+				 plain(service["nat"])));
+	}
 	render_agent(out, service);
 	line(out, 2, "allow", plain(service["allow"]));
 	line(out, 2, "epoch", plain(service["epoch"]));

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "watch/blind_spots.hpp"
 
+#include <algorithm>
+#include <iterator>
 #include <set>
 
 #include <fmt/format.h>
 
 #include "base/host.hpp"
 #include "watch/connection_monitor.hpp"
+#include "watch/server_notes.hpp"
 
 namespace prestack
 {
@@ -33,7 +36,9 @@ std::uint64_t bypassing_now(const Config &config, std::uint16_t port)
 
 std::vector<std::string> blind_spots(const Config &config, bool offline)
 {
-	std::vector<std::string> notes;
+	std::vector<ServiceConfig> enabled;
+	std::ranges::copy_if(config.services, std::back_inserter(enabled), &ServiceConfig::enabled);
+	auto notes = offline ? std::vector<std::string>() : server_notes(enabled);
 	for (const auto &service : config.services) {
 		if (!service.enabled) {
 			continue;

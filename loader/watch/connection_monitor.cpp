@@ -7,6 +7,9 @@
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <prestack/flow.h>
+#include <sys/socket.h>
+
+#include "watch/server_sockets.hpp"
 
 namespace prestack
 {
@@ -64,11 +67,12 @@ std::uint64_t bypassing(std::span<const TcpConnection> connections, std::span<co
 		std::ranges::count_if(connections, [&](const TcpConnection &connection) {
 			return connection.readable &&
 			       std::ranges::find(own, connection.remote) == own.end() &&
-			       !routes.passes(connection.local.address, connection.remote.address);
+			       !routes.passes(connection);
 		}));
 }
 
 Result<ConnectionMonitor> ConnectionMonitor::create(std::vector<ServiceConfig> services,
+						    std::shared_ptr<const KnownAddresses> known,
 						    std::set<int> served_interfaces, Maps maps,
 						    UserCounters &counters,
 						    std::shared_ptr<spdlog::logger> log)
@@ -81,8 +85,8 @@ Result<ConnectionMonitor> ConnectionMonitor::create(std::vector<ServiceConfig> s
 	if (!routes) {
 		return tl::unexpected(routes.error());
 	}
-	ConnectionMonitor monitor(std::move(*diag), std::move(*routes), maps, counters,
-				  std::move(log));
+	ConnectionMonitor monitor(std::move(*diag), std::move(*routes), std::move(known), maps,
+				  counters, std::move(log));
 	for (auto &service : services) {
 		monitor.watched_.push_back({std::move(service), {}});
 	}
@@ -92,19 +96,35 @@ Result<ConnectionMonitor> ConnectionMonitor::create(std::vector<ServiceConfig> s
 // The kernel half follows a connection from its SYN-ACK (ps_handshakes) or first segment (ps_flows).
 bool ConnectionMonitor::is_followed(const TcpConnection &connection) const
 {
-	const auto key = flow_key(connection);
-	const auto flow = flow_of(maps_.flows, key.hash);
-	return (flow && is_same(flow->key, key)) || has_handshake(maps_.handshakes, key);
+	const auto keys = flow_keys(connection, known_->scopes);
+	return std::ranges::any_of(keys, [this](const ps_flow_key &key) {
+		const auto flow = flow_of(maps_.flows, key.hash);
+		return (flow && is_same(flow->key, key)) || has_handshake(maps_.handshakes, key);
+	});
+}
+
+Result<std::vector<TcpConnection>> ConnectionMonitor::connections_of(std::uint32_t service) const
+{
+	std::vector<TcpConnection> all;
+	for (const auto port : known_->ports_of(service)) {
+		const auto connections = diag_.on_port(port);
+		if (!connections) {
+			return tl::unexpected(connections.error());
+		}
+		std::ranges::copy_if(*connections, std::back_inserter(all),
+				     [this, service](const TcpConnection &connection) {
+					     return known_->service_of(connection.local) == service;
+				     });
+	}
+	return all;
 }
 
 // Those whose packets do not come by us do not matter: they are as unseen after as before.
-Result<OldConnections> ConnectionMonitor::find_old(const ServiceConfig &service)
+Result<OldConnections> ConnectionMonitor::find_old(std::uint32_t service)
 {
-	return diag_.on_port(service.port).map([this](std::vector<TcpConnection> &&connections) {
+	return connections_of(service).map([this](std::vector<TcpConnection> &&connections) {
 		std::erase_if(connections, [this](const TcpConnection &connection) {
-			return !connection.readable ||
-			       !routes_.passes(connection.local.address,
-					       connection.remote.address) ||
+			return !connection.readable || !routes_.passes(connection) ||
 			       is_followed(connection);
 		});
 		return OldConnections(std::move(connections));
@@ -132,11 +152,11 @@ Result<void> ConnectionMonitor::attached()
 {
 	for (std::uint32_t i = 0; i < watched_.size(); ++i) {
 		auto &[service, old] = watched_[i];
-		auto found = find_old(service);
+		auto found = find_old(i);
 		if (found && found->size() != 0 &&
 		    service.existing_connections == ExistingConnections::reset) {
 			reset(service, *found);
-			found = find_old(service);
+			found = find_old(i);
 		}
 		if (!found) {
 			return tl::unexpected(found.error());
@@ -167,7 +187,7 @@ Result<bool> ConnectionMonitor::check_old()
 		if (old.size() == 0) {
 			continue;
 		}
-		auto connections = diag_.on_port(service.port);
+		auto connections = connections_of(i);
 		if (!connections) {
 			return tl::unexpected(connections.error());
 		}
@@ -210,13 +230,15 @@ Result<void> ConnectionMonitor::check_all(std::span<const Endpoint> own)
 	const auto flows = hashes_of(maps_.flows);
 	FlowHashes open;
 	for (std::uint32_t i = 0; i < watched_.size(); ++i) {
-		const auto connections = diag_.on_port(watched_[i].service.port);
+		const auto connections = connections_of(i);
 		if (!connections) {
 			return tl::unexpected(connections.error());
 		}
 		count_bypassing(i, *connections, own);
 		for (const auto &connection : *connections) {
-			open.insert(flow_key(connection).hash);
+			for (const auto &key : flow_keys(connection, known_->scopes)) {
+				open.insert(key.hash);
+			}
 		}
 	}
 	for (const auto hash : sweep_.gone(flows, open)) {
@@ -224,10 +246,11 @@ Result<void> ConnectionMonitor::check_all(std::span<const Endpoint> own)
 		if (!flow || bpf_map_delete_elem(maps_.flows, &hash) != 0) {
 			continue;
 		}
-		for (std::uint32_t i = 0; i < watched_.size(); ++i) {
-			if (htons(watched_[i].service.port) == flow->key.local_port) {
-				++counters_[i].flows_swept;
-			}
+		Endpoint local;
+		local.address = socket_address(AF_INET6, flow->key.local);
+		local.port = ntohs(flow->key.local_port);
+		if (const auto service = known_->service_of(local); service) {
+			++counters_[*service].flows_swept;
 		}
 	}
 	return {};

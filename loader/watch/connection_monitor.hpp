@@ -17,6 +17,7 @@
 #include "base/result.hpp"
 #include "config/config.hpp"
 #include "kernel/user_counters.hpp"
+#include "watch/known_addresses.hpp"
 #include "watch/served_routes.hpp"
 #include "watch/tcp_connections.hpp"
 
@@ -46,11 +47,12 @@ public:
 		int flows; // ps_flows
 		int handshakes; // ps_handshakes
 	};
-	// `services` are the enabled ones, by number. `counters` must stay where it is.
-	[[nodiscard]] static Result<ConnectionMonitor> create(std::vector<ServiceConfig> services,
-							      std::set<int> served_interfaces,
-							      Maps maps, UserCounters &counters,
-							      std::shared_ptr<spdlog::logger> log);
+	// `services` are the enabled ones, by number; `known` is where their servers
+	// listen. `counters` must stay where it is.
+	[[nodiscard]] static Result<ConnectionMonitor>
+	create(std::vector<ServiceConfig> services, std::shared_ptr<const KnownAddresses> known,
+	       std::set<int> served_interfaces, Maps maps, UserCounters &counters,
+	       std::shared_ptr<spdlog::logger> log);
 
 	// The hooks are attached now: whatever is open and was not seen from its beginning is old.
 	// Resets such connections where the service says so.
@@ -77,14 +79,18 @@ private:
 		ServiceConfig service;
 		OldConnections old;
 	};
-	ConnectionMonitor(ConnectionDiag diag, ServedRoutes routes, Maps maps,
+	ConnectionMonitor(ConnectionDiag diag, ServedRoutes routes,
+			  std::shared_ptr<const KnownAddresses> known, Maps maps,
 			  UserCounters &counters, std::shared_ptr<spdlog::logger> log)
-		: diag_(std::move(diag)), routes_(std::move(routes)), maps_(maps),
-		  counters_(counters), log_(std::move(log))
+		: diag_(std::move(diag)), routes_(std::move(routes)), known_(std::move(known)),
+		  maps_(maps), counters_(counters), log_(std::move(log))
 	{
 	}
 	[[nodiscard]] bool is_followed(const TcpConnection &connection) const;
-	[[nodiscard]] Result<OldConnections> find_old(const ServiceConfig &service);
+	// Those to the service's server, at whatever address and port.
+	[[nodiscard]] Result<std::vector<TcpConnection>>
+	connections_of(std::uint32_t service) const;
+	[[nodiscard]] Result<OldConnections> find_old(std::uint32_t service);
 	void reset(const ServiceConfig &service, const OldConnections &connections) const;
 	void count_bypassing(std::uint32_t service, std::span<const TcpConnection> connections,
 			     std::span<const Endpoint> own);
@@ -92,6 +98,7 @@ private:
 	std::vector<Watched> watched_;
 	ConnectionDiag diag_;
 	ServedRoutes routes_;
+	std::shared_ptr<const KnownAddresses> known_;
 	Maps maps_;
 	UserCounters &counters_;
 	std::shared_ptr<spdlog::logger> log_;

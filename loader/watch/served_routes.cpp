@@ -105,8 +105,10 @@ Result<void> ServedRoutes::refresh()
 	return {};
 }
 
-Result<int> ServedRoutes::leaves_by(const IpAddress &local, const IpAddress &remote) const
+Result<int> ServedRoutes::leaves_by(const TcpConnection &connection) const
 {
+	const auto &local = connection.local.address;
+	const auto &remote = connection.remote.address;
 	std::array<char, 256> buffer{};
 	auto *request = mnl_nlmsg_put_header(buffer.data());
 	request->nlmsg_type = RTM_GETROUTE;
@@ -119,6 +121,10 @@ Result<int> ServedRoutes::leaves_by(const IpAddress &local, const IpAddress &rem
 	header->rtm_src_len = header->rtm_dst_len;
 	put_address(request, RTA_DST, remote);
 	put_address(request, RTA_SRC, local);
+	// Of a VRF: by its table.
+	if (connection.ifindex != 0) {
+		mnl_attr_put_u32(request, RTA_OIF, connection.ifindex);
+	}
 	int interface = 0;
 	const auto asked = socket_.ask(request, [&interface](const nlmsghdr *answer) {
 		if (answer->nlmsg_type != RTM_NEWROUTE) {
@@ -136,13 +142,14 @@ Result<int> ServedRoutes::leaves_by(const IpAddress &local, const IpAddress &rem
 	return interface;
 }
 
-bool ServedRoutes::passes(const IpAddress &local, const IpAddress &remote)
+bool ServedRoutes::passes(const TcpConnection &connection)
 {
-	const std::pair key(local.bytes, remote.bytes);
+	const std::tuple key(connection.local.address.bytes, connection.remote.address.bytes,
+			     connection.ifindex);
 	if (const auto known = known_.find(key); known != known_.end()) {
 		return known->second;
 	}
-	const auto interface = leaves_by(local, remote);
+	const auto interface = leaves_by(connection);
 	const bool passes = !interface || *interface == 0 || passing_.contains(*interface);
 	if (known_.size() >= most_known) {
 		known_.clear();

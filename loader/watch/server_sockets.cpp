@@ -22,6 +22,8 @@ ServerSocket socket_of(const nlmsghdr *message, bool udp)
 	const auto &diag = *static_cast<const inet_diag_msg *>(mnl_nlmsg_get_payload(message));
 	ServerSocket socket;
 	socket.address = socket_address(diag.idiag_family, diag.id.idiag_src);
+	socket.port = ntohs(diag.id.idiag_sport);
+	socket.inode = diag.idiag_inode;
 	socket.udp = udp;
 	socket.uid = diag.idiag_uid;
 	socket.cookie = std::uint64_t{diag.id.idiag_cookie[1]} << 32 | diag.id.idiag_cookie[0];
@@ -70,7 +72,8 @@ ServerState server_state(std::span<const ServerSocket> sockets, const ServiceCon
 	ServerState state;
 	bool one_owner = true;
 	for (const auto &socket : sockets) {
-		if (!takes_requests(socket, service.server.address) ||
+		if (socket.port != service.port ||
+		    !takes_requests(socket, service.server.address) ||
 		    !(socket.udp ? service.udp : service.tcp)) {
 			continue;
 		}
@@ -79,8 +82,18 @@ ServerState server_state(std::span<const ServerSocket> sockets, const ServiceCon
 		(socket.udp ? state.has_udp : state.has_tcp) = true;
 		state.sockets.push_back(socket);
 	}
-	if (!state.sockets.empty() && one_owner) {
-		state.uid = state.sockets.front().uid;
+	if (state.sockets.empty() || !one_owner) {
+		return state;
+	}
+	state.uid = state.sockets.front().uid;
+	// What is bound to the very address gets what is for it; the wildcard is then another server's.
+	for (const bool udp : {false, true}) {
+		const bool exact = std::ranges::any_of(state.sockets, [udp](const auto &socket) {
+			return socket.udp == udp && !socket.address.is_wildcard();
+		});
+		std::erase_if(state.sockets, [udp, exact](const auto &socket) {
+			return exact && socket.udp == udp && socket.address.is_wildcard();
+		});
 	}
 	return state;
 }
@@ -92,7 +105,7 @@ Result<SocketDiag> SocketDiag::open()
 	});
 }
 
-Result<std::vector<ServerSocket>> SocketDiag::on_port(std::uint16_t port) const
+Result<std::vector<ServerSocket>> SocketDiag::all() const
 {
 	std::vector<ServerSocket> sockets;
 	std::uint32_t sequence = 0;
@@ -110,7 +123,6 @@ Result<std::vector<ServerSocket>> SocketDiag::on_port(std::uint16_t port) const
 			// A UDP socket that is not connected is in state CLOSE.
 			request->idiag_states =
 				1u << (protocol == IPPROTO_UDP ? TCP_CLOSE : TCP_LISTEN);
-			request->id.idiag_sport = htons(port);
 			const auto asked = socket_.ask(message, [&](const nlmsghdr *answer) {
 				if (mnl_nlmsg_get_payload_len(answer) >= sizeof(inet_diag_msg)) {
 					sockets.push_back(

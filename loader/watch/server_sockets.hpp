@@ -16,12 +16,14 @@ namespace prestack
 
 // A listening TCP socket, or a UDP socket that is bound and not connected.
 struct ServerSocket {
+	std::uint16_t port = 0; // host byte order
 	IpAddress address; // IPv4-mapped for IPv4; a wildcard of the socket's own family otherwise
 	bool v6only = false;
 	bool udp = false;
 	std::uint32_t uid = 0;
 	std::uint64_t cookie = 0; // never used twice while the kernel runs
 	std::uint32_t ifindex = 0; // bound to this device; 0 = any
+	std::uint32_t inode = 0; // as /proc names it
 
 	friend bool operator==(const ServerSocket &, const ServerSocket &) = default;
 };
@@ -42,7 +44,7 @@ struct ServerState {
 // Whether requests to `server` can reach the socket. Pure.
 [[nodiscard]] bool takes_requests(const ServerSocket &socket, const IpAddress &server);
 
-// Picks from the sockets on the server's port those of the service. Pure.
+// Picks from the sockets of a host those that take what is for the service's server. Pure.
 [[nodiscard]] ServerState server_state(std::span<const ServerSocket> sockets,
 				       const ServiceConfig &service);
 
@@ -50,8 +52,8 @@ class SocketDiag
 {
 public:
 	[[nodiscard]] static Result<SocketDiag> open();
-	// All sockets on a local port (host byte order), in a stable order.
-	[[nodiscard]] Result<std::vector<ServerSocket>> on_port(std::uint16_t port) const;
+	// All of this network namespace, in a stable order.
+	[[nodiscard]] Result<std::vector<ServerSocket>> all() const;
 
 private:
 	explicit SocketDiag(NetlinkSocket socket) : socket_(std::move(socket)) {}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "watch/spliced_connections.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -13,7 +14,7 @@ namespace prestack
 {
 
 Result<SplicedConnections> SplicedConnections::open(int flows, std::vector<std::uint16_t> ports,
-						    bool known_layout)
+						    FlowScopes scopes, bool known_layout)
 {
 	auto diag = ConnectionDiag::open();
 	if (!diag) {
@@ -24,7 +25,7 @@ Result<SplicedConnections> SplicedConnections::open(int flows, std::vector<std::
 	if (bpf_obj_get_info_by_fd(flows, &info, &size) != 0) {
 		return fail("map ps_flows", "ask about", errno);
 	}
-	SplicedConnections spliced(std::move(*diag), flows, std::move(ports));
+	SplicedConnections spliced(std::move(*diag), flows, std::move(ports), std::move(scopes));
 	spliced.value_size_ = info.value_size;
 	spliced.known_keys_ = info.key_size == sizeof(ps_flow_key::hash);
 	spliced.known_layout_ = known_layout && info.value_size == sizeof(ps_flow);
@@ -37,7 +38,12 @@ bool SplicedConnections::is_spliced(const TcpConnection &connection) const
 	if (!known_keys_) {
 		return true;
 	}
-	const auto key = flow_key(connection);
+	const auto keys = flow_keys(connection, scopes_);
+	return std::ranges::any_of(keys, [this](const auto &key) { return is_spliced(key); });
+}
+
+bool SplicedConnections::is_spliced(const ps_flow_key &key) const
+{
 	std::vector<char> value(value_size_);
 	if (bpf_map_lookup_elem(flows_, &key.hash, value.data()) != 0) {
 		return false;

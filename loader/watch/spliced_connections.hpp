@@ -17,8 +17,10 @@ class SplicedConnections
 public:
 	// `flows` is the map ps_flows and not owned. Of a layout that is not ours every flow counts, and with
 	// keys that are not ours every connection.
-	[[nodiscard]] static Result<SplicedConnections>
-	open(int flows, std::vector<std::uint16_t> ports, bool known_layout = true);
+	[[nodiscard]] static Result<SplicedConnections> open(int flows,
+							     std::vector<std::uint16_t> ports,
+							     FlowScopes scopes,
+							     bool known_layout = true);
 
 	// Those that have a socket in this network namespace, and something left to say: in TIME_WAIT both
 	// ends are through.
@@ -28,15 +30,19 @@ public:
 	[[nodiscard]] Result<std::size_t> reset() const;
 
 private:
-	SplicedConnections(ConnectionDiag diag, int flows, std::vector<std::uint16_t> ports)
-		: diag_(std::move(diag)), flows_(flows), ports_(std::move(ports))
+	SplicedConnections(ConnectionDiag diag, int flows, std::vector<std::uint16_t> ports,
+			   FlowScopes scopes)
+		: diag_(std::move(diag)), flows_(flows), ports_(std::move(ports)),
+		  scopes_(std::move(scopes))
 	{
 	}
 	[[nodiscard]] bool is_spliced(const TcpConnection &connection) const;
+	[[nodiscard]] bool is_spliced(const ps_flow_key &key) const;
 
 	ConnectionDiag diag_;
 	int flows_;
 	std::vector<std::uint16_t> ports_;
+	FlowScopes scopes_;
 	std::size_t value_size_ = 0;
 	bool known_layout_ = true;
 	bool known_keys_ = true;

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include <arpa/inet.h>
+#include <bpf/bpf.h>
 #include <linux/inet_diag.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
@@ -49,6 +50,7 @@ TcpConnection connection_of(const inet_diag_msg &diag)
 	connection.remote.address = socket_address(diag.idiag_family, diag.id.idiag_dst);
 	connection.remote.port = ntohs(diag.id.idiag_dport);
 	connection.cookie = std::uint64_t{diag.id.idiag_cookie[1]} << 32 | diag.id.idiag_cookie[0];
+	connection.ifindex = diag.id.idiag_if;
 	connection.family6 = diag.idiag_family == AF_INET6;
 	connection.readable = may_be_read(diag);
 	connection.time_wait = diag.idiag_state == TCP_TIME_WAIT;
@@ -77,15 +79,45 @@ inet_diag_req_v2 *put_request(nlmsghdr *message, int family)
 
 } // namespace
 
-ps_flow_key flow_key(const TcpConnection &connection)
+FlowScopes read_flow_scopes(int links)
+{
+	FlowScopes scopes;
+	ps_link_key key{};
+	const ps_link_key *last = nullptr;
+	ps_link_key next{};
+	// Only a loader changes this map, so the walk ends.
+	while (bpf_map_get_next_key(links, last, &next) == 0) {
+		ps_link link{};
+		if (bpf_map_lookup_elem(links, &next, &link) == 0) {
+			scopes.vrfs.insert(link.vrf);
+			scopes.devices.insert(link.device);
+		}
+		key = next;
+		last = &key;
+	}
+	return scopes;
+}
+
+std::vector<ps_flow_key> flow_keys(const TcpConnection &connection, const FlowScopes &scopes)
 {
 	ps_flow_key key{};
 	std::memcpy(key.client, connection.remote.address.bytes.data(), sizeof key.client);
 	std::memcpy(key.local, connection.local.address.bytes.data(), sizeof key.local);
 	key.client_port = htons(connection.remote.port);
 	key.local_port = htons(connection.local.port);
-	key.hash = ps_flow_hash(&key);
-	return key;
+	const bool link_local = connection.local.address.is_link_local() ||
+				connection.remote.address.is_link_local();
+	auto candidates = link_local ? scopes.devices : scopes.vrfs;
+	if (connection.ifindex != 0 && candidates.contains(connection.ifindex)) {
+		candidates = {connection.ifindex};
+	}
+	std::vector<ps_flow_key> keys;
+	for (const auto scope : candidates) {
+		key.scope = scope;
+		key.hash = ps_flow_hash(&key);
+		keys.push_back(key);
+	}
+	return keys;
 }
 
 bool is_same(const ps_flow_key &one, const ps_flow_key &other)

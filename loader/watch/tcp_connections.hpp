@@ -21,6 +21,7 @@ struct TcpConnection {
 	Endpoint local; // the server's end
 	Endpoint remote;
 	std::uint64_t cookie = 0; // never used twice while the kernel runs
+	std::uint32_t ifindex = 0; // bound to this device, or VRF; 0 = none
 	bool family6 = false; // of the socket; its addresses may be IPv4 all the same
 	bool readable = true; // the server may still read requests from it
 	bool time_wait = false; // both ends are through with it
@@ -35,8 +36,17 @@ struct TcpConnection {
 	}
 };
 
-// The connection as the flow maps know it.
-[[nodiscard]] ps_flow_key flow_key(const TcpConnection &connection);
+// The scopes that connections may have, see ps_flow_key.scope.
+struct FlowScopes {
+	std::set<std::uint32_t> vrfs{0};
+	std::set<std::uint32_t> devices; // of link-local addresses
+};
+// From the map ps_links.
+[[nodiscard]] FlowScopes read_flow_scopes(int links);
+
+// The connection as the flow maps may know it: sockets do not always tell where they are.
+[[nodiscard]] std::vector<ps_flow_key> flow_keys(const TcpConnection &connection,
+						 const FlowScopes &scopes);
 // Of two connections with the same hash only one is followed: that in the element.
 [[nodiscard]] bool is_same(const ps_flow_key &one, const ps_flow_key &other);
 

@@ -11,6 +11,9 @@ namespace prestack
 namespace
 {
 
+// From a node's port to that of its cluster bus.
+constexpr unsigned bus_offset = 10000;
+
 constexpr std::size_t longest_opening = 65536; // of one answer; HELLO's lists the modules
 constexpr std::size_t longest_key = 512; // a longer one is in no entry
 constexpr std::size_t longest_value = 4096; // nor is such a value
@@ -116,6 +119,12 @@ public:
 
 	bool needs_change_feed() const override { return true; }
 	bool lives_by_wall_clock() const override { return true; }
+
+	// The cluster bus, where it is unless configured otherwise: other nodes speak there, no clients.
+	bool is_side_port(std::uint16_t service_port, std::uint16_t port) const override
+	{
+		return port == service_port + bus_offset;
+	}
 
 	// Both touch the key. GET is asked for although only the time is wanted: it is refused to who
 	// may not read, and of what is no string.

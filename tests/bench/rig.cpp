@@ -19,6 +19,7 @@
 #include "loader/kernel/kernel_config.hpp"
 #include "loader/kernel/service_maps.hpp"
 #include "loader/plugin/registry.hpp"
+#include "support/everywhere.hpp"
 #include "support/expiry_questions.hpp"
 
 namespace prestack::bench
@@ -54,7 +55,7 @@ ps_config make_config(const CacheConfig &cache, const Geometry &geometry)
 		.cache = cache,
 		.geometry = geometry,
 		.seed = {0x243f6a8885a308d3, 0x13198a2e03707344},
-		.services = {{.port = port, .plugin_slot = 0}},
+		.plugin_slots = {0},
 		.trust_sender = true,
 	});
 }
@@ -120,6 +121,12 @@ Result<void> Rig::load(std::uint32_t ways)
 	auto maps = ServiceMaps::open(objects_.maps().service_conf, objects_.maps().service_state);
 	if (!maps) {
 		return tl::unexpected(maps.error());
+	}
+	auto told = AddressMaps::open(objects_.maps()).and_then([](AddressMaps &&addresses) {
+		return prestack::test::listen_everywhere(addresses, port);
+	});
+	if (!told) {
+		return told;
 	}
 	ps_service_conf conf{};
 	conf.flags = PS_SERVICE_UDP;

@@ -192,7 +192,7 @@ TEST_F(Pass, HeadersThatHideTheTransportFlush)
 	request_.destination = "fd00::1";
 	ASSERT_TRUE(fill("key", "value"));
 	Packet packet = set();
-	packet.extensions = std::vector<Extension>(PS_MAX_SERVICES, Extension{60, "x"});
+	packet.extensions = std::vector<Extension>(16, Extension{60, "x"});
 	expect_pass(packet, "flushes+1 fragment+1");
 	ASSERT_TRUE(fill("key", "value"));
 	packet.extensions = {{60, std::string(600, 'x')}};

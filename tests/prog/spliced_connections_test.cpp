@@ -58,7 +58,7 @@ protected:
 			const auto hash = flow.key.hash;
 			EXPECT_EQ(bpf_map_update_elem(map.get(), &hash, value.data(), BPF_ANY), 0);
 		}
-		const auto spliced = SplicedConnections::open(map.get(), {port_}, known_layout);
+		const auto spliced = SplicedConnections::open(map.get(), {port_}, {}, known_layout);
 		EXPECT_TRUE(spliced);
 		const auto list = spliced->list();
 		EXPECT_TRUE(list);
@@ -71,7 +71,7 @@ private:
 		const auto diag = ConnectionDiag::open();
 		const auto connections = diag->on_port(port_);
 		EXPECT_EQ(connections->size(), 1u);
-		return flow_key(connections->at(0));
+		return flow_keys(connections->at(0), {}).at(0);
 	}
 
 	UniqueFd listener_{socket(AF_INET, SOCK_STREAM, 0)};

@@ -9,6 +9,7 @@
 #include <system_error>
 #include <utility>
 
+#include "everywhere.hpp"
 #include "expiry_questions.hpp"
 #include "loader/base/address.hpp"
 #include "loader/config/geometry.hpp"
@@ -32,6 +33,12 @@ T value_or_throw(Result<T> result)
 	if (!result)
 		throw std::runtime_error(to_string(result.error()));
 	return std::move(*result);
+}
+
+void check(const Result<void> &result)
+{
+	if (!result)
+		throw std::runtime_error(to_string(result.error()));
 }
 
 Geometry geometry_of(const DatapathOptions &options)
@@ -62,7 +69,7 @@ ps_config config_of(const DatapathOptions &options)
 		.geometry = geometry,
 		// Constant, so that a failure can be repeated.
 		.seed = {0x0123456789abcdefULL, 0xfedcba9876543210ULL},
-		.services = {{.port = Datapath::service_port, .plugin_slot = 0}},
+		.plugin_slots = {0},
 		.trust_sender = options.trust_sender,
 	});
 }
@@ -84,8 +91,11 @@ Datapath::Datapath(const DatapathOptions &options)
 	  objects_(value_or_throw(
 		  Objects::load(config_, geometry_of(options), plugin_named(options.plugin)))),
 	  maps_(value_or_throw(
-		  ServiceMaps::open(objects_.maps().service_conf, objects_.maps().service_state)))
+		  ServiceMaps::open(objects_.maps().service_conf, objects_.maps().service_state))),
+	  addresses_(value_or_throw(AddressMaps::open(objects_.maps())))
 {
+	if (options.everywhere)
+		check(listen_everywhere(addresses_, service_port));
 	allow({"0.0.0.0/0", "::/0"});
 	maps_.bump_epoch(0);
 	keep_alive(std::chrono::hours(24 * 365));

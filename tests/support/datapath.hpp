@@ -12,6 +12,7 @@
 
 #include <prestack/types.h>
 
+#include "loader/kernel/address_maps.hpp"
 #include "loader/kernel/objects.hpp"
 #include "loader/kernel/service_maps.hpp"
 
@@ -30,6 +31,8 @@ struct DatapathOptions {
 	std::chrono::nanoseconds settle{0};
 	std::uint32_t pending_requests =
 		32768; // places of requests that wait for their replies; a power of two
+	// The server listens at every address; else nowhere, until addresses() says where.
+	bool everywhere = true;
 	// Take replies from any sender: under BPF_PROG_TEST_RUN no packet belongs to a socket.
 	bool trust_sender = true;
 };
@@ -75,6 +78,8 @@ public:
 	void keep_alive(std::chrono::nanoseconds span) { maps_.keep_alive(0, span); }
 	ps_service_conf conf() const;
 	void set_conf(const ps_service_conf &conf);
+	// Where servers listen, and what links there are; at first service 0 is everywhere.
+	AddressMaps &addresses() { return addresses_; }
 	// Replaces the list of those who are answered; at first it is everybody.
 	void allow(const std::vector<std::string> &prefixes);
 
@@ -87,6 +92,7 @@ private:
 	ps_config config_;
 	Objects objects_;
 	ServiceMaps maps_;
+	AddressMaps addresses_;
 };
 
 // The counters that differ, as "hits+1 requests+1", in the order of enum ps_counter; "" if none.

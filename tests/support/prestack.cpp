@@ -94,6 +94,8 @@ std::string PrestackOptions::toml() const
 			"\ntransports = " + toml_list(service.transports) + "\nserver = \"" +
 			service.server + "\"\nallow = " + toml_list(service.allow) +
 			"\nexisting_connections = \"" + service.existing_connections + "\"\n";
+		if (!service.name.empty())
+			text += "name = \"" + service.name + "\"\n";
 	}
 	return text;
 }

@@ -43,6 +43,7 @@ struct ServiceOptions {
 	std::string server = "10.0.0.1:11211";
 	std::vector<std::string> allow{"10.0.0.0/8", "fd00::/8"};
 	std::string existing_connections = "wait";
+	std::string name{}; // the default one
 };
 
 struct PrestackOptions {

@@ -193,17 +193,27 @@ std::string service(std::string_view extra, int port, bool enabled = true)
 	       "\"\nenabled = " + (enabled ? "true" : "false") + "\n" + std::string(extra) + "\n";
 }
 
-TEST(Config, PortUsedTwiceNamesBothLines)
+TEST(Config, ServerUsedTwiceNamesBothLines)
 {
 	const auto config =
 		parse("interfaces = [\"eth0\"]\n" + service("", 7000) + service("", 7000));
 	ASSERT_FALSE(config);
-	EXPECT_EQ(joined(config.error()),
-		  "test.toml:14:8: service[1].port: 7000 is already used by service[0] on line 6; "
-		  "give each service its own port, or set enabled = false in one\n");
+	EXPECT_EQ(
+		joined(config.error()),
+		"test.toml:14:8: service[1].server: 10.0.0.1:7000 is already that of service[0] on "
+		"line 6; give each service its own server, by address or port, or set enabled = "
+		"false in one\n");
 }
 
-TEST(Config, PortOfADisabledServiceMayBeUsedAgain)
+TEST(Config, ServersOnOnePortAtTwoAddresses)
+{
+	auto second = service("name = \"second\"", 7000);
+	second.replace(second.find("10.0.0.1"), 8, "10.0.0.2");
+	const auto config = parse("interfaces = [\"eth0\"]\n" + service("", 7000) + second);
+	EXPECT_TRUE(config) << joined(config.error());
+}
+
+TEST(Config, ServerOfADisabledServiceMayBeUsedAgain)
 {
 	const auto config =
 		parse("interfaces = [\"eth0\"]\n" + service("", 7000) + service("", 7000, false));
@@ -223,13 +233,14 @@ TEST(Config, NameUsedTwice)
 TEST(Config, TooManyServices)
 {
 	std::string text = "interfaces = [\"eth0\"]\n";
-	for (int i = 0; i < 16; ++i) {
+	for (int i = 0; i < 256; ++i) {
 		text += service("", 7000 + i);
 	}
 	EXPECT_TRUE(parse(text));
-	const auto config = parse(text + service("", 7016));
+	const auto config = parse(text + service("", 7256));
 	ASSERT_FALSE(config);
-	EXPECT_NE(joined(config.error()).find("17 are enabled, the most is 16"), std::string::npos)
+	EXPECT_NE(joined(config.error()).find("257 are enabled, the most is 256"),
+		  std::string::npos)
 		<< joined(config.error());
 }
 

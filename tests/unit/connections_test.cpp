@@ -47,7 +47,7 @@ TEST(OldConnections, GoOneByOneAndNewOnesDoNotCount)
 
 TEST(FlowKey, IsWhatThePacketsSay)
 {
-	const auto key = flow_key(connection(1, 0x1234));
+	const auto key = flow_keys(connection(1, 0x1234), {}).at(0);
 	ps_flow_key expected{};
 	const std::array<std::uint8_t, 16> client{0, 0, 0,    0,    0,	0, 0, 0,
 						  0, 0, 0xff, 0xff, 10, 0, 0, 2};
@@ -68,7 +68,7 @@ TEST(FlowKey, HasAHashOfItsOwn)
 	const auto add = [&](const ps_flow_key &key) {
 		EXPECT_TRUE(hashes.insert(ps_flow_hash(&key)).second);
 	};
-	const auto first = flow_key(connection(1, 1));
+	const auto first = flow_keys(connection(1, 1), {}).at(0);
 	add(first);
 	for (unsigned bit = 0; bit < 64; ++bit) {
 		for (unsigned word = 0; word < 2; ++word) {
@@ -93,9 +93,9 @@ TEST(FlowKey, HasAHashOfItsOwn)
 
 TEST(FlowSweep, ForgetsWhatHasNoSocketTwice)
 {
-	const auto a = flow_key(connection(1, 1)).hash;
-	const auto b = flow_key(connection(1, 2)).hash;
-	const auto c = flow_key(connection(1, 3)).hash;
+	const auto a = flow_keys(connection(1, 1), {}).at(0).hash;
+	const auto b = flow_keys(connection(1, 2), {}).at(0).hash;
+	const auto c = flow_keys(connection(1, 3), {}).at(0).hash;
 	FlowSweep sweep;
 	EXPECT_TRUE(sweep.gone({a, b}, {b}).empty()) << "its socket may come yet";
 	const auto gone = sweep.gone({a, b, c}, {b});

@@ -13,6 +13,7 @@ ServerSocket bound_to(std::string_view address, bool udp = true, std::uint32_t u
 {
 	ServerSocket socket;
 	socket.address = *parse_address(address);
+	socket.port = 7000;
 	socket.udp = udp;
 	socket.uid = uid;
 	return socket;
@@ -74,6 +75,15 @@ TEST(Judge, SeveralOwnersAreNoOwner)
 	const auto state = server_state(sockets, service("10.0.0.1:7000", true, true));
 	EXPECT_EQ(state.sockets.size(), 2u);
 	EXPECT_EQ(state.uid, std::nullopt);
+}
+
+TEST(Judge, WhatIsBoundToTheVeryAddressIsTheServer)
+{
+	const std::vector sockets{bound_to("10.0.0.1"), bound_to("0.0.0.0")};
+	const auto state = server_state(sockets, service("10.0.0.1:7000", true, true));
+	ASSERT_EQ(state.sockets.size(), 1u);
+	EXPECT_EQ(state.sockets.front().address, *parse_address("10.0.0.1"));
+	EXPECT_EQ(state.uid, 100u);
 }
 
 TEST(Judge, RootIsAnOwnerLikeAnyOther)

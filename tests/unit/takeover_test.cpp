@@ -22,8 +22,9 @@ TableFormat format()
 	config.settle_ns = 5;
 	config.fence_mask = 1023;
 	config.nr_services = 1;
-	config.port[0] = 7000;
-	return make_table_format(config, {&alpha});
+	ServiceConfig service;
+	service.server = *parse_endpoint("10.0.0.1:7000");
+	return make_table_format(config, {&alpha}, {service});
 }
 
 TEST(Continuity, SeedsAndSettleDoNotMatter)
@@ -41,15 +42,17 @@ TEST(Continuity, OfTheFlowsAloneWithOtherTables)
 	fences.config.fence_mask = 2047;
 	EXPECT_EQ(continuity_of(format(), fences), Continuity::flows);
 	auto service = format();
-	service.config.port[0] = 7001;
+	service.servers[0].port = 7001;
 	EXPECT_EQ(continuity_of(format(), service), Continuity::flows);
 	auto version = format();
 	version.version[0] ^= 1;
 	EXPECT_EQ(continuity_of(format(), version), Continuity::flows);
-	EXPECT_EQ(continuity_of(format(), make_table_format(format().config, {&beta})),
-		  Continuity::flows);
-	EXPECT_EQ(continuity_of(format(), make_table_format(format().config, {&alpha, &beta})),
-		  Continuity::flows);
+	auto other = format();
+	other.plugins = make_table_format(format().config, {&beta}, {}).plugins;
+	EXPECT_EQ(continuity_of(format(), other), Continuity::flows);
+	auto more = format();
+	more.plugins = make_table_format(format().config, {&alpha, &beta}, {}).plugins;
+	EXPECT_EQ(continuity_of(format(), more), Continuity::flows);
 }
 
 TEST(Continuity, NoneWithAnotherLayout)

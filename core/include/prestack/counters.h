@@ -36,6 +36,7 @@
 	X(translations, TOTAL, "TCP segments whose numbers were translated")                       \
 	X(icmp_errors, TOTAL, "ICMP errors about TCP segments whose numbers were translated")      \
 	X(flushes, TOTAL, "epoch changes caused by traffic")                                       \
+	X(nat, TOTAL, "replies that left by another address or port than the server's own")        \
 	X(handovers, TOTAL, "hits sent through TC since the frame could not grow at XDP")          \
 	X(not_allowed, PASS, "the client is in no prefix of `allow`")                              \
 	X(path_unproven, PASS, "the server was not yet seen to answer on this path")               \

@@ -29,7 +29,8 @@ ps_inline __u64 ps_flow_hash(const struct ps_flow_key *key)
 	h = ps_flow_mix(h, key->client[1]);
 	h = ps_flow_mix(h, key->local[0]);
 	h = ps_flow_mix(h, key->local[1]);
-	return ps_flow_mix(h, (__u64)key->client_port << 16 | key->local_port);
+	return ps_flow_mix(h, (__u64)key->scope << 32 | (__u32)key->client_port << 16 |
+				      key->local_port);
 }
 
 #define PS_ORDINAL_FAR (1U << 30)

@@ -13,11 +13,13 @@
 #ifndef PRESTACK_TYPES_H
 #define PRESTACK_TYPES_H
 
+#include <prestack/addresses.h>
 #include <prestack/counters.h>
 #include <prestack/integers.h>
 
 /* Limits. They size maps and scratch buffers and bound every loop in BPF code. */
-#define PS_MAX_SERVICES 16 /* services in one instance */
+#define PS_MAX_SERVICES                                                                            \
+	256 /* services in one instance (power of two; an entry has a byte for it) */
 #define PS_MAX_ALLOW 16 /* prefixes in a service's allow list */
 #define PS_MAX_PATHS 16 /* proven reply paths of a service, of both transports */
 #define PS_MAX_KEY 250 /* bytes of a key */
@@ -61,10 +63,8 @@ struct ps_config {
 	__u32 nr_services; /* 1..PS_MAX_SERVICES */
 	__u32 trust_sender; /* tests only: skip the check of who sends a reply */
 	__u32 pending_mask; /* number of elements of ps_pending_requests - 1 */
-	__u32 reserved;
-	__u16 port[PS_MAX_SERVICES]; /* net: service i listens here (UDP and TCP) */
-	__u8 plugin
-		[PS_MAX_SERVICES]; /* its plug-in's slot; a constant makes the tail call a jump */
+	__u32 nr_plugins; /* with one, tail calls become jumps */
+	__u8 plugin[PS_MAX_SERVICES]; /* slot of each service's plug-in */
 };
 
 /* A prefix: an address matches if (address & mask) == addr, in both words. */
@@ -80,6 +80,10 @@ enum ps_service_flags {
 	PS_SERVICE_NO_XDP_TX = 8, /* XDP_TX does not work here: replies go out through TC */
 	PS_SERVICE_WAIT = 16, /* older connections are still open: serve nothing yet */
 	PS_SERVICE_DRAIN = 32, /* prestack is being stopped: serve nothing, but translate TCP */
+	PS_SERVICE_AMBIGUOUS =
+		64, /* it is unknown who gets its requests; only `status` reads this */
+	PS_SERVICE_TWIN =
+		128, /* its server is another service's, which serves; only `status` reads this */
 };
 
 /*
@@ -290,7 +294,7 @@ struct ps_flow_key {
 	__u64 local[2]; /* net */
 	__u16 client_port; /* net */
 	__u16 local_port; /* net */
-	__u32 reserved; /* 0 */
+	__u32 scope; /* where these addresses are unique, see ps_find_scope */
 	__u64 hash; /* of all members above, see ps_flow_hash: the key of map ps_flows */
 };
 
@@ -342,14 +346,17 @@ struct ps_flow_count {
  * tables that they refer to. Raise it with every change in the meaning of their elements, since
  * their sizes do not show that.
  */
-#define PS_LAYOUT 4
+#define PS_LAYOUT 5
 
 #ifdef __cplusplus
 #define PS_STATIC_ASSERT static_assert
 #else
 #define PS_STATIC_ASSERT _Static_assert
 #endif
-PS_STATIC_ASSERT(sizeof(struct ps_config) == 8 * 15, "ps_config");
+PS_STATIC_ASSERT(sizeof(struct ps_config) == 8 * 9 + PS_MAX_SERVICES, "ps_config");
+PS_STATIC_ASSERT(sizeof(struct ps_address) == 24, "ps_address");
+PS_STATIC_ASSERT(sizeof(struct ps_local_prefix) == 20, "ps_local_prefix");
+PS_STATIC_ASSERT(sizeof(struct ps_ports) == 8 + 8 * PS_PORT_WORDS, "ps_ports");
 PS_STATIC_ASSERT(sizeof(struct ps_prefix) == 32, "ps_prefix");
 PS_STATIC_ASSERT(sizeof(struct ps_service_conf) == 16 + 32 * PS_MAX_ALLOW, "ps_service_conf");
 PS_STATIC_ASSERT(sizeof(struct ps_path) == 40, "ps_path");
