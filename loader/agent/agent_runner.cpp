@@ -287,7 +287,7 @@ void AgentRunner::on_question(const ps_expiry_question &question)
 	const auto &link = services_[service].link;
 	// A question that is not passed on leaves its entry unserved; the next miss asks again.
 	if (!link ||
-	    !link->ask(key, false, [this, service, answer](const AgentReply *reply, auto asked_at) {
+	    !link->ask({key}, [this, service, answer](const AgentReply *reply, auto asked_at) {
 		    on_expiry(service, answer, reply, asked_at);
 	    })) {
 		++counters.expiry_unanswered;
