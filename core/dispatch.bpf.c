@@ -25,6 +25,7 @@
 #include "tcp/icmp_error.bpf.h"
 #include "tcp/segment.bpf.h"
 #include "tcp/splice.bpf.h"
+#include "tcp/syn_cookie.bpf.h"
 #include "udp/pending_request.bpf.h"
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
@@ -66,18 +67,22 @@ static __always_inline int ps_ingress_control(struct xdp_md *ctx, struct ps_scra
 {
 	const struct ps_segment *g = &s->segment;
 	struct ps_flow *f = ps_flow_find(&s->pkt.flow);
+	bool watched = f && ps_is_watched(f);
+	bool cookie = !f && ps_may_be_cookie(&s->pkt.flow, g);
 	struct ps_shift h;
 	int verdict;
 
 	/* Most of these only acknowledge what the server itself has sent. */
-	if (!(g->flags & (TCPHDR_FIN | TCPHDR_RST)) && (!f || !ps_is_watched(f)))
+	if (!(g->flags & (TCPHDR_FIN | TCPHDR_RST)) && !watched && !cookie)
 		return XDP_PASS;
 	s->in_sum = 0;
 	if (!ps_ip_sum_good(ctx, headers) || !ps_segment_sum_good(ctx, s, headers)) {
 		ps_count(service, PS_COUNT_bad_checksum);
 		return XDP_PASS;
 	}
-	if (!f || !ps_is_watched(f) || (g->flags & TCPHDR_SYN)) {
+	if (cookie)
+		ps_note_cookie(ctx);
+	if (!f || !watched || (g->flags & TCPHDR_SYN)) {
 		ps_client_control(s);
 		return XDP_PASS;
 	}

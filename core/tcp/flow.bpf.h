@@ -3,8 +3,8 @@
  * The connections that are followed (flows): where they begin, which program owns them, and when
  * they end.
  *
- * A flow begins with the server's own SYN-ACK, so no stranger can begin one, and with the first
- * data of the client that fits it. A connection without a flow is not read: each of its payloads
+ * A flow begins with the server's own SYN-ACK, or a valid cookie of one (tcp/syn_cookie.bpf.h), so
+ * no stranger can begin one, and with the first data of the client that fits it. A connection without a flow is not read: each of its payloads
  * flushes.
  */
 #ifndef PRESTACK_TCP_FLOW_BPF_H

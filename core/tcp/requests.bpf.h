@@ -18,6 +18,7 @@
 #include "tcp/read_requests.bpf.h"
 #include "tcp/retransmit.bpf.h"
 #include "tcp/splice.bpf.h"
+#include "tcp/syn_cookie.bpf.h"
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 #include <prestack/counters.h>
@@ -101,6 +102,8 @@ static __always_inline int ps_follow_requests(struct xdp_md *ctx,
 			return ps_requests_unknown(s);
 		}
 	} else {
+		if (ps_may_be_cookie(&s->pkt.flow, &s->segment))
+			ps_note_cookie(ctx);
 		switch (ps_flow_begin(&s->pkt.flow, s->segment.seq, s->segment.ack, s->segment.len,
 				      s->pkt.now, &f)) {
 		case PS_BEGIN_FLOW:

@@ -143,7 +143,7 @@ void AgentLink::on_connected()
 	state_ = State::opening;
 	const auto now = Clock::now();
 	for (auto answers = codec_->open(out_); answers != 0; --answers) {
-		pending_.push_back({Kind::opening, "", false, now, nullptr});
+		pending_.push_back({.kind = Kind::opening, .asked_at = now});
 	}
 	beat_at_ = now;
 	if (pending_.empty()) {
@@ -165,21 +165,22 @@ void AgentLink::beat(Clock::time_point now)
 		return;
 	}
 	codec_->encode_heartbeat(out_);
-	pending_.push_back({Kind::heartbeat, "", false, now, nullptr});
+	pending_.push_back({.kind = Kind::heartbeat, .asked_at = now});
 	heartbeat_pending_ = true;
 	push();
 }
 
-bool AgentLink::ask(std::string_view key, bool value, OnReply on_reply)
+bool AgentLink::ask(const AgentQuestion &question, OnReply on_reply)
 {
 	if (state_ != State::open || pending_.size() >= limits_.in_flight) {
 		return false;
 	}
 	const auto now = Clock::now();
-	if (!codec_->encode({key, value}, out_)) {
+	if (!codec_->encode(question, out_)) {
 		return false;
 	}
-	pending_.push_back({Kind::question, std::string(key), value, now, std::move(on_reply)});
+	pending_.push_back({Kind::question, std::string(question.key), question.purpose, now,
+			    std::move(on_reply)});
 	return true;
 }
 
@@ -290,7 +291,7 @@ AgentReply AgentLink::decode_answer(std::string_view input)
 	case Kind::question:
 		break;
 	}
-	return codec_->decode({first.key, first.value}, input);
+	return codec_->decode({first.key, first.purpose}, input);
 }
 
 void AgentLink::on_answer(const AgentReply &reply)
@@ -316,7 +317,7 @@ void AgentLink::on_answer(const AgentReply &reply)
 	}
 	if (!reply.repair.empty()) {
 		out_ += reply.repair;
-		pending_.push_back({Kind::repair, "", false, Clock::now(), nullptr});
+		pending_.push_back({.kind = Kind::repair, .asked_at = Clock::now()});
 	}
 	if (question.on_reply) {
 		question.on_reply(&reply, question.asked_at);

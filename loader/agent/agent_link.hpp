@@ -58,7 +58,7 @@ public:
 
 	// False, and `on_reply` is dropped, if there is no connection, too much is in flight, or the key
 	// cannot be asked about. Sent with the next push().
-	[[nodiscard]] bool ask(std::string_view key, bool value, OnReply on_reply);
+	[[nodiscard]] bool ask(const AgentQuestion &question, OnReply on_reply);
 	void push();
 	// Connects when it is time, and gives up on a server that keeps us waiting. Call often.
 	void tick();
@@ -80,10 +80,10 @@ private:
 	enum class Kind { opening, question, repair, heartbeat };
 	struct Pending {
 		Kind kind = Kind::question;
-		std::string key;
-		bool value = false;
+		std::string key{}; // the question's, and its purpose
+		AgentPurpose purpose = AgentPurpose::expiry;
 		Clock::time_point asked_at;
-		OnReply on_reply;
+		OnReply on_reply{};
 	};
 
 	void connect();

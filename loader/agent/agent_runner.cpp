@@ -103,8 +103,8 @@ void AgentRunner::on_connected(std::uint32_t service)
 	served.logged_not_let_in = false;
 	served.logged_refused = false;
 	log_->info("service {}: the agent is connected to the server", served.service.name);
-	// The feed does not tell of what changed before it.
-	if (served.needs_change_feed) {
+	// The feed does not tell of what changed before it; and this need not be the server that there was.
+	if (served.needs_change_feed || served.was_lost) {
 		hooks_.flush(service);
 	}
 }
@@ -115,6 +115,10 @@ void AgentRunner::on_lost(std::uint32_t service, const std::string &reason)
 	const bool stood = counters_[service].agent_connected != 0;
 	counters_[service].agent_connected = 0;
 	++counters_[service].agent_errors;
+	if (stood) {
+		served.was_lost = true;
+		hooks_.server_lost(service);
+	}
 	if (stood && served.needs_change_feed) {
 		hooks_.feed_lost(service);
 	}
@@ -128,9 +132,6 @@ void AgentRunner::on_lost(std::uint32_t service, const std::string &reason)
 	}
 	served.logged_lost = true;
 	served.logged_not_let_in = !served.let_in;
-	if (stood) {
-		hooks_.server_lost();
-	}
 }
 
 void AgentRunner::on_changes(std::uint32_t service, const FeedMessage &message)
@@ -296,7 +297,7 @@ void AgentRunner::on_question(const ps_expiry_question &question)
 	const auto &link = services_[service].link;
 	// A question that is not passed on leaves its entry unserved; the next miss asks again.
 	if (!link ||
-	    !link->ask(key, false, [this, service, answer](const AgentReply *reply, auto asked_at) {
+	    !link->ask({key}, [this, service, answer](const AgentReply *reply, auto asked_at) {
 		    on_expiry(service, answer, reply, asked_at);
 	    })) {
 		++counters.expiry_unanswered;

@@ -29,8 +29,9 @@ namespace prestack
 
 // What the agents report to the rest of the loader.
 struct AgentHooks {
-	// A server has closed its connection: it may have been restarted.
-	std::function<void()> server_lost;
+	// A connection that stood is closed: the server may be dead, or be another one by now. It is the first that
+	// a process which ends does in sight, and the last if somebody else has its sockets too.
+	std::function<void(std::uint32_t service)> server_lost;
 	// Anything that is cached of the service may be old.
 	std::function<void(std::uint32_t service)> flush;
 	// The same, and the change feed is down from now on: nothing may be served.
@@ -74,6 +75,7 @@ private:
 		bool needs_change_feed = false;
 		bool wall_clock = false;
 		bool let_in = true; // false: the server refused the last opening
+		bool was_lost = false; // there was a connection before
 		bool logged_lost = false; // once per outage
 		bool logged_not_let_in = false; // the same
 		bool logged_refused = false; // once per connection

@@ -156,7 +156,8 @@ bool Auditor::is_served(const EntryCopy &entry) const
 	       is_servable(entry.head, maps_.epoch(entry.head.service), now_ns());
 }
 
-// From a random place on, the first entry of the service that is served.
+// From a random place on, the first entry of the service that is served and was: to the server the comparison
+// looks like the reads that were answered from it.
 void Auditor::audit(std::uint32_t service)
 {
 	const std::uint64_t start =
@@ -166,7 +167,8 @@ void Auditor::audit(std::uint32_t service)
 			continue;
 		}
 		auto entry = sampler_.at(start + i);
-		if (entry && entry->head.service == service && is_served(*entry)) {
+		if (entry && entry->head.service == service && entry->head.used != 0 &&
+		    is_served(*entry)) {
 			ask_about(service, std::move(*entry));
 			return;
 		}
@@ -185,7 +187,7 @@ void Auditor::ask_about(std::uint32_t service, EntryCopy entry)
 		}
 	};
 	// Without room nothing is compared; that shows in a counter that stands still.
-	(void)services_[service].link->ask(key, true, std::move(on_reply));
+	(void)services_[service].link->ask({key, AgentPurpose::value}, std::move(on_reply));
 }
 
 void Auditor::on_reply(std::uint32_t service, const EntryCopy &before, const AgentReply &reply)
@@ -283,7 +285,7 @@ void Auditor::warm()
 			continue;
 		}
 		const std::uint32_t service = entry->head.service;
-		if (services_[service].link->ask(entry->key, false, nullptr)) {
+		if (services_[service].link->ask({entry->key, AgentPurpose::touch}, nullptr)) {
 			due_[service].touches -= 1;
 			++counters_[service].warmed;
 		}

@@ -34,8 +34,10 @@ void Maintenance::keep_alive()
 AgentHooks Maintenance::agent_hooks()
 {
 	AgentHooks hooks;
-	hooks.server_lost = [this] {
-		// Perhaps a restart; what goes wrong here shows again within a second.
+	hooks.server_lost = [this](std::uint32_t service) {
+		// Its sockets may stay open in another process, so what they are now does not tell.
+		services_.flush(service);
+		// What goes wrong here shows again within a second.
 		if (auto done = services_.refresh(); !done) {
 			log_->warn("{}", to_string(done.error()));
 		}

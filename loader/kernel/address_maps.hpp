@@ -42,7 +42,11 @@ using ListeningMap = std::map<Listening, std::uint32_t>;
 struct LinkPlace {
 	int ifindex = 0;
 	std::uint32_t vlan = 0;
-	friend auto operator<=>(const LinkPlace &, const LinkPlace &) = default;
+	friend bool operator==(const LinkPlace &, const LinkPlace &) = default;
+	friend bool operator<(const LinkPlace &one, const LinkPlace &other)
+	{
+		return std::tie(one.ifindex, one.vlan) < std::tie(other.ifindex, other.vlan);
+	}
 };
 struct LinkScope {
 	int vrf = 0; // 0 = none

@@ -17,10 +17,17 @@
 namespace prestack
 {
 
-// Every question touches the item in the server's LRU, as a client's read would.
+// What a question is for. No question changes what clients can see of an item, but for what the reads of
+// clients that were answered from the cache would have changed, had they reached the server.
+enum class AgentPurpose {
+	expiry, // when the item ends: changes nothing
+	value, // its value and flags too: may count as a read, so only for what clients read
+	touch, // nothing: it is to count as a read
+};
+
 struct AgentQuestion {
 	std::string_view key;
-	bool value = false; // the value and its flags are wanted too
+	AgentPurpose purpose = AgentPurpose::expiry;
 };
 
 struct AgentReply {

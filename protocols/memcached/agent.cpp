@@ -124,7 +124,7 @@ public:
 		}
 		out += "mg ";
 		out += question.key;
-		out += question.value ? " k t f c v\r\n" : " k t f c\r\n";
+		out += question.purpose == AgentPurpose::value ? " k t f c v\r\n" : " k t f c\r\n";
 		return true;
 	}
 
@@ -136,6 +136,7 @@ public:
 		}
 		auto rest = *line;
 		const auto word = next_word(rest);
+		const bool with_value = question.purpose == AgentPurpose::value;
 		AgentReply reply;
 		reply.status = Status::answered;
 		reply.consumed = line->size() + line_end.size();
@@ -149,11 +150,11 @@ public:
 		if (is_refusal(word)) {
 			return failed(Status::refused, reply.consumed);
 		}
-		if (word != (question.value ? "VA" : "HD")) {
+		if (word != (with_value ? "VA" : "HD")) {
 			return failed(Status::broken);
 		}
 		std::size_t size = 0;
-		if (question.value) {
+		if (with_value) {
 			const auto told = number<std::uint32_t>(next_word(rest));
 			if (!told) {
 				return failed(Status::broken);
@@ -166,7 +167,7 @@ public:
 			return failed(Status::broken);
 		}
 		reply.present = true;
-		if (question.value) {
+		if (with_value) {
 			const auto from = reply.consumed;
 			reply.consumed += size + line_end.size();
 			if (size <= longest_value) {

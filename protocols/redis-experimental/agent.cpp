@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "agent.hpp"
 
-#include <algorithm>
 #include <array>
 
-#include "agent_resp.hpp"
+#include "agent_look.hpp"
 
 namespace prestack
 {
@@ -14,23 +13,16 @@ namespace
 // From a node's port to that of its cluster bus.
 constexpr unsigned bus_offset = 10000;
 
-constexpr std::size_t longest_opening = 65536; // of one answer; HELLO's lists the modules
 constexpr std::size_t longest_key = 512; // a longer one is in no entry
 constexpr std::size_t longest_value = 4096; // nor is such a value
 // So many heartbeats, about a second, between two looks at what we may read.
 constexpr unsigned beats_per_look = 10;
-// All that is answered from the cache must be allowed; of a key that need not be there.
-constexpr std::array<std::string_view, 4> reads{"GET", "MGET", "STRLEN", "EXISTS"};
-constexpr std::string_view no_key = "prestack:no such key";
 
 using Status = AgentReply::Status;
 
 AgentReply failed(Status status, std::size_t consumed = 0)
 {
-	AgentReply reply;
-	reply.status = status;
-	reply.consumed = consumed;
-	return reply;
+	return reply_of(status, consumed);
 }
 
 FeedMessage feed_message(FeedMessage::Status status, std::size_t consumed = 0)
@@ -41,62 +33,16 @@ FeedMessage feed_message(FeedMessage::Status status, std::size_t consumed = 0)
 	return message;
 }
 
-// The whole value at the start of the input, whatever is in it: 0 if it is incomplete.
-std::optional<std::size_t> size_of_value(std::string_view input)
-{
-	std::size_t pos = 0;
-	for (std::uint64_t left = 1; left != 0; --left) {
-		if (pos >= input.size()) {
-			return 0;
-		}
-		const auto element = read_element(input.substr(pos));
-		if (element.status == Element::Status::broken || element.size() > longest_opening ||
-		    element.elements > longest_opening) {
-			return std::nullopt;
-		}
-		if (element.status == Element::Status::incomplete) {
-			return 0;
-		}
-		pos += element.size();
-		left += element.elements;
-	}
-	return pos <= input.size() ? pos : 0;
-}
-
-// Whether who is told this may not use the command at all, or nobody may now. Some keys may be denied,
-// or be elsewhere in a cluster: each key is asked about by itself.
-bool denies_reading(std::string_view error)
-{
-	constexpr std::array<std::string_view, 3> harmless{"MOVED ", "ASK ", "WRONGTYPE "};
-	if (error.starts_with("NOPERM ")) {
-		return error.find(" key") == std::string_view::npos;
-	}
-	return std::ranges::none_of(harmless,
-				    [error](auto start) { return error.starts_with(start); });
-}
-
-void append_command(std::string &out, std::string_view name, std::string_view key)
-{
-	const auto append = [&out](std::string_view argument) {
-		out += "$" + std::to_string(argument.size());
-		out += line_end;
-		out += argument;
-		out += line_end;
-	};
-	out += "*2\r\n";
-	append(name);
-	append(key);
-}
-
 class Codec final : public AgentCodec
 {
 public:
 	unsigned open(std::string &out) override
 	{
 		left_ = 0;
-		looks_ = beats_ = 0;
-		denied_ = false;
-		ttl_.reset();
+		beats_ = 0;
+		look_ = {};
+		greeted_ = false;
+		begin_question();
 		out += "*2\r\n$5\r\nHELLO\r\n$1\r\n3\r\n"
 		       "*5\r\n$6\r\nCLIENT\r\n$8\r\nTRACKING\r\n$2\r\nON\r\n$5\r\nBCAST\r\n"
 		       "$6\r\nNOLOOP\r\n";
@@ -106,13 +52,16 @@ public:
 	// A map, and then +OK.
 	AgentReply decode_opening(std::string_view input) override
 	{
-		const auto size = size_of_value(input);
+		const auto size = size_of_value(input, longest_opening);
 		if (!size) {
 			return failed(Status::broken);
 		}
 		if (*size == 0) {
 			return failed(input.size() < longest_opening ? Status::incomplete
 								     : Status::broken);
+		}
+		if (!std::exchange(greeted_, true)) {
+			look_.greeted(input.substr(0, *size));
 		}
 		return failed(input.front() == '-' ? Status::refused : Status::answered, *size);
 	}
@@ -126,12 +75,25 @@ public:
 		return port == service_port + bus_offset;
 	}
 
-	// Both touch the key. GET is asked for although only the time is wanted: it is refused to who
-	// may not read, and of what is no string.
+	// PTTL counts as no read of the key in the server's LRU and LFU, a GET that is not carried out as none at
+	// all. That is asked for since it is refused to who may not read the key.
 	bool encode(const AgentQuestion &question, std::string &out) override
 	{
-		append_command(out, "PTTL", question.key);
-		append_command(out, "GET", question.key);
+		switch (question.purpose) {
+		case AgentPurpose::expiry:
+			append_command(out, {"MULTI"});
+			append_command(out, {"GET", question.key});
+			append_command(out, {"DISCARD"});
+			append_command(out, {"PTTL", question.key});
+			break;
+		case AgentPurpose::value:
+			append_command(out, {"PTTL", question.key});
+			append_command(out, {"GET", question.key});
+			break;
+		case AgentPurpose::touch:
+			append_command(out, {"TOUCH", question.key});
+			break;
+		}
 		return true;
 	}
 
@@ -143,26 +105,30 @@ public:
 					      ? Status::broken
 					      : Status::incomplete);
 		}
-		return ttl_ ? decode_value(question, input, element) : decode_ttl(element);
+		const auto reply = decode_part(question, input, element);
+		if (reply.status == Status::part) {
+			++part_;
+		} else if (reply.status != Status::incomplete) {
+			begin_question();
+		}
+		return reply;
 	}
 
 	AgentReply decode_repair(std::string_view) override { return failed(Status::broken); }
 
-	// The change feed does not tell when rights are taken, so what we may do is looked at now and then.
+	// The change feed does not tell when rights are taken or slots are lost, so both are looked at now and then.
 	void encode_heartbeat(std::string &out) override
 	{
-		looks_ = beats_++ % beats_per_look == 0 ? reads.size() : 0;
-		denied_ = looks_ == 0 && denied_;
-		for (std::size_t i = 0; i < looks_; ++i) {
-			append_command(out, reads[i], no_key);
+		if (beats_++ % beats_per_look == 0) {
+			look_.encode(out);
 		}
-		out += "*1\r\n$4\r\nPING\r\n";
+		append_command(out, {"PING"});
 	}
 
 	AgentReply decode_heartbeat(std::string_view input) override
 	{
-		if (looks_ != 0) {
-			return decode_look(input);
+		if (look_.under_way()) {
+			return look_.decode(input);
 		}
 		const auto element = read_element(input);
 		if (element.status == Element::Status::incomplete) {
@@ -174,7 +140,7 @@ public:
 		}
 		// It does not like that it cannot save; reads are answered.
 		answers = answers || element.text.starts_with("MISCONF ");
-		return failed(answers && !denied_ ? Status::answered : Status::refused,
+		return failed(answers && !look_.denied() ? Status::answered : Status::refused,
 			      element.head);
 	}
 
@@ -182,6 +148,11 @@ public:
 	// is not known; better to believe that it means much.
 	FeedMessage decode_feed(std::string_view input) override
 	{
+		if (look_.slots_moved()) {
+			auto message = feed_message(FeedMessage::Status::changes);
+			message.any_key = true;
+			return message;
+		}
 		if (left_ != 0) {
 			return in_keys_ ? decode_keys(input) : skip(input);
 		}
@@ -228,55 +199,78 @@ public:
 private:
 	static constexpr std::string_view invalidate = "invalidate";
 
-	struct Ttl {
-		bool refused = false;
-		std::int64_t milliseconds = 0; // -1: for ever, -2: there is no such key
-	};
-
-	AgentReply decode_look(std::string_view input)
+	void begin_question()
 	{
-		const auto size = size_of_value(input);
-		if (!size || *size == 0) {
-			const bool wait = size && input.size() < longest_opening;
-			return failed(wait ? Status::incomplete : Status::broken);
+		part_ = 0;
+		refused_ = false;
+		milliseconds_ = 0;
+	}
+
+	AgentReply decode_part(const AgentQuestion &question, std::string_view input,
+			       const Element &element)
+	{
+		constexpr unsigned of_get = 1; // and the last of them is PTTL's
+		constexpr unsigned last_of_expiry = 3;
+		switch (question.purpose) {
+		case AgentPurpose::touch:
+			return element.type == '-' || element.type == ':'
+				       ? failed(element.type == '-' ? Status::refused
+								    : Status::answered,
+						element.head)
+				       : failed(Status::broken);
+		case AgentPurpose::value:
+			return part_ == 0 ? decode_ttl(element) : decode_value(input, element);
+		case AgentPurpose::expiry:
+			break;
 		}
-		const auto element = read_element(input);
-		denied_ = denied_ || (element.type == '-' && denies_reading(element.text));
-		--looks_;
-		return failed(Status::part, *size);
+		if (part_ == last_of_expiry) {
+			auto reply = decode_ttl(element);
+			if (reply.status == Status::part) {
+				finish(reply, milliseconds_ != -2);
+			}
+			return reply;
+		}
+		refused_ = refused_ || (part_ == of_get && element.type == '-');
+		// Who may not begin a transaction carries it out.
+		const bool carried_out =
+			part_ == of_get && (element.type == '$' || element.type == '_');
+		return element.type == '+' || element.type == '-' || carried_out
+			       ? failed(Status::part, element.size())
+			       : failed(Status::broken);
+	}
+
+	void finish(AgentReply &reply, bool present) const
+	{
+		reply.status = refused_ ? Status::refused : Status::answered;
+		reply.present = present && milliseconds_ != -2;
+		if (milliseconds_ >= 0) {
+			reply.milliseconds_left = static_cast<std::uint64_t>(milliseconds_);
+		}
 	}
 
 	AgentReply decode_ttl(const Element &element)
 	{
-		Ttl ttl;
 		if (element.type == '-') {
-			ttl.refused = true;
+			refused_ = true;
 		} else {
 			const auto told = number(element.text);
 			if (element.type != ':' || !told || *told < -2) {
 				return failed(Status::broken);
 			}
-			ttl.milliseconds = *told;
+			milliseconds_ = *told;
 		}
-		ttl_ = ttl;
 		return failed(Status::part, element.head);
 	}
 
-	AgentReply decode_value(const AgentQuestion &question, std::string_view input,
-				const Element &element)
+	AgentReply decode_value(std::string_view input, const Element &element)
 	{
-		AgentReply reply;
-		reply.consumed = element.size();
-		reply.status =
-			element.type == '-' || ttl_->refused ? Status::refused : Status::answered;
+		auto reply = failed(Status::answered, element.size());
 		if (element.type != '-' && element.type != '_' && element.type != '$') {
 			return failed(Status::broken);
 		}
-		reply.present = element.has_bulk && ttl_->milliseconds != -2;
-		if (ttl_->milliseconds >= 0) {
-			reply.milliseconds_left = static_cast<std::uint64_t>(ttl_->milliseconds);
-		}
-		if (question.value && element.has_bulk && element.bulk <= longest_value) {
+		refused_ = refused_ || element.type == '-';
+		finish(reply, element.has_bulk);
+		if (element.has_bulk && element.bulk <= longest_value) {
 			reply.value = element.bulk_in(input);
 			if (!reply.value) {
 				return failed(Status::incomplete);
@@ -285,7 +279,6 @@ private:
 				return failed(Status::broken);
 			}
 		}
-		ttl_.reset();
 		return reply;
 	}
 
@@ -344,10 +337,12 @@ private:
 		return feed_message(FeedMessage::Status::changes, element.size());
 	}
 
-	std::size_t looks_ = 0; // answers to come before that to PING
+	Look look_;
 	unsigned beats_ = 0;
-	bool denied_ = false; // as of the last look
-	std::optional<Ttl> ttl_; // of the question whose value comes next
+	bool greeted_ = false; // HELLO was answered
+	unsigned part_ = 0; // of the answer to the question at hand
+	bool refused_ = false; // a part of it
+	std::int64_t milliseconds_ = 0; // -1: for ever, -2: there is no such key
 	std::uint64_t left_ = 0; // elements to come of the push that we are in
 	bool in_keys_ = false;
 };

@@ -104,6 +104,12 @@ static __always_inline void rd_follow_reply(struct __sk_buff *skb, struct ps_scr
 	__u32 state = m->state;
 
 	rd_next_reply(&a);
+	/*
+	 * Slots are lost without a word to who listens, and all that is asked about keys of them from now on gets
+	 * such an answer. Whatever is cached may be of them.
+	 */
+	if (a.elsewhere)
+		ps_flush_leaving(s->pkt.service);
 	if (a.value)
 		rd_reply_value(skb, s, m, &a, state);
 }

@@ -26,6 +26,7 @@ struct rd_answer {
 	__u32 data;
 	__u32 len;
 	__u32 several; /* 0: it is the reply. How many elements come from this one on */
+	__u32 elsewhere; /* an error that tells that keys are not here, or not for now */
 };
 
 /* One element of the reply, as it stands. */
@@ -139,6 +140,26 @@ ps_inline void rd_reply_whole(struct ps_message *m, __u32 next, __u32 left)
 	m->state &= ~(RD_PUSH | RD_ROW_WANTED);
 }
 
+/*
+ * Whether the error at pos, of which at least RD_LINE_LOOK bytes or all are there, tells that this server does
+ * not answer for some keys, or for any: their slot is another node's, or on its way there; the cluster, or the
+ * link to the master, is down; the data are being loaded.
+ */
+ps_inline int rd_is_elsewhere(const struct ps_cursor *c, __u32 pos)
+{
+	__u64 w = ps_cursor_word(c, pos);
+
+	switch (w) {
+	case RD_NAME8('-', 'C', 'L', 'U', 'S', 'T', 'E', 'R'):
+	case RD_NAME8('-', 'M', 'A', 'S', 'T', 'E', 'R', 'D'):
+	case RD_NAME8('-', 'T', 'R', 'Y', 'A', 'G', 'A', 'I'):
+	case RD_NAME8('-', 'L', 'O', 'A', 'D', 'I', 'N', 'G'):
+		return 1;
+	}
+	return (w & ps_low_bytes(7)) == RD_NAME7('-', 'M', 'O', 'V', 'E', 'D', ' ') ||
+	       (w & ps_low_bytes(5)) == RD_NAME5('-', 'A', 'S', 'K', ' ');
+}
+
 /* A reply that is one element, or begins with it: what that tells. */
 ps_inline void rd_reply_first(const struct ps_cursor *c, struct ps_message *m, struct rd_answer *a,
 			      const struct rd_element *el)
@@ -148,6 +169,8 @@ ps_inline void rd_reply_first(const struct ps_cursor *c, struct ps_message *m, s
 	if (!el->cut && el->next == c->pos + 5 &&
 	    (w & ps_low_bytes(5)) == RD_NAME5('+', 'O', 'K', '\r', '\n'))
 		m->flags |= PS_MESSAGE_SUCCEEDED;
+	if ((w & 0xff) == '-')
+		a->elsewhere = rd_is_elsewhere(c, c->pos);
 	if ((w & 0xff) != '$' || !el->body)
 		return;
 	m->flags |= PS_MESSAGE_SERVES;
@@ -195,7 +218,7 @@ ps_inline void rd_reply(const struct ps_cursor *c, struct ps_message *m, struct 
 	struct rd_element el;
 	int got;
 
-	a->value = a->data = a->len = a->several = 0;
+	a->value = a->data = a->len = a->several = a->elsewhere = 0;
 	m->state |= RD_REPLIES;
 	if (m->state & RD_OPAQUE) {
 		rd_whole(m, c->end);
@@ -230,13 +253,13 @@ ps_inline void rd_reply(const struct ps_cursor *c, struct ps_message *m, struct 
 	}
 	if (top && ps_cursor_at(c, c->pos) == '>')
 		m->state |= RD_PUSH;
+	if (top)
+		rd_reply_first(c, m, a, &el);
 	if (el.cut) {
 		m->state = (m->state & ~RD_ELEMENTS) | left | RD_IN_LINE;
 		rd_partial(m, el.next);
 		return;
 	}
-	if (top)
-		rd_reply_first(c, m, a, &el);
 	if (top && wanted && el.more)
 		m->state |= RD_ROW_WANTED;
 	if (!top && (m->state & RD_ROW_WANTED) && ps_cursor_at(c, c->pos) == '$' && el.body) {

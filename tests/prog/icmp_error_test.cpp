@@ -164,6 +164,9 @@ TEST_P(IcmpErrors, WhatIsNoErrorAboutTheConnectionIsUntouched)
 	other = wire;
 	other.destination_port = 1;
 	expect_untouched(error(GetParam().unreachable, other));
+	IcmpError strangers = GetParam().unreachable;
+	strangers.receiver = GetParam().client;
+	expect_untouched(error(strangers, wire));
 	IcmpError cut = GetParam().unreachable;
 	cut.most = GetParam().headers - 13;
 	expect_untouched(error(cut, wire));

@@ -58,7 +58,9 @@ std::string icmp_frame(const IcmpError &error, const Packet &packet)
 	std::string message =
 		std::string{static_cast<char>(error.type), static_cast<char>(error.code)} +
 		be16(0) + be32(error.word) + quote;
-	const std::string addresses = address(error.sender) + address(packet.source);
+	const std::string addresses =
+		address(error.sender) +
+		address(error.receiver.empty() ? packet.source : error.receiver);
 	const std::uint32_t front = v6 ? pseudo_sum(addresses, message.size()) : 0U;
 	const auto check = static_cast<std::uint16_t>(~ones_complement_sum(message, front));
 	message.replace(2, 2, be16(error.wrong_checksum ? check ^ 0x0400 : check));

@@ -16,11 +16,12 @@ struct IcmpError {
 	std::uint8_t code = 4; // since a fragmentation is needed
 	std::uint32_t word = 0; // what follows the checksum: the MTU, if one is told
 	std::string sender{}; // as long as the addresses of the quoted packet
+	std::string receiver{}; // the source of the quoted packet, if empty
 	std::size_t most = 60; // bytes of the packet that are quoted
 	bool wrong_checksum = false;
 };
 
-// What `error.sender` sends to the source of `packet`, as a frame that comes from `packet`'s receiver.
+// What `error.sender` sends about `packet`, as a frame that comes from `packet`'s receiver.
 std::string icmp_frame(const IcmpError &error, const Packet &packet);
 
 // The numbers that such a frame quotes; fails the test if a checksum in it is wrong.

@@ -29,6 +29,11 @@ void Server::start()
 	}
 }
 
+void Server::kill()
+{
+	process_.kill();
+}
+
 void Server::restart()
 {
 	process_.kill();

@@ -19,9 +19,12 @@ public:
 	void restart();
 	// The same, and returns at once: the new process may not answer yet.
 	void restart_without_waiting();
+	// Ends the process, and does not start it again.
+	void kill();
 	// Stops all of its threads (SIGSTOP) and returns once they stand; what arrives waits.
 	void pause();
 	void resume();
+	pid_t pid() const { return process_.pid(); }
 
 protected:
 	Server(const Netns &ns, std::string name) : ns_(ns), name_(std::move(name)) {}
@@ -29,7 +32,6 @@ protected:
 	// Throws when it does not.
 	void start();
 	const Netns &ns() const { return ns_; }
-	pid_t pid() const { return process_.pid(); }
 
 private:
 	virtual Process spawn() const = 0;

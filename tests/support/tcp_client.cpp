@@ -30,6 +30,12 @@ TcpClient::TcpClient(const Netns &ns, const Endpoint &server, const TcpOptions &
 					       options.source_port);
 			  check(::bind(fd.get(), local.address(), local.size()), "bind");
 		  }
+		  if (options.acknowledge_with_data) {
+			  const int seconds = 1; // what a client's socket delays by this is its ACK
+			  check(::setsockopt(fd.get(), IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds,
+					     sizeof(seconds)),
+				"TCP_DEFER_ACCEPT");
+		  }
 		  // Bounds connect() too.
 		  const timeval patience{10, 0};
 		  ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));

@@ -20,6 +20,8 @@ namespace prestack::test
 struct TcpOptions {
 	std::uint16_t source_port = 0; // 0: any
 	std::optional<std::uint32_t> first_sequence{}; // of the handshake; data begins one later
+	bool acknowledge_with_data =
+		false; // the handshake's last acknowledgement comes with the first data
 };
 
 // Length of the first complete reply in a stream, 0 while it is incomplete.

@@ -96,7 +96,7 @@ protected:
 	}
 	bool ask(const std::string &key)
 	{
-		return link_->ask(key, false, [this, key](const AgentReply *reply, auto) {
+		return link_->ask({key}, [this, key](const AgentReply *reply, auto) {
 			log_ += key + "=";
 			if (reply == nullptr) {
 				log_ += "none ";
@@ -137,7 +137,7 @@ TEST_F(AgentLinkTest, TheTimeIsThatBeforeAsking)
 	connect();
 	const auto before = AgentLink::Clock::now();
 	AgentLink::Clock::time_point told{};
-	ASSERT_TRUE(link_->ask("a", false, [&](const AgentReply *, auto at) { told = at; }));
+	ASSERT_TRUE(link_->ask({"a"}, [&](const AgentReply *, auto at) { told = at; }));
 	const auto after = AgentLink::Clock::now();
 	link_->push();
 	EXPECT_EQ(heard(2), "a\n");

@@ -127,7 +127,7 @@ protected:
 	}
 	void ask(const std::string &key)
 	{
-		ASSERT_TRUE(link_->ask(key, false, [this, key](const AgentReply *reply, auto) {
+		ASSERT_TRUE(link_->ask({key}, [this, key](const AgentReply *reply, auto) {
 			log_ += key + (reply == nullptr ? "=none " : "=answered ");
 		}));
 		link_->push();
@@ -147,7 +147,7 @@ TEST_F(AgentListenTest, IsOpenWhenTheOpeningIsAccepted)
 	say("ok\n");
 	ASSERT_TRUE(loop_.turn(100ms));
 	EXPECT_FALSE(link_->connected());
-	EXPECT_FALSE(link_->ask("early", false, nullptr));
+	EXPECT_FALSE(link_->ask({"early"}, nullptr));
 	say("ok\n");
 	ASSERT_TRUE(turn_until([this] { return link_->connected(); }));
 	EXPECT_FALSE(link_->caught_up_to()) << "not before a heartbeat was answered";

@@ -20,6 +20,7 @@
 	X(replies, TOTAL, "replies matched to the writes that they answer")                        \
 	X(questions, TOTAL, "expiry times asked of user space")                                    \
 	X(restarts, TOTAL, "replies of a server's socket that was not known before")               \
+	X(syn_cookies, TOTAL, "connections that began with a SYN cookie")                          \
 	X(flows, TOTAL, "connections followed from their beginning")                               \
 	X(flows_lost, TOTAL, "connections whose position was lost")                                \
 	X(flows_unknown, TOTAL, "segments of connections that are not followed")                   \

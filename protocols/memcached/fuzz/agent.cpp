@@ -39,7 +39,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size == 0)
 		return 0;
 	const auto codec = prestack::make_memcached_agent();
-	const AgentQuestion question{"key", data[0] == 'v'};
+	const AgentQuestion question{"key", data[0] == 'v' ? prestack::AgentPurpose::value
+							   : prestack::AgentPurpose::expiry};
 	const bool repair = data[0] == 'r';
 	const auto decode = [&](const uint8_t *from, size_t length) {
 		// An allocation of its own: AddressSanitizer sees any access beyond.

@@ -13,8 +13,8 @@ namespace
 
 using Status = AgentReply::Status;
 
-constexpr AgentQuestion expiry{"key", false};
-constexpr AgentQuestion full{"key", true};
+constexpr AgentQuestion expiry{"key", AgentPurpose::expiry};
+constexpr AgentQuestion full{"key", AgentPurpose::value};
 
 AgentReply decode(const AgentQuestion &question, std::string_view input)
 {
@@ -32,16 +32,16 @@ TEST(AgentCodec, AsksWithMetaGets)
 	EXPECT_EQ(encode(expiry), "mg key k t f c\r\n");
 	EXPECT_EQ(encode(full), "mg key k t f c v\r\n");
 	const std::string longest(250, 'k');
-	EXPECT_EQ(encode({longest, false}), "mg " + longest + " k t f c\r\n");
+	EXPECT_EQ(encode({longest}), "mg " + longest + " k t f c\r\n");
 }
 
 TEST(AgentCodec, DoesNotAskAboutWhatTextCannotCarry)
 {
 	for (const std::string key : {"", "a b", "a\r\nflush_all", "tab\t", "\x01"}) {
-		EXPECT_EQ(encode({key, false}), "refused before") << key;
+		EXPECT_EQ(encode({key}), "refused before") << key;
 	}
-	EXPECT_EQ(encode({std::string(251, 'k'), false}), "refused before");
-	EXPECT_EQ(encode({std::string("nul\0", 4), false}), "refused before");
+	EXPECT_EQ(encode({std::string(251, 'k')}), "refused before");
+	EXPECT_EQ(encode({std::string("nul\0", 4)}), "refused before");
 }
 
 TEST(AgentCodec, SecondsLeft)

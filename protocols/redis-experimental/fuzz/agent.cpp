@@ -61,15 +61,21 @@ private:
 				inside(key);
 				log_ += "k" + std::string(key) + ";";
 			}
-			return consume(message.consumed);
+			// That slots have moved is no part of the input.
+			return message.consumed == 0 && message.any_key ? true
+									: consume(message.consumed);
 		}
 		if (message.status != FeedMessage::Status::none)
 			return stop(message.status == FeedMessage::Status::broken);
-		const AgentQuestion question{"key", turn_ % 3 == 1};
+		constexpr unsigned kinds = 4;
+		const unsigned kind = turn_ % kinds; // a heartbeat is the last
+		const AgentQuestion question{"key", kind == 0	? AgentPurpose::expiry
+						    : kind == 1 ? AgentPurpose::value
+								: AgentPurpose::touch};
 		const bool opening = left_ != 0;
-		const auto reply = opening	    ? codec_->decode_opening(input)
-				   : turn_ % 3 == 2 ? codec_->decode_heartbeat(input)
-						    : codec_->decode(question, input);
+		const auto reply = opening	       ? codec_->decode_opening(input)
+				   : kind + 1 == kinds ? codec_->decode_heartbeat(input)
+						       : codec_->decode(question, input);
 		if (reply.status == Status::incomplete)
 			return false;
 		if (reply.status == Status::broken)
@@ -80,7 +86,7 @@ private:
 		}
 		left_ -= opening ? 1 : 0;
 		turn_ += opening ? 0 : 1;
-		if (turn_ % 3 == 2)
+		if (turn_ % kinds + 1 == kinds && !opening)
 			codec_->encode_heartbeat(out_);
 		log_ += reply.status == Status::refused ? "r" : "a";
 		log_ += reply.present ? "+" : "-";

@@ -1,74 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// The agent's codec: questions as bytes, answers and news from bytes.
+// The agent's codec: questions as bytes, answers from bytes.
 #include <string>
 
-#include <gtest/gtest.h>
-
-#include "../agent.hpp"
+#include "agent_fixture.hpp"
 
 namespace prestack
 {
 namespace
 {
-
-using Status = AgentReply::Status;
-using News = FeedMessage::Status;
-
-constexpr AgentQuestion expiry{"key", false};
-constexpr AgentQuestion full{"key", true};
-
-class RedisCodec : public testing::Test
-{
-protected:
-	// The answer, whose first part is read on the way.
-	AgentReply decode(const AgentQuestion &question, std::string_view input)
-	{
-		auto reply = codec_->decode(question, input);
-		if (reply.status != Status::part)
-			return reply;
-		const auto first = reply.consumed;
-		reply = codec_->decode(question, input.substr(first));
-		reply.consumed += first;
-		return reply;
-	}
-	// Whether a heartbeat whose answers are these and PONG counts.
-	bool beat(const std::string &answers)
-	{
-		std::string out;
-		codec_->encode_heartbeat(out);
-		const std::string all = answers + "+PONG\r\n";
-		std::size_t pos = 0;
-		auto reply = codec_->decode_heartbeat(all);
-		for (; reply.status == Status::part;
-		     reply = codec_->decode_heartbeat(std::string_view(all).substr(pos)))
-			pos += reply.consumed;
-		EXPECT_EQ(pos + reply.consumed, all.size());
-		EXPECT_TRUE(reply.status == Status::answered || reply.status == Status::refused);
-		return reply.status == Status::answered;
-	}
-	// All the keys that the news at the start of the input tell of, and '*' for anything.
-	std::string news(std::string_view input, std::size_t *consumed = nullptr)
-	{
-		std::string all;
-		std::size_t pos = 0;
-		while (pos < input.size()) {
-			const auto message = codec_->decode_feed(input.substr(pos));
-			if (message.status != News::changes) {
-				all += message.status == News::broken ? "broken " : "";
-				break;
-			}
-			all += message.any_key ? "* " : "";
-			for (const auto key : message.keys)
-				all += std::string(key) + " ";
-			pos += message.consumed;
-		}
-		if (consumed != nullptr)
-			*consumed = pos;
-		return all;
-	}
-
-	std::unique_ptr<AgentCodec> codec_ = make_redis_experimental_agent();
-};
 
 TEST_F(RedisCodec, OpensWithResp3AndTracking)
 {
@@ -102,30 +41,50 @@ TEST_F(RedisCodec, TheOpeningIsAcceptedOrRefused)
 	EXPECT_EQ(codec_->decode_opening(std::string(70000, '+')).status, Status::broken);
 }
 
-TEST_F(RedisCodec, AsksForTimeAndValue)
+TEST_F(RedisCodec, AsksWhatChangesNothing)
 {
 	std::string out = "before";
 	EXPECT_TRUE(codec_->encode(expiry, out));
-	EXPECT_EQ(out, "before*2\r\n$4\r\nPTTL\r\n$3\r\nkey\r\n*2\r\n$3\r\nGET\r\n$3\r\nkey\r\n");
+	EXPECT_EQ(out, "before*1\r\n$5\r\nMULTI\r\n*2\r\n$3\r\nGET\r\n$3\r\nkey\r\n"
+		       "*1\r\n$7\r\nDISCARD\r\n*2\r\n$4\r\nPTTL\r\n$3\r\nkey\r\n");
 	out.clear();
 	const std::string key("\r\n\0", 3);
-	EXPECT_TRUE(codec_->encode({key, true}, out));
+	EXPECT_TRUE(codec_->encode({key, AgentPurpose::value}, out));
 	EXPECT_EQ(out, "*2\r\n$4\r\nPTTL\r\n$3\r\n" + key + "\r\n*2\r\n$3\r\nGET\r\n$3\r\n" + key +
 			       "\r\n");
+	out.clear();
+	EXPECT_TRUE(codec_->encode(touch, out));
+	EXPECT_EQ(out, "*2\r\n$5\r\nTOUCH\r\n$3\r\nkey\r\n");
 }
 
 TEST_F(RedisCodec, MillisecondsLeft)
 {
-	const auto reply = decode(expiry, ":1500\r\n$5\r\nvalue\r\n");
+	const auto reply = decode(expiry, may_read + ":1500\r\n:3\r\n");
 	ASSERT_EQ(reply.status, Status::answered);
 	EXPECT_TRUE(reply.present);
-	EXPECT_TRUE(reply.plain);
 	EXPECT_EQ(reply.milliseconds_left, 1500U);
 	EXPECT_FALSE(reply.seconds_left);
 	EXPECT_EQ(reply.flags, 0U);
 	EXPECT_FALSE(reply.value);
-	EXPECT_EQ(reply.consumed, 18U);
-	EXPECT_EQ(reply.repair, "");
+	EXPECT_EQ(reply.consumed, may_read.size() + 7);
+}
+
+TEST_F(RedisCodec, ATouchIsAnswered)
+{
+	EXPECT_EQ(decode(touch, ":1\r\n").status, Status::answered);
+	EXPECT_EQ(decode(touch, "-NOPERM no\r\n").status, Status::refused);
+	EXPECT_EQ(decode(touch, "+OK\r\n").status, Status::broken);
+}
+
+// Who may not begin a transaction carries out what would be in it.
+TEST_F(RedisCodec, WithoutTransactions)
+{
+	const std::string none = "-NOPERM no\r\n$5\r\nvalue\r\n-NOPERM no\r\n";
+	const auto reply = decode(expiry, none + ":7\r\n");
+	ASSERT_EQ(reply.status, Status::answered);
+	EXPECT_TRUE(reply.present);
+	EXPECT_EQ(reply.milliseconds_left, 7U);
+	EXPECT_EQ(decode(expiry, "-NOPERM no\r\n_\r\n-ERR no\r\n:-2\r\n").status, Status::answered);
 }
 
 TEST_F(RedisCodec, NeverExpires)
@@ -148,7 +107,7 @@ TEST_F(RedisCodec, WhatIsNotThere)
 	}
 }
 
-TEST_F(RedisCodec, ARefusalOfEitherIsOne)
+TEST_F(RedisCodec, ARefusalOfAnyIsOne)
 {
 	for (const std::string answer :
 	     {":-1\r\n-WRONGTYPE Operation against a key\r\n", "-NOPERM no\r\n-NOPERM no\r\n",
@@ -157,16 +116,24 @@ TEST_F(RedisCodec, ARefusalOfEitherIsOne)
 		EXPECT_EQ(reply.status, Status::refused) << answer;
 		EXPECT_EQ(reply.consumed, answer.size()) << answer;
 	}
+	for (const std::string answer :
+	     {"+OK\r\n-NOPERM no\r\n+OK\r\n:5\r\n", "+OK\r\n+QUEUED\r\n+OK\r\n-NOPERM no\r\n",
+	      "+OK\r\n-MOVED 1 a:1\r\n+OK\r\n-MOVED 1 a:1\r\n"}) {
+		const auto reply = decode(expiry, answer);
+		EXPECT_EQ(reply.status, Status::refused) << answer;
+		EXPECT_EQ(reply.consumed, answer.size()) << answer;
+	}
 	EXPECT_EQ(decode(full, ":-1\r\n$1\r\nx\r\n").status, Status::answered) << "and is over";
+	EXPECT_EQ(decode(expiry, may_read + ":-1\r\n").status, Status::answered);
 }
 
-TEST_F(RedisCodec, NewsComesBetweenTheTwoAnswers)
+TEST_F(RedisCodec, NewsComesBetweenTheParts)
 {
-	const auto first = codec_->decode(expiry, ":5\r\n>2\r\n");
+	const auto first = codec_->decode(full, ":5\r\n>2\r\n");
 	ASSERT_EQ(first.status, Status::part);
 	EXPECT_EQ(first.consumed, 4U);
 	EXPECT_EQ(news(">2\r\n$10\r\ninvalidate\r\n*1\r\n$3\r\nkey\r\n"), "key ");
-	const auto second = codec_->decode(expiry, "$1\r\nx\r\n");
+	const auto second = codec_->decode(full, "$1\r\nx\r\n");
 	EXPECT_EQ(second.status, Status::answered);
 	EXPECT_EQ(second.milliseconds_left, 5U);
 }
@@ -178,7 +145,7 @@ TEST_F(RedisCodec, LongValuesAreOfNoInterest)
 	EXPECT_TRUE(reply.present);
 	EXPECT_FALSE(reply.value);
 	EXPECT_EQ(reply.consumed, 5U + 7 + 5000 + 2);
-	EXPECT_EQ(decode(expiry, ":-1\r\n$536870912\r\n").consumed, 5U + 12 + 536870912 + 2);
+	EXPECT_EQ(decode(full, ":-1\r\n$536870912\r\n").consumed, 5U + 12 + 536870912 + 2);
 }
 
 TEST_F(RedisCodec, PiecesAreIncomplete)
@@ -202,6 +169,10 @@ TEST_F(RedisCodec, NonsenseIsBroken)
 		codec_ = make_redis_experimental_agent();
 		EXPECT_EQ(decode(full, answer).status, Status::broken) << answer;
 	}
+	for (const std::string answer : {":1\r\n", "+OK\r\n:1\r\n", "+OK\r\n+QUEUED\r\n:1\r\n"}) {
+		codec_ = make_redis_experimental_agent();
+		EXPECT_EQ(decode(expiry, answer).status, Status::broken) << answer;
+	}
 	codec_ = make_redis_experimental_agent();
 	EXPECT_EQ(decode(full, std::string(5000, ':')).status, Status::broken);
 }
@@ -214,12 +185,12 @@ TEST_F(RedisCodec, ANewConnectionBeginsAnew)
 	EXPECT_EQ(codec_->decode(full, ":6\r\n").status, Status::part);
 	EXPECT_EQ(news(">2\r\n$10\r\ninvalidate\r\n*2\r\n$1\r\na\r\n"), "a ");
 	(void)codec_->open(out);
-	EXPECT_EQ(codec_->decode_feed("$1\r\nb\r\n").status, News::none);
+	EXPECT_EQ(codec_->decode_feed("$1\r\nb\r\n").status, Feed::none);
 }
 
 TEST_F(RedisCodec, TheHeartbeat)
 {
-	EXPECT_TRUE(beat("_\r\n*1\r\n_\r\n:0\r\n:0\r\n")) << "the first one looks";
+	EXPECT_TRUE(beat(look())) << "the first one looks";
 	std::string out;
 	codec_->encode_heartbeat(out);
 	EXPECT_EQ(out, "*1\r\n$4\r\nPING\r\n");
@@ -237,10 +208,9 @@ TEST_F(RedisCodec, TheHeartbeat)
 
 TEST_F(RedisCodec, WhatMayNotBeReadIsNotServed)
 {
-	const std::string good = "$1\r\nx\r\n*1\r\n_\r\n:0\r\n";
 	const auto expect = [&](const std::string &error, bool served) {
 		codec_ = make_redis_experimental_agent();
-		EXPECT_EQ(beat(good + error), served) << error;
+		EXPECT_EQ(beat(look(error)), served) << error;
 		EXPECT_EQ(beat(""), served) << error << ", until the next look";
 	};
 	expect("-NOPERM this user has no permissions to run the 'exists' command\r\n", false);
@@ -255,90 +225,78 @@ TEST_F(RedisCodec, WhatMayNotBeReadIsNotServed)
 
 TEST_F(RedisCodec, LooksAgainWhatMayBeRead)
 {
-	const std::string denied = "-NOPERM this user has no permissions to run it\r\n";
-	EXPECT_FALSE(beat(denied + denied + denied + denied));
+	EXPECT_FALSE(beat(look("-NOPERM this user has no permissions to run it\r\n")));
 	for (int i = 1; i < 10; ++i)
 		EXPECT_FALSE(beat("")) << i;
-	EXPECT_TRUE(beat("_\r\n*1\r\n_\r\n:0\r\n:0\r\n"));
+	EXPECT_TRUE(
+		beat("-NOPERM multi\r\n_\r\n*1\r\n_\r\n:0\r\n:0\r\n-ERR DISCARD without MULTI\r\n"))
+		<< "who may not begin a transaction asks";
 	EXPECT_TRUE(beat(""));
 }
 
-TEST_F(RedisCodec, NewsOfKeys)
+// What a connection looks at first, after this greeting.
+std::string first_look(const std::string &version, const std::string &mode)
 {
-	std::size_t consumed = 0;
-	const std::string push =
-		">2\r\n$10\r\ninvalidate\r\n*3\r\n$1\r\na\r\n$0\r\n\r\n$4\r\n\r\n\r\n\r\n";
-	EXPECT_EQ(news(push + "+PONG\r\n", &consumed), "a  \r\n\r\n ");
-	EXPECT_EQ(consumed, push.size());
-	EXPECT_EQ(news(">2\r\n$10\r\ninvalidate\r\n*0\r\n+", &consumed), "");
-	EXPECT_EQ(consumed, 25U);
+	const auto codec = make_redis_experimental_agent();
+	std::string out;
+	(void)codec->open(out);
+	(void)codec->decode_opening("%2\r\n$7\r\nversion\r\n$" + std::to_string(version.size()) +
+				    "\r\n" + version + "\r\n$4\r\nmode\r\n$" +
+				    std::to_string(mode.size()) + "\r\n" + mode + "\r\n");
+	out.clear();
+	codec->encode_heartbeat(out);
+	return out;
 }
 
-TEST_F(RedisCodec, NewsOfEverything)
+TEST_F(RedisCodec, ReadsThatDoNotCountWhereTheServerHasThem)
 {
-	EXPECT_EQ(news(">2\r\n$10\r\ninvalidate\r\n_\r\n"), "* ");
-	EXPECT_EQ(news(">2\r\n$10\r\ninvalidate\r\n*-1\r\n"), "* ");
+	const std::string hide = "*3\r\n$6\r\nCLIENT\r\n$8\r\nNO-TOUCH\r\n$2\r\nON\r\n";
+	for (const std::string version : {"7.2.0", "7.10.1", "8.0.0", "10.1"})
+		EXPECT_TRUE(first_look(version, "standalone").starts_with(hide)) << version;
+	for (const std::string version : {"7.0.15", "6.2.9", "7", "", "x.y"})
+		EXPECT_TRUE(first_look(version, "standalone").starts_with("*1\r\n$5\r\nMULTI\r\n"))
+			<< version;
 }
 
-TEST_F(RedisCodec, AnswersAreNoNews)
+TEST_F(RedisCodec, LooksWhichSlotsAreHere)
 {
-	for (const std::string answer : {"+OK\r\n", ":1\r\n", "$1\r\nx\r\n", "_\r\n", "-ERR\r\n"}) {
-		EXPECT_EQ(codec_->decode_feed(answer).status, News::none) << answer;
-	}
-}
+	const std::string ask = "*2\r\n$7\r\nCLUSTER\r\n$4\r\nINFO\r\n"
+				"*2\r\n$7\r\nCLUSTER\r\n$5\r\nSLOTS\r\n*1\r\n$4\r\nPING\r\n";
+	EXPECT_FALSE(first_look("7.0.15", "standalone").ends_with(ask));
+	EXPECT_TRUE(first_look("7.0.15", "cluster").ends_with(ask));
 
-TEST_F(RedisCodec, AListOfManyKeysIsReadInParts)
-{
-	std::string all = ">2\r\n$10\r\ninvalidate\r\n*2000\r\n";
-	std::string keys;
-	for (unsigned i = 0; i < 2000; ++i) {
-		const std::string key = "key" + std::to_string(i);
-		all += "$" + std::to_string(key.size()) + "\r\n" + key + "\r\n";
-		keys += key + " ";
-	}
-	std::string got;
-	std::size_t pos = 0;
-	for (std::size_t end = 0; end <= all.size(); end += 7) {
-		std::size_t consumed = 0;
-		got += news(std::string_view(all).substr(pos, end - pos), &consumed);
-		pos += consumed;
-		EXPECT_LT(end - pos, 40U) << "what was read need not be kept";
-	}
-	std::size_t consumed = 0;
-	got += news(std::string_view(all).substr(pos), &consumed);
-	EXPECT_EQ(got, keys);
-	EXPECT_EQ(codec_->decode_feed("+PONG\r\n").status, News::none);
-}
-
-TEST_F(RedisCodec, ALongKeyIsSkipped)
-{
-	ASSERT_EQ(news(">2\r\n$10\r\ninvalidate\r\n*2\r\n"), "");
-	const auto skipped = codec_->decode_feed("$1000000\r\nxxx");
-	EXPECT_EQ(skipped.status, News::changes);
-	EXPECT_TRUE(skipped.keys.empty());
-	EXPECT_EQ(skipped.consumed, 10U + 1000000 + 2);
-	EXPECT_EQ(news("$1\r\na\r\n"), "a ");
-}
-
-TEST_F(RedisCodec, AnUnknownPushMayMeanAnything)
-{
-	for (const std::string push :
-	     {">3\r\n+message\r\n*1\r\n%1\r\n:1\r\n_\r\n$3\r\nabc\r\n",
-	      ">2\r\n+tracking-redir\r\n:1\r\n", ">2\r\n$10\r\nInvalidate\r\n*1\r\n$1\r\nx\r\n",
-	      ">2\r\n$10\r\ninvalidate\r\n:1\r\n"}) {
-		std::size_t consumed = 0;
-		EXPECT_EQ(news(push + "+PONG\r\n", &consumed), "* ") << push;
-		EXPECT_EQ(consumed, push.size()) << push;
-	}
-}
-
-TEST_F(RedisCodec, BrokenNews)
-{
-	for (const std::string push : {">x\r\n", ">2\r\n$10\r\ninvalidate\r\n*1\r\n:1\r\n",
-				       ">2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\nabc"}) {
-		codec_ = make_redis_experimental_agent();
-		EXPECT_EQ(news(push), "broken ") << push;
-	}
+	std::string out;
+	(void)codec_->open(out);
+	(void)codec_->decode_opening("%1\r\n$4\r\nmode\r\n$7\r\ncluster\r\n");
+	const auto info = [](int epoch, int messages) {
+		const std::string text =
+			"txt:cluster_state:ok\r\ncluster_current_epoch:" + std::to_string(epoch) +
+			"\r\ncluster_stats_messages_sent:" + std::to_string(messages) + "\r\n";
+		return "=" + std::to_string(text.size()) + "\r\n" + text + "\r\n";
+	};
+	int messages = 0;
+	const auto beat_all = [&](const std::string &slots, int epoch = 5) {
+		const bool good = beat(look() + info(epoch, ++messages) + slots);
+		for (int i = 1; i < 10; ++i)
+			EXPECT_TRUE(beat("")) << i;
+		return good;
+	};
+	const std::string here = "*1\r\n*3\r\n:0\r\n:9\r\n*2\r\n$1\r\na\r\n:1\r\n";
+	const std::string there = "*1\r\n*3\r\n:0\r\n:8\r\n*2\r\n$1\r\na\r\n:1\r\n";
+	EXPECT_TRUE(beat_all(here));
+	EXPECT_TRUE(beat_all(here));
+	EXPECT_EQ(codec_->decode_feed("+").status, Feed::none) << "all are where they were";
+	EXPECT_TRUE(beat_all(there));
+	const auto moved = codec_->decode_feed("+");
+	EXPECT_EQ(moved.status, Feed::changes);
+	EXPECT_TRUE(moved.any_key);
+	EXPECT_EQ(moved.consumed, 0U);
+	EXPECT_EQ(codec_->decode_feed("+").status, Feed::none) << "once";
+	EXPECT_TRUE(beat_all(there, 6));
+	EXPECT_TRUE(codec_->decode_feed("+").any_key) << "a slot may have come and gone";
+	EXPECT_TRUE(beat_all("-NOPERM no\r\n", 6))
+		<< "who may not look is served; but that is a change";
+	EXPECT_TRUE(codec_->decode_feed("+").any_key);
 }
 
 } // namespace

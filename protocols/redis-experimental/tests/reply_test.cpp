@@ -46,6 +46,22 @@ TEST(RedisReplies, Attributes)
 	expect_replies("|0\r\n:1\r\n", ".,");
 }
 
+// The server does not answer for some keys, or for any: what is cached of it ends.
+TEST(RedisReplies, KeysThatAreElsewhere)
+{
+	for (const std::string error :
+	     {"MOVED 3999 127.0.0.1:6381", "ASK 3999 127.0.0.1:6381",
+	      "CLUSTERDOWN Hash slot not served", "MASTERDOWN Link with MASTER is down",
+	      "TRYAGAIN Multiple keys request", "LOADING Redis is loading", "MOVED 1 a",
+	      "ASK 1 :1"})
+		expect_replies("-" + error + "\r\n+OK\r\n", "elsewhere.,succeeded.,");
+	for (const std::string error : {"ERR MOVED 1 a", "MOVEDX 1 a", "ASKING", "moved 1 a",
+					"MOVED", "NOPERM no", "WRONGTYPE Operation against a key"})
+		expect_replies("-" + error + "\r\n+OK\r\n", ".,succeeded.,");
+	expect_replies("+MOVED 1 a\r\n$9\r\n-MOVED 1 \r\n", ".,value 9 serves.,");
+	expect_replies("*2\r\n+a\r\n-MOVED 1 a\r\n", ".,");
+}
+
 TEST(RedisReplies, PushesAreNoReplies)
 {
 	expect_replies(">2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\nk\r\n+OK\r\n>1\r\n+x\r\n:1\r\n",

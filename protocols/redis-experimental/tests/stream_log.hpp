@@ -98,6 +98,8 @@ protected:
 		const bool opaque = (message.state & RD_OPAQUE) != 0;
 		const bool wanted = wanted_ && replies() == 0;
 		rd_reply(&cursor, &message, &answer, counted_ ? 1 : 0, wanted ? 1 : 0);
+		if (answer.elsewhere != 0)
+			note("elsewhere"); // once, even if the line is read in parts
 		if (message.kind != PS_MESSAGE_WHOLE)
 			return;
 		if ((message.state & RD_OPAQUE) != 0) {

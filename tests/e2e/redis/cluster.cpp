@@ -33,7 +33,7 @@ std::string Cluster::address(unsigned node)
 	return "10.0." + std::to_string(node) + ".1";
 }
 
-Cluster::Node::Node(const Netns &client, unsigned number)
+Cluster::Node::Node(const Netns &client, unsigned number, unsigned audit_rate)
 	: ns("server" + std::to_string(number)),
 	  link(ns, client, {.name = "veth" + std::to_string(number), .id = number})
 {
@@ -45,17 +45,17 @@ Cluster::Node::Node(const Netns &client, unsigned number)
 				 .extra = {"--cluster-enabled", "yes", "--cluster-announce-ip",
 					   address(number), "--cluster-node-timeout", "60000"}});
 	PrestackOptions options{
-		.interfaces = {link.interface()}, .settle = "3ms", .audit_rate = 200};
+		.interfaces = {link.interface()}, .settle = "3ms", .audit_rate = audit_rate};
 	options.services = {redis_service(address(number))};
 	prestack = std::make_unique<Prestack>(ns, options);
 	id = text_of(redis->tell({"CLUSTER", "MYID"}));
 }
 
-Cluster::Cluster()
+Cluster::Cluster(unsigned audit_rate)
 {
 	client_.sysctl("ipv4/ip_forward", "1");
 	for (unsigned i = 0; i < size; ++i)
-		nodes_.at(i) = std::make_unique<Node>(client_, i);
+		nodes_.at(i) = std::make_unique<Node>(client_, i, audit_rate);
 	for (unsigned i = 0; i < size; ++i) {
 		const unsigned first = slots * i / size;
 		const unsigned last = slots * (i + 1) / size - 1;
@@ -142,6 +142,17 @@ void Cluster::move(const std::string &key, unsigned from, unsigned to, bool insi
 	}
 	tell(to, {"CLUSTER", "SETSLOT", slot, "NODE", nodes_.at(to)->id}, "the new one knows");
 	tell(from, {"CLUSTER", "SETSLOT", slot, "NODE", nodes_.at(to)->id}, "the old one knows");
+}
+
+void Cluster::take_away(const std::string &key, unsigned from, unsigned to) const
+{
+	const std::string slot = std::to_string(slot_of(key));
+	expect_ok(direct(to, {"CLUSTER", "SETSLOT", slot, "IMPORTING", nodes_.at(from)->id}),
+		  "importing");
+	expect_ok(direct(to, {"CLUSTER", "SETSLOT", slot, "NODE", nodes_.at(to)->id}), "taken");
+	wait_until("the old node knows", [&] {
+		return direct(from, {"GET", key}).starts_with("-MOVED");
+	});
 }
 
 } // namespace prestack::test

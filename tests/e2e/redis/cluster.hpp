@@ -20,7 +20,7 @@ public:
 	static constexpr unsigned size = 3;
 
 	// Every node has a third of the slots. Throws if they do not agree on that in time.
-	Cluster();
+	explicit Cluster(unsigned audit_rate = 200);
 
 	static std::string address(unsigned node);
 	// The slot of a key as Redis tells it.
@@ -36,6 +36,20 @@ public:
 	void move(const std::string &key, unsigned from, unsigned to, bool inside,
 		  const std::function<void(const std::string &step)> &look) const;
 
+	// Another node takes the slot of a key, and tells the old one, which keeps or drops the keys: no command
+	// passes an interface. Returns once the old one knows.
+	void take_away(const std::string &key, unsigned from, unsigned to) const;
+
+	std::uint64_t flushes(unsigned node) const
+	{
+		return nodes_.at(node)->prestack->counter("flushes");
+	}
+	// Servable ones.
+	std::uint64_t entries(unsigned node) const
+	{
+		return nodes_.at(node)->prestack->stats().at("entries").get<std::uint64_t>();
+	}
+	Process &loader(unsigned node) const { return nodes_.at(node)->prestack->process(); }
 	std::uint64_t hits(unsigned node) const
 	{
 		return nodes_.at(node)->prestack->counter("stream_hits");
@@ -47,7 +61,7 @@ public:
 
 private:
 	struct Node {
-		Node(const Netns &client, unsigned number);
+		Node(const Netns &client, unsigned number, unsigned audit_rate);
 
 		Netns ns;
 		VethPair link;

@@ -3,6 +3,7 @@
 #include "cluster.hpp"
 
 #include <atomic>
+#include <csignal>
 #include <thread>
 
 namespace prestack::test
@@ -118,6 +119,50 @@ TEST_F(RedisCluster, ASlotMoves)
 		}
 		EXPECT_EQ(cluster.stale(from), 0U);
 		EXPECT_EQ(cluster.stale(to), 0U);
+	}
+}
+
+// Without the audit, which would find it too.
+TEST_F(RedisCluster, ASlotThatIsLostSilently)
+{
+	const Cluster cluster(0);
+	const std::string tag = "lost";
+	const unsigned from = cluster.owner_of("{" + tag + "}");
+	const auto keys = store(cluster, tag, from);
+	{
+		SCOPED_TRACE(
+			"the first who is sent on ends what is cached; the loader stands still");
+		for (const std::string &key : keys)
+			cache(cluster, from, key);
+		auto client = cluster.connect(from);
+		auto other = cluster.connect(from);
+		get(client, keys.front());
+		get(other, keys.front());
+		cluster.loader(from).signal(SIGSTOP);
+		cluster.take_away(keys.front(), from, (from + 1) % Cluster::size);
+		const auto flushes = cluster.flushes(from);
+		EXPECT_THAT(get(other, "{" + tag + "}not cached"), testing::StartsWith("-MOVED"));
+		EXPECT_GT(cluster.flushes(from), flushes);
+		const auto hits = cluster.hits(from);
+		for (const std::string &key : keys)
+			EXPECT_THAT(get(client, key), testing::StartsWith("-MOVED")) << key;
+		EXPECT_EQ(cluster.hits(from), hits);
+		cluster.loader(from).signal(SIGCONT);
+	}
+	{
+		SCOPED_TRACE("nobody asks: the agent looks");
+		const unsigned owner = (from + 1) % Cluster::size;
+		const auto again = store(cluster, tag, owner);
+		for (const std::string &key : again)
+			cache(cluster, owner, key);
+		auto client = cluster.connect(owner);
+		get(client, again.front());
+		cluster.take_away(again.front(), owner, from);
+		EXPECT_TRUE(eventually([&] { return cluster.entries(owner) == 0; }));
+		const auto hits = cluster.hits(owner);
+		for (const std::string &key : again)
+			EXPECT_THAT(get(client, key), testing::StartsWith("-MOVED")) << key;
+		EXPECT_EQ(cluster.hits(owner), hits);
 	}
 }
 
