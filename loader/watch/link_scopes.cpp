@@ -1,13 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "watch/link_scopes.hpp"
 
-#include <algorithm>
-#include <array>
 #include <map>
-
-#include <linux/if_link.h>
-#include <linux/rtnetlink.h>
-#include <sys/socket.h>
+#include <vector>
 
 namespace prestack
 {
@@ -17,55 +12,10 @@ namespace
 constexpr unsigned most_tags = 2; // as many as the programs follow
 constexpr unsigned most_masters = 8; // no sane stack is higher
 
-void read_info(const nlattr *info, ScopedLink &link)
-{
-	for_each_nested(info, [&link](const nlattr *nested) {
-		if (mnl_attr_get_type(nested) == IFLA_INFO_KIND) {
-			link.kind = mnl_attr_get_str(nested);
-		} else if (mnl_attr_get_type(nested) == IFLA_INFO_DATA && link.kind == "vlan") {
-			for_each_nested(nested, [&link](const nlattr *data) {
-				if (mnl_attr_get_type(data) == IFLA_VLAN_ID) {
-					link.vlan = mnl_attr_get_u16(data);
-				}
-			});
-		}
-	});
-}
-
-ScopedLink link_of(const nlmsghdr *message)
-{
-	const auto *header = static_cast<const ifinfomsg *>(mnl_nlmsg_get_payload(message));
-	ScopedLink link;
-	link.ifindex = header->ifi_index;
-	bool elsewhere = false;
-	for_each_attribute(message, sizeof *header, [&](const nlattr *attribute) {
-		switch (mnl_attr_get_type(attribute)) {
-		case IFLA_LINK:
-			link.lower = static_cast<int>(mnl_attr_get_u32(attribute));
-			break;
-		case IFLA_LINK_NETNSID:
-			elsewhere = true;
-			break;
-		case IFLA_MASTER:
-			link.master = static_cast<int>(mnl_attr_get_u32(attribute));
-			break;
-		case IFLA_LINKINFO:
-			read_info(attribute, link);
-			break;
-		default:
-			break;
-		}
-	});
-	if (elsewhere) {
-		link.lower = 0;
-	}
-	return link;
-}
-
 class Walk
 {
 public:
-	explicit Walk(std::span<const ScopedLink> links)
+	explicit Walk(std::span<const Link> links)
 	{
 		for (const auto &link : links) {
 			links_[link.ifindex] = link;
@@ -105,12 +55,12 @@ public:
 	LinkScopes scopes;
 
 private:
-	std::map<int, ScopedLink> links_;
+	std::map<int, Link> links_;
 };
 
 } // namespace
 
-LinkScopes scopes_of(std::span<const ScopedLink> links, const std::set<int> &served)
+LinkScopes scopes_of(std::span<const Link> links, const std::set<int> &served)
 {
 	Walk walk(links);
 	for (const int ifindex : served) {
@@ -128,23 +78,8 @@ Result<LinkScopeReader> LinkScopeReader::open()
 
 Result<LinkScopes> LinkScopeReader::read(const std::set<int> &served) const
 {
-	std::array<char, 256> buffer{};
-	auto *request = mnl_nlmsg_put_header(buffer.data());
-	request->nlmsg_type = RTM_GETLINK;
-	request->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-	request->nlmsg_seq = 1;
-	auto *header =
-		static_cast<ifinfomsg *>(mnl_nlmsg_put_extra_header(request, sizeof(ifinfomsg)));
-	header->ifi_family = AF_UNSPEC;
-	std::vector<ScopedLink> links;
-	return socket_
-		.ask(request,
-		     [&links](const nlmsghdr *answer) {
-			     if (answer->nlmsg_type == RTM_NEWLINK) {
-				     links.push_back(link_of(answer));
-			     }
-		     })
-		.map([&] { return scopes_of(links, served); });
+	return read_links(socket_).map(
+		[&served](const std::vector<Link> &links) { return scopes_of(links, served); });
 }
 
 } // namespace prestack

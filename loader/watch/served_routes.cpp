@@ -5,7 +5,6 @@
 #include <cerrno>
 #include <vector>
 
-#include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 
 namespace prestack
@@ -16,33 +15,6 @@ namespace
 // Bounds what a host with very many clients makes us remember between two refreshes.
 constexpr std::size_t most_known = 4096;
 
-StackedLink link_of(const nlmsghdr *message)
-{
-	const auto *header = static_cast<const ifinfomsg *>(mnl_nlmsg_get_payload(message));
-	StackedLink link;
-	link.ifindex = header->ifi_index;
-	bool elsewhere = false;
-	for_each_attribute(message, sizeof *header, [&](const nlattr *attribute) {
-		switch (mnl_attr_get_type(attribute)) {
-		case IFLA_LINK:
-			link.lower = static_cast<int>(mnl_attr_get_u32(attribute));
-			break;
-		case IFLA_LINK_NETNSID:
-			elsewhere = true;
-			break;
-		case IFLA_MASTER:
-			link.master = static_cast<int>(mnl_attr_get_u32(attribute));
-			break;
-		default:
-			break;
-		}
-	});
-	if (elsewhere) {
-		link.lower = 0;
-	}
-	return link;
-}
-
 void put_address(nlmsghdr *message, std::uint16_t type, const IpAddress &address)
 {
 	const bool v4 = address.family == IpFamily::v4;
@@ -51,7 +23,7 @@ void put_address(nlmsghdr *message, std::uint16_t type, const IpAddress &address
 
 } // namespace
 
-std::set<int> passing_served(std::span<const StackedLink> links, const std::set<int> &served)
+std::set<int> passing_served(std::span<const Link> links, const std::set<int> &served)
 {
 	std::set<int> passing = served;
 	for (bool grew = true; grew;) {
@@ -83,26 +55,10 @@ Result<ServedRoutes> ServedRoutes::open(std::set<int> served)
 
 Result<void> ServedRoutes::refresh()
 {
-	std::array<char, 256> buffer{};
-	auto *request = mnl_nlmsg_put_header(buffer.data());
-	request->nlmsg_type = RTM_GETLINK;
-	request->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-	request->nlmsg_seq = 1;
-	auto *header =
-		static_cast<ifinfomsg *>(mnl_nlmsg_put_extra_header(request, sizeof(ifinfomsg)));
-	header->ifi_family = AF_UNSPEC;
-	std::vector<StackedLink> links;
-	auto asked = socket_.ask(request, [&links](const nlmsghdr *answer) {
-		if (answer->nlmsg_type == RTM_NEWLINK) {
-			links.push_back(link_of(answer));
-		}
+	return read_links(socket_).map([this](const std::vector<Link> &links) {
+		passing_ = passing_served(links, served_);
+		known_.clear();
 	});
-	if (!asked) {
-		return asked;
-	}
-	passing_ = passing_served(links, served_);
-	known_.clear();
-	return {};
 }
 
 Result<int> ServedRoutes::leaves_by(const TcpConnection &connection) const

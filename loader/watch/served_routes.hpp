@@ -13,20 +13,14 @@
 #include "base/address.hpp"
 #include "base/netlink.hpp"
 #include "base/result.hpp"
+#include "watch/links.hpp"
 #include "watch/tcp_connections.hpp"
 
 namespace prestack
 {
 
-// An interface as far as it is stacked on, or joined with, others of this network namespace.
-struct StackedLink {
-	int ifindex = 0;
-	int lower = 0; // the one it is made on (a VLAN's); 0 = none here
-	int master = 0; // the bridge or bond it belongs to; 0 = none
-};
-
 // The served interfaces and all those whose packets pass one of them. Pure.
-[[nodiscard]] std::set<int> passing_served(std::span<const StackedLink> links,
+[[nodiscard]] std::set<int> passing_served(std::span<const Link> links,
 					   const std::set<int> &served);
 
 class ServedRoutes

@@ -107,7 +107,7 @@ TEST(FlowSweep, ForgetsWhatHasNoSocketTwice)
 
 TEST(PassingServed, FollowsVlansBridgesAndBonds)
 {
-	const std::vector<StackedLink> links{
+	const std::vector<Link> links{
 		{.ifindex = 1}, // lo
 		{.ifindex = 2, .master = 10}, // eth0 in bond 10
 		{.ifindex = 3, .master = 10}, // eth1 as well

@@ -192,9 +192,9 @@ TEST_F(Servers, KeepAnAddressThatHasLostItsSocket)
 
 TEST(LinkScopes, OfVlansBridgesAndVrfs)
 {
-	const std::vector<ScopedLink> links{{2, 0, 10, "", 0},	    {10, 0, 20, "bridge", 0},
-					    {11, 2, 21, "vlan", 5}, {12, 11, 0, "vlan", 6},
-					    {20, 0, 0, "vrf", 0},   {21, 0, 0, "vrf", 0}};
+	const std::vector<Link> links{{2, 0, 10, "", 0},      {10, 0, 20, "bridge", 0},
+				      {11, 2, 21, "vlan", 5}, {12, 11, 0, "vlan", 6},
+				      {20, 0, 0, "vrf", 0},   {21, 0, 0, "vrf", 0}};
 	const auto scopes = scopes_of(links, {2});
 	EXPECT_EQ(scopes.at({2, 0}), (LinkScope{20, 10}));
 	EXPECT_EQ(scopes.at({2, 6}), (LinkScope{21, 11}));
