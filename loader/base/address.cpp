@@ -61,6 +61,11 @@ unsigned IpPrefix::mapped_length() const
 	return address.family == IpFamily::v4 ? v4_mapped_bits + length : length;
 }
 
+bool IpPrefix::contains(const IpAddress &other) const
+{
+	return masked(other, mapped_length()).bytes == address.bytes;
+}
+
 bool IpPrefix::covers_mapped_ipv4() const
 {
 	if (address.family == IpFamily::v4 || length > v4_mapped_bits) {

@@ -34,6 +34,7 @@ struct IpPrefix {
 
 	// Length in bits of the IPv4-mapped form: 96..128 for IPv4.
 	[[nodiscard]] unsigned mapped_length() const;
+	[[nodiscard]] bool contains(const IpAddress &other) const;
 	// Whether this is an IPv6 prefix that contains ::ffff:0:0/96, and so, as addresses are compared
 	// here, all of IPv4.
 	[[nodiscard]] bool covers_mapped_ipv4() const;

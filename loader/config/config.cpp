@@ -270,6 +270,27 @@ std::string Config::where(Position position) const
 	return fmt::format("{}:{}:{}", path.string(), position.line, position.column);
 }
 
+Error config_error(std::string where, Position position, std::string object, std::string problem,
+		   std::string mend)
+{
+	Error error;
+	error.kind = ErrorKind::config;
+	error.where = std::move(where);
+	error.object = std::move(object);
+	error.operation = std::move(problem);
+	error.mend = std::move(mend);
+	error.line = position.line;
+	error.column = position.column;
+	return error;
+}
+
+Error Config::error_at(Position position, std::string object, std::string problem,
+		       std::string mend) const
+{
+	return config_error(where(position), position, std::move(object), std::move(problem),
+			    std::move(mend));
+}
+
 MultiResult<Config> parse_config(std::string_view text, const std::filesystem::path &path,
 				 std::span<const std::string_view> protocols)
 {

@@ -104,7 +104,14 @@ struct Config {
 
 	// "path:line:column", for errors found after reading.
 	[[nodiscard]] std::string where(Position position) const;
+	// What is wrong there: see config_error.
+	[[nodiscard]] Error error_at(Position position, std::string object, std::string problem,
+				     std::string mend) const;
 };
+
+// The key or table `object`, at this place, has this problem. `where`: the place, as Config::where spells it.
+[[nodiscard]] Error config_error(std::string where, Position position, std::string object,
+				 std::string problem, std::string mend);
 
 // Reads `text`; `path` is only used to name places in messages. `protocols` are the names of the
 // plug-ins in this build. On failure, every error found, in the order of the file.

@@ -56,15 +56,9 @@ std::string text_of(const toml::node &node)
 void ReadReport::add_error(Position position, std::string object, std::string problem,
 			   std::string mend)
 {
-	Error error;
-	error.kind = ErrorKind::config;
-	error.where = fmt::format("{}:{}:{}", file_, position.line, position.column);
-	error.object = std::move(object);
-	error.operation = std::move(problem);
-	error.mend = std::move(mend);
-	error.line = position.line;
-	error.column = position.column;
-	errors_.push_back(std::move(error));
+	errors_.push_back(
+		config_error(fmt::format("{}:{}:{}", file_, position.line, position.column),
+			     position, std::move(object), std::move(problem), std::move(mend)));
 }
 
 Errors ReadReport::take_errors()

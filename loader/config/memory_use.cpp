@@ -71,16 +71,10 @@ Errors check_memory(const Config &config, const MemoryUse &use, std::uint64_t ho
 	const bool flows_ask = use.flows > use.entries + use.fences;
 	const auto position =
 		flows_ask ? config.cache.flows_position : config.cache.memory_position;
-	Error error;
-	error.kind = ErrorKind::config;
-	error.where = config.where(position);
-	error.object = flows_ask ? "cache.flows" : "cache.memory";
-	error.operation = fmt::format("asks for more than the {} that this host has: {}",
-				      readable_size(host_memory), to_string(use));
-	error.mend = "make it less, and leave memory for the server";
-	error.line = position.line;
-	error.column = position.column;
-	return {std::move(error)};
+	return {config.error_at(position, flows_ask ? "cache.flows" : "cache.memory",
+				fmt::format("asks for more than the {} that this host has: {}",
+					    readable_size(host_memory), to_string(use)),
+				"make it less, and leave memory for the server")};
 }
 
 } // namespace prestack

@@ -19,19 +19,6 @@ constexpr std::array<std::string_view, 6> reloadable{
 };
 constexpr auto restart = "is not changed while running: put it back, or stop and start";
 
-Error error_at(const Config &config, Position position, std::string object, std::string problem)
-{
-	Error error;
-	error.kind = ErrorKind::config;
-	error.where = config.where(position);
-	error.object = std::move(object);
-	error.operation = std::move(problem);
-	error.mend = restart;
-	error.line = position.line;
-	error.column = position.column;
-	return error;
-}
-
 // Of a table that only one of the files has, the other has the defaults.
 std::string text_in(const Config &config, const ConfigValue &like)
 {
@@ -65,8 +52,9 @@ MultiResult<std::vector<ConfigChange>> plan_reload(const Config &running, const 
 	if (before != now) {
 		const auto position = now > before ? fresh.services[before].position
 						   : fresh.services.back().position;
-		errors.push_back(error_at(fresh, position, "service",
-					  fmt::format("there were {}, there are {}", before, now)));
+		errors.push_back(fresh.error_at(
+			position, "service",
+			fmt::format("there were {}, there are {}", before, now), restart));
 	}
 	std::vector<ConfigChange> changes;
 	const auto compare = [&](const ConfigValue &value, const std::string &old_text,
@@ -75,9 +63,9 @@ MultiResult<std::vector<ConfigChange>> plan_reload(const Config &running, const 
 			return;
 		}
 		if (std::ranges::find(reloadable, value.key) == reloadable.end()) {
-			errors.push_back(
-				error_at(fresh, position, value.name,
-					 fmt::format("was {}, is {}", old_text, new_text)));
+			errors.push_back(fresh.error_at(
+				position, value.name,
+				fmt::format("was {}, is {}", old_text, new_text), restart));
 			return;
 		}
 		changes.push_back({value.name, old_text, new_text});

@@ -17,41 +17,27 @@ namespace prestack
 namespace
 {
 
-Error error_at(const Config &config, Position position, std::string object, std::string problem,
-	       std::string mend)
-{
-	Error error;
-	error.kind = ErrorKind::config;
-	error.where = config.where(position);
-	error.object = std::move(object);
-	error.operation = std::move(problem);
-	error.mend = std::move(mend);
-	error.line = position.line;
-	error.column = position.column;
-	return error;
-}
-
 Errors check_interfaces(const Config &config)
 {
 	Errors errors;
 	for (const auto &[name, position] : config.interfaces) {
 		if (interface_index(name) == 0) {
-			errors.push_back(error_at(
-				config, position, "interfaces",
+			errors.push_back(config.error_at(
+				position, "interfaces",
 				fmt::format(
 					"there is no interface \"{}\" in this network namespace",
 					name),
 				"`ip link` lists those there are"));
 		} else if (!is_ethernet(name)) {
-			errors.push_back(
-				error_at(config, position, "interfaces",
-					 fmt::format("\"{}\" is not an Ethernet interface", name),
-					 "`ip link` lists those there are"));
+			errors.push_back(config.error_at(
+				position, "interfaces",
+				fmt::format("\"{}\" is not an Ethernet interface", name),
+				"`ip link` lists those there are"));
 		} else if (is_loopback(name)) {
 			// Both ends of a connection are there: each packet would be taken for a client's and for
 			// the server's.
-			errors.push_back(error_at(
-				config, position, "interfaces",
+			errors.push_back(config.error_at(
+				position, "interfaces",
 				fmt::format(
 					"\"{}\" is the loopback interface, on which nothing can be "
 					"served",
@@ -60,17 +46,6 @@ Errors check_interfaces(const Config &config)
 		}
 	}
 	return errors;
-}
-
-bool is_in(const IpPrefix &prefix, const IpAddress &address)
-{
-	for (unsigned bit = 0; bit < prefix.mapped_length(); ++bit) {
-		const auto mask = static_cast<std::uint8_t>(0x80 >> bit % 8);
-		if ((prefix.address.bytes[bit / 8] & mask) != (address.bytes[bit / 8] & mask)) {
-			return false;
-		}
-	}
-	return true;
 }
 
 } // namespace
@@ -98,11 +73,11 @@ Errors check_server_addresses(const Config &config)
 		const auto &address = service.server.address;
 		const bool ours = address.is_wildcard() ||
 				  std::ranges::any_of(*local, [&address](const IpPrefix &prefix) {
-					  return is_in(prefix, address);
+					  return prefix.contains(address);
 				  });
 		if (service.enabled && !ours) {
-			errors.push_back(error_at(
-				config, service.server_position, "service.server",
+			errors.push_back(config.error_at(
+				service.server_position, "service.server",
 				fmt::format("{} is not an address of this host (in this network "
 					    "namespace)",
 					    to_string(address)),
@@ -125,8 +100,8 @@ Errors check_xdp_programs(const Config &config, const std::string &bpffs)
 			continue;
 		}
 		if (const auto free = check_xdp_is_free(name, ifindex, place); !free) {
-			errors.push_back(error_at(
-				config, position, "interfaces",
+			errors.push_back(config.error_at(
+				position, "interfaces",
 				fmt::format("{} {}", free.error().object, free.error().operation),
 				free.error().mend));
 		}
