@@ -35,6 +35,20 @@ Result<InstanceView> find_instance(const CommandLine &line)
 	});
 }
 
+struct ViewedStatus {
+	InstanceView view;
+	json status;
+};
+
+Result<ViewedStatus> find_status(const CommandLine &line)
+{
+	return find_instance(line).and_then([](const InstanceView &view) {
+		return gather_status(view).map([&view](json &&status) {
+			return ViewedStatus{view, std::move(status)};
+		});
+	});
+}
+
 // Fails if the loader is not there to do its part.
 Result<void> check_alive(const InstanceView &view)
 {
@@ -88,40 +102,31 @@ Result<json> flush_services(const CommandLine &line, const InstanceView &view)
 
 int show_status(const CommandLine &line)
 {
-	const auto view = find_instance(line);
-	if (!view) {
-		return report(view.error());
-	}
-	const auto status = gather_status(*view);
-	if (!status) {
-		return report(status.error());
+	const auto found = find_status(line);
+	if (!found) {
+		return report(found.error());
 	}
 	if (line.json) {
-		print(*status);
+		print(found->status);
 	} else {
-		fmt::print("{}", render_status(*status));
+		fmt::print("{}", render_status(found->status));
 	}
-	const auto alive = check_alive(*view);
+	const auto alive = check_alive(found->view);
 	return alive ? 0 : report(alive.error());
 }
 
 int show_health(const CommandLine &line)
 {
-	const auto view = find_instance(line);
-	if (!view) {
-		return report(view.error());
+	const auto found = find_status(line);
+	if (!found) {
+		return report(found.error());
 	}
-	const auto status = gather_status(*view);
-	if (!status) {
-		return report(status.error());
-	}
-	const auto problems = health_problems(*status);
+	const auto &name = found->view.name;
+	const auto problems = health_problems(found->status);
 	if (line.json) {
-		print({{"instance", view->name},
-		       {"healthy", problems.empty()},
-		       {"problems", problems}});
+		print({{"instance", name}, {"healthy", problems.empty()}, {"problems", problems}});
 	} else {
-		fmt::print("{}: {}\n", view->name, problems.empty() ? "healthy" : "not healthy");
+		fmt::print("{}: {}\n", name, problems.empty() ? "healthy" : "not healthy");
 		for (const auto &problem : problems) {
 			fmt::print("  {}\n", problem);
 		}
