@@ -249,25 +249,6 @@ static __always_inline __u32 ps_skb_vlan(const struct __sk_buff *skb)
 	return skb->vlan_present ? ps_vlan_push(0, skb->vlan_tci) : 0;
 }
 
-/* A packet leaves on a path that is not proven. A separate function for the verifier. */
-__noinline int ps_new_path(struct __sk_buff *skb)
-{
-	struct ps_scratch *s = ps_scratch(PS_HOOK_TC);
-	struct ps_service_state *state = s && skb ? ps_state_of(s->pkt.service) : NULL;
-	struct ps_service_conf *conf = state ? ps_conf_of(s->pkt.service, state) : NULL;
-
-	if (conf && ps_sender_is_server(skb, s, conf))
-		ps_path_prove(state, &s->pkt);
-	return 0;
-}
-
-static __always_inline void ps_note_path(struct __sk_buff *skb, const struct ps_scratch *s,
-					 const struct ps_service_state *state)
-{
-	if (!ps_path_proven(state, &s->pkt))
-		ps_new_path(skb);
-}
-
 /* A TCP segment of a service leaves. */
 static __always_inline int ps_egress_segment(struct __sk_buff *skb, struct ps_scratch *s,
 					     const struct ps_headers *h, __u32 service,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Whether a packet that leaves was sent by the server itself: by its user, and by the very socket
- * that this client's packets are delivered to.
+ * that this client's packets are delivered to. What it sends proves paths.
  */
 #ifndef PRESTACK_SERVICE_SENDER_BPF_H
 #define PRESTACK_SERVICE_SENDER_BPF_H
@@ -10,12 +10,34 @@
 #include "packet/headers.bpf.h"
 #include "runtime/maps.bpf.h"
 #include "runtime/scratch.bpf.h"
+#include "service/service.bpf.h"
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 #include <prestack/types.h>
 
-#define PS_SENDER_TUPLE4 12
-#define PS_SENDER_TUPLE6 36
+#define PS_TUPLE4 12
+#define PS_TUPLE6 36
+
+/*
+ * The packet's connection, as the host's socket sees it that the client sends to. Returns the size of
+ * its form in `tuple`, which is zero before.
+ */
+static __always_inline __u32 ps_socket_tuple(struct bpf_sock_tuple *tuple,
+					     const struct ps_packet *p)
+{
+	if (p->ipv6) {
+		__builtin_memcpy(tuple->ipv6.saddr, p->client, 16);
+		__builtin_memcpy(tuple->ipv6.daddr, p->local, 16);
+		tuple->ipv6.sport = p->client_port;
+		tuple->ipv6.dport = p->local_port;
+		return PS_TUPLE6;
+	}
+	tuple->ipv4.saddr = p->client[1] >> 32;
+	tuple->ipv4.daddr = p->local[1] >> 32;
+	tuple->ipv4.sport = p->client_port;
+	tuple->ipv4.dport = p->local_port;
+	return PS_TUPLE4;
+}
 
 /*
  * The socket of this host that receives what the packet's client sends to the packet's server
@@ -25,26 +47,12 @@
 static __always_inline struct bpf_sock *ps_local_socket(struct __sk_buff *skb,
 							const struct ps_packet *p)
 {
-	bool tcp = p->transport == PS_TRANSPORT_TCP;
 	struct bpf_sock_tuple tuple = {};
+	__u32 size = ps_socket_tuple(&tuple, p);
 
-	if (p->ipv6) {
-		__builtin_memcpy(tuple.ipv6.saddr, p->client, 16);
-		__builtin_memcpy(tuple.ipv6.daddr, p->local, 16);
-		tuple.ipv6.sport = p->client_port;
-		tuple.ipv6.dport = p->local_port;
-		if (tcp)
-			return bpf_sk_lookup_tcp(skb, &tuple, PS_SENDER_TUPLE6, BPF_F_CURRENT_NETNS,
-						 0);
-		return bpf_sk_lookup_udp(skb, &tuple, PS_SENDER_TUPLE6, BPF_F_CURRENT_NETNS, 0);
-	}
-	tuple.ipv4.saddr = p->client[1] >> 32;
-	tuple.ipv4.daddr = p->local[1] >> 32;
-	tuple.ipv4.sport = p->client_port;
-	tuple.ipv4.dport = p->local_port;
-	if (tcp)
-		return bpf_sk_lookup_tcp(skb, &tuple, PS_SENDER_TUPLE4, BPF_F_CURRENT_NETNS, 0);
-	return bpf_sk_lookup_udp(skb, &tuple, PS_SENDER_TUPLE4, BPF_F_CURRENT_NETNS, 0);
+	if (p->transport == PS_TRANSPORT_TCP)
+		return bpf_sk_lookup_tcp(skb, &tuple, size, BPF_F_CURRENT_NETNS, 0);
+	return bpf_sk_lookup_udp(skb, &tuple, size, BPF_F_CURRENT_NETNS, 0);
 }
 
 /*
@@ -77,6 +85,25 @@ static __always_inline bool ps_sender_is_server(struct __sk_buff *skb, struct ps
 	if (same && s->pkt.transport == PS_TRANSPORT_TCP)
 		s->sender = bpf_get_socket_cookie(skb);
 	return same;
+}
+
+/* A packet leaves on a path that is not proven. A separate function for the verifier. */
+__noinline int ps_new_path(struct __sk_buff *skb)
+{
+	struct ps_scratch *s = ps_scratch(PS_HOOK_TC);
+	struct ps_service_state *state = s && skb ? ps_state_of(s->pkt.service) : NULL;
+	struct ps_service_conf *conf = state ? ps_conf_of(s->pkt.service, state) : NULL;
+
+	if (conf && ps_sender_is_server(skb, s, conf))
+		ps_path_prove(state, &s->pkt);
+	return 0;
+}
+
+static __always_inline void ps_note_path(struct __sk_buff *skb, const struct ps_scratch *s,
+					 const struct ps_service_state *state)
+{
+	if (!ps_path_proven(state, &s->pkt))
+		ps_new_path(skb);
 }
 
 /*

@@ -4,8 +4,8 @@
  * they end.
  *
  * A flow begins with the server's own SYN-ACK, or a valid cookie of one (tcp/syn_cookie.bpf.h), so
- * no stranger can begin one, and with the first data of the client that fits it. A connection without a flow is not read: each of its payloads
- * flushes.
+ * no stranger can begin one, and with the first data of the client that fits it. A connection
+ * without a flow is not read: each of its payloads flushes.
  */
 #ifndef PRESTACK_TCP_FLOW_BPF_H
 #define PRESTACK_TCP_FLOW_BPF_H

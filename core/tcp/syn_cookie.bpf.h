@@ -13,14 +13,13 @@
 #include "packet/headers.bpf.h"
 #include "packet/uapi.bpf.h"
 #include "runtime/scratch.bpf.h"
+#include "runtime/stats.bpf.h"
+#include "service/sender.bpf.h"
 #include "service/service.bpf.h"
 #include "tcp/flow.bpf.h"
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 #include <prestack/flow.h>
-
-#define PS_COOKIE_TUPLE4 12
-#define PS_COOKIE_TUPLE6 36
 
 /*
  * Whether a client's segment without a flow may be the first one after a SYN-ACK that was not noted. Not if
@@ -42,19 +41,9 @@ static __always_inline struct bpf_sock *ps_cookie_socket(struct xdp_md *ctx,
 							 const struct ps_packet *p)
 {
 	struct bpf_sock_tuple tuple = {};
+	__u32 size = ps_socket_tuple(&tuple, p);
 
-	if (p->ipv6) {
-		__builtin_memcpy(tuple.ipv6.saddr, p->client, 16);
-		__builtin_memcpy(tuple.ipv6.daddr, p->local, 16);
-		tuple.ipv6.sport = p->client_port;
-		tuple.ipv6.dport = p->local_port;
-		return bpf_skc_lookup_tcp(ctx, &tuple, PS_COOKIE_TUPLE6, BPF_F_CURRENT_NETNS, 0);
-	}
-	tuple.ipv4.saddr = p->client[1] >> 32;
-	tuple.ipv4.daddr = p->local[1] >> 32;
-	tuple.ipv4.sport = p->client_port;
-	tuple.ipv4.dport = p->local_port;
-	return bpf_skc_lookup_tcp(ctx, &tuple, PS_COOKIE_TUPLE4, BPF_F_CURRENT_NETNS, 0);
+	return bpf_skc_lookup_tcp(ctx, &tuple, size, BPF_F_CURRENT_NETNS, 0);
 }
 
 /* A connection begins at this listening socket. If it is not known, it is another server than before. */
@@ -90,8 +79,7 @@ __noinline int ps_note_cookie(struct xdp_md *ctx)
 		return 0;
 	ip_len = s->pkt.ipv6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
 	/* The check reads the addresses and numbers only, so options may stay behind. */
-	if (bpf_xdp_load_bytes(ctx, s->pkt.l3, ip, sizeof(struct iphdr)) ||
-	    (s->pkt.ipv6 && bpf_xdp_load_bytes(ctx, s->pkt.l3, ip, sizeof(struct ipv6hdr))) ||
+	if (bpf_xdp_load_bytes(ctx, s->pkt.l3, ip, ip_len) ||
 	    bpf_xdp_load_bytes(ctx, s->pkt.l4, &tcp, sizeof(tcp)))
 		return 0;
 	sk = ps_cookie_socket(ctx, &s->pkt);
